@@ -1,1 +1,35 @@
-//! model
+//! The nouns every other crate speaks in: places, records, facts, gaps, findings, coverage and the report.
+//!
+//! Plain data and the invariants that hold everywhere. This crate does no I/O and knows no other crate of ours.
+//! Start with [`Place`] (every statement points back to one), [`Record`] (the lazy view that readers offer and
+//! detection looks fields up in), [`Observed`] (all that was seen of one host) and [`report::Report`] (what is said).
+
+mod activity;
+mod build;
+mod fact;
+mod finding;
+mod gap;
+mod observed;
+mod path;
+mod place;
+mod record;
+pub mod report;
+mod source;
+mod span;
+
+pub use activity::{Activity, MINUTES_PER_DAY};
+pub use build::{Build, BuildError};
+pub use fact::{
+    BuildSeen, CompiledPage, EventLogState, Fact, FactAt, HostNameSeen, IdHole, IisModule,
+    InstallPath, ListedFile, LogFile, Persistence, PersistenceKind, PriorTool, RewriteRule, Setup,
+    TakenAt, VirtualDirectory, WebAccess, host_name_rank,
+};
+pub use finding::{EVIDENCE_BYTES_MAX, Finding, Foothold, FootholdKind, FootholdState, Stage};
+pub use gap::{Gap, GapKind};
+pub use jiff::Timestamp;
+pub use observed::{Accounting, CollectionSeen, ItemSeen, Observed, Rejected};
+pub use path::{extension, file_name, parent, same_path, windows_path};
+pub use place::{At, Place};
+pub use record::{Record, Value};
+pub use source::SourceName;
+pub use span::Span;

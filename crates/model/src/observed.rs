@@ -1,0 +1,97 @@
+//! All that was seen of one host: the input of the judgement.
+
+use crate::{Activity, FactAt, Finding, Gap, SourceName, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Everything that reading and detection say about one host, over all its collections.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    /// Computer name in upper case without domain, or the name of the folder or archive.
+    pub host: String,
+    /// Which rule found the name.
+    pub host_rule: String,
+    /// Ordered by the time they were taken; collections of unknown time come first.
+    pub collections: Vec<CollectionSeen>,
+    pub facts: Vec<FactAt>,
+    pub findings: Vec<Finding>,
+    pub gaps: Vec<Gap>,
+    /// Other computers that rows on this host name, with one place each: leads.
+    pub other_hosts: BTreeMap<String, crate::Place>,
+}
+
+/// One collection of the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectionSeen {
+    pub id: String,
+    /// The argument joined with the path below it.
+    pub path: String,
+    /// SHA-256 over the manifest (paths, sizes, hashes of all items in order of path), in lower-case hex.
+    pub sha256: String,
+    pub taken: Option<Timestamp>,
+    /// Which rule found the time.
+    pub taken_rule: String,
+    /// Which kind of container it is: `folder`, `zip`, `kape`, `velociraptor`, …
+    pub container: String,
+    /// Rhythm of each source that writes records.
+    pub activity: BTreeMap<SourceName, Activity>,
+    pub items: Vec<ItemSeen>,
+}
+
+/// One item and what became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ItemSeen {
+    /// Original Windows path, `outer!inner` for members of archives that were items.
+    pub path: String,
+    pub size: u64,
+    /// Lower-case hex; empty where the item could not be read to its end.
+    pub sha256: String,
+    /// Kind of artifact (`exchange.httpproxy`, `iis.w3c`, `windows.evtx`, …); empty where not recognised.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub kind: String,
+    /// The source this item belongs to, where it belongs to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceName>,
+    pub records_in: u64,
+    pub events: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<Rejected>,
+}
+
+/// Records that were read but not understood, by reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Rejected {
+    pub reason: String,
+    pub count: u64,
+}
+
+/// Totals over items: records in = events + rejected.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accounting {
+    pub items: u64,
+    pub bytes: u64,
+    pub records_in: u64,
+    pub events: u64,
+    pub rejected: Vec<Rejected>,
+}
+
+impl Accounting {
+    /// Adds one item's figures.
+    pub fn add(&mut self, item: &ItemSeen) {
+        self.items += 1;
+        self.bytes = self.bytes.saturating_add(item.size);
+        self.records_in = self.records_in.saturating_add(item.records_in);
+        self.events = self.events.saturating_add(item.events);
+        for rejected in &item.rejected {
+            match self
+                .rejected
+                .iter_mut()
+                .find(|known| known.reason == rejected.reason)
+            {
+                Some(known) => known.count = known.count.saturating_add(rejected.count),
+                None => self.rejected.push(rejected.clone()),
+            }
+        }
+        self.rejected.sort();
+    }
+}

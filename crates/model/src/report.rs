@@ -1,0 +1,307 @@
+//! The report: schema `allclear/report/1`, documented in `docs/schema/`.
+
+use crate::{Accounting, Build, FootholdState, Gap, Place, Stage, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Name and version of the schema; a change that breaks readers raises the number.
+pub const SCHEMA: &str = "allclear/report/1";
+
+/// What one run says about every host it saw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    pub schema: String,
+    /// The time the judgement speaks of; absent where no collection says when it was taken.
+    pub as_of: Option<Timestamp>,
+    pub packs: Vec<PackUsed>,
+    pub hosts: Vec<HostReport>,
+    pub findings: Vec<crate::Finding>,
+    pub gaps: Vec<Gap>,
+    pub accounting: Accounting,
+    /// Kinds of source that could convict and that were not looked at, one sentence each.
+    pub not_looked_at: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PackUsed {
+    pub name: String,
+    pub version: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostReport {
+    pub host: String,
+    pub host_rule: String,
+    pub collections: Vec<CollectionReport>,
+    pub campaigns: Vec<CampaignReport>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectionReport {
+    pub id: String,
+    pub path: String,
+    pub sha256: String,
+    pub taken: Option<Timestamp>,
+    pub taken_rule: String,
+    pub container: String,
+    /// Where the manifest was written (`--manifest`, a case); absent where it was not kept.
+    pub manifest: Option<String>,
+    pub accounting: Accounting,
+}
+
+/// One host and one campaign: four facts and the verdict derived from them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CampaignReport {
+    pub campaign: String,
+    pub verdict: VerdictName,
+    pub exposure: Exposure,
+    pub compromise: Compromise,
+    pub coverage: CoverageReport,
+    pub eviction: Eviction,
+    /// Never empty.
+    pub reasons: Vec<String>,
+    /// The same reasons, each with the places it rests on.
+    pub grounds: Vec<Reason>,
+    /// What to do next, most urgent first.
+    pub next: Vec<String>,
+    /// The same steps with kind, details and places.
+    pub next_steps: Vec<NextStep>,
+    /// Ids of the findings that speak for this campaign.
+    pub findings: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerdictName {
+    Compromised,
+    Reinfected,
+    Evicted,
+    Exposed,
+    Unproven,
+    Clear,
+    NotAffected,
+}
+
+impl VerdictName {
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Compromised => "compromised",
+            Self::Reinfected => "reinfected",
+            Self::Evicted => "evicted",
+            Self::Exposed => "exposed",
+            Self::Unproven => "unproven",
+            Self::Clear => "clear",
+            Self::NotAffected => "not_affected",
+        }
+    }
+
+    /// Whether this verdict assures that nothing is left to do (exit code 0).
+    pub fn assures(self) -> bool {
+        matches!(self, Self::Clear | Self::Evicted | Self::NotAffected)
+    }
+}
+
+/// A sentence and the places it rests on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Reason {
+    pub text: String,
+    /// At most a handful; the findings hold the rest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Place>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exposure {
+    pub state: ExposureState,
+    /// Product name as shown, such as `Exchange Server 2016 CU19`.
+    pub product: Option<String>,
+    pub build: Option<Build>,
+    pub spans: Vec<ExposureSpan>,
+    /// How each build was learned.
+    pub basis: Vec<Reason>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExposureState {
+    NotAffected,
+    Vulnerable,
+    Mitigated,
+    Patched,
+    Unknown,
+}
+
+impl ExposureState {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotAffected => "not_affected",
+            Self::Vulnerable => "vulnerable",
+            Self::Mitigated => "mitigated",
+            Self::Patched => "patched",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One stretch of the build history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExposureSpan {
+    pub state: ExposureState,
+    pub build: Option<Build>,
+    /// Absent: as far back as nobody saw.
+    pub from: Option<Timestamp>,
+    /// Absent: until the collection.
+    pub until: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compromise {
+    pub stage: Stage,
+    /// Every stage reached, lowest first.
+    pub stages: Vec<Stage>,
+    pub first: Option<Timestamp>,
+    pub last: Option<Timestamp>,
+    pub footholds: Vec<FootholdReport>,
+    pub story: Vec<StoryStep>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FootholdReport {
+    pub kind: crate::FootholdKind,
+    pub path: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    pub state: FootholdState,
+    /// First time that anything shows it at work.
+    pub first: Option<Timestamp>,
+    /// Why the state is what it is.
+    pub reason: String,
+    pub findings: Vec<String>,
+}
+
+/// One step of the intrusion, joined from one or more findings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoryStep {
+    /// Absent where nothing dates it.
+    pub time: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    pub stage: Stage,
+    /// The pack's word for the step.
+    pub step: String,
+    pub text: String,
+    /// Sources that show it.
+    pub sources: Vec<String>,
+    pub findings: Vec<String>,
+    pub techniques: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoverageReport {
+    pub sufficient: bool,
+    pub needs: Vec<NeedReport>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NeedReport {
+    pub need: String,
+    pub title: String,
+    /// Span over which the need runs; absent for what is judged at the latest collection.
+    pub from: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    /// Share of the need that was seen, 0 to 1, rounded down to thousandths.
+    pub seen: Share,
+    /// Which sources satisfied it, or came nearest.
+    pub sources: Vec<String>,
+    pub gaps: Vec<Gap>,
+}
+
+/// A share between 0 and 1 in thousandths, so that reports compare and print exactly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Share(u16);
+
+impl Share {
+    pub const NONE: Self = Self(0);
+    pub const WHOLE: Self = Self(1000);
+
+    /// `part` of `whole`, rounded down, so that only the whole is 1.
+    pub fn of(part: u64, whole: u64) -> Self {
+        if whole == 0 || part >= whole {
+            return Self::WHOLE;
+        }
+        let thousandths = u128::from(part) * 1000 / u128::from(whole);
+        Self(u16::try_from(thousandths).unwrap_or(999))
+    }
+
+    pub fn thousandths(self) -> u16 {
+        self.0
+    }
+}
+
+impl Serialize for Share {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(f64::from(self.0) / 1000.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Share {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let share = f64::deserialize(deserializer)?;
+        if !(0.0..=1.0).contains(&share) {
+            return Err(serde::de::Error::custom("a share lies between 0 and 1"));
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked to lie between 0 and 1 above"
+        )]
+        let thousandths = (share * 1000.0).round() as u16;
+        Ok(Self(thousandths))
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Eviction {
+    pub gates: Vec<Gate>,
+    pub steps: Vec<NextStep>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gate {
+    pub id: String,
+    pub title: String,
+    pub state: GateState,
+    pub reason: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateState {
+    Pass,
+    Fail,
+    CannotTell,
+    NotApplicable,
+}
+
+impl GateState {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::CannotTell => "cannot_tell",
+            Self::NotApplicable => "not_applicable",
+        }
+    }
+}
+
+/// Something to do, most urgent first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NextStep {
+    /// `contain`, `preserve`, `patch`, `collect`, `evict`, `lead`.
+    pub kind: String,
+    pub text: String,
+    /// How it is verified, what it breaks, when it is too late: one sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Place>,
+}
