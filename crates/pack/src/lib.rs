@@ -1,1 +1,3 @@
 //! pack
+
+pub mod shipped_files;
