@@ -1,1 +1,5 @@
-//! range
+//! The simulator.
+
+pub mod formats;
+mod moment;
+mod random;
