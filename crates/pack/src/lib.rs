@@ -1,3 +1,6 @@
-//! pack
+//! Loads campaign packs and knowledge tables into checked types, with messages for their authors.
 
 pub mod shipped_files;
+mod types;
+
+pub use types::*;

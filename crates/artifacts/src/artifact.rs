@@ -1,0 +1,82 @@
+//! What every artifact reader offers, and the table of them.
+
+use evidence::Content;
+use model::{At, Fact, GapKind, Record, SourceName, Timestamp};
+
+/// What a recogniser may look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Probe<'a> {
+    /// Original Windows path; a compressed log keeps its `.gz` here, the bytes are the plain ones.
+    pub path: &'a str,
+    /// The first bytes of the item.
+    pub head: &'a [u8],
+    pub size: Option<u64>,
+}
+
+/// How surely an item is of a kind. Content outweighs path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Match {
+    No,
+    /// Its path says so, its content does not contradict.
+    Path,
+    /// Its content says so.
+    Content,
+}
+
+/// The item a reader works on.
+#[derive(Clone, Copy, Debug)]
+pub struct Item<'a> {
+    /// Original Windows path.
+    pub path: &'a str,
+}
+
+/// Where readers put what they read. Records in = `record` + `rejected`.
+pub trait Sink {
+    /// One record that was understood.
+    fn record(&mut self, record: &dyn Record);
+
+    /// One record that was not, and why; the reason is a fixed phrase, so that rejections can be counted by it.
+    fn rejected(&mut self, at: At, reason: &str);
+
+    /// Something about the host.
+    fn fact(&mut self, at: At, fact: Fact);
+
+    /// Something that could not be seen in this item, over a span where one is known.
+    fn gap(
+        &mut self,
+        kind: GapKind,
+        at: At,
+        span: (Option<Timestamp>, Option<Timestamp>),
+        detail: &str,
+    );
+}
+
+/// A kind of artifact. Extend by a folder and a line in [`ARTIFACTS`].
+pub trait Artifact: Sync {
+    /// Stable name: `exchange.httpproxy`.
+    fn kind(&self) -> &'static str;
+
+    /// How surely the probed item is of this kind.
+    fn recognise(&self, probe: &Probe<'_>) -> Match;
+
+    /// The source its records belong to, by head and path; `None` where it is no source that coverage counts.
+    fn source(&self, probe: &Probe<'_>) -> Option<SourceName>;
+
+    /// Reads the whole item.
+    fn read(&self, item: &Item<'_>, content: &mut dyn Content, sink: &mut dyn Sink);
+}
+
+/// Every artifact Allclear reads, the most specific first.
+pub const ARTIFACTS: &[&dyn Artifact] = &[];
+
+/// The reader for an item: the surest match, and among equals the first in the table.
+pub fn recognise(probe: &Probe<'_>) -> Option<&'static dyn Artifact> {
+    let mut best: Option<(Match, &'static dyn Artifact)> = None;
+    for artifact in ARTIFACTS {
+        let sureness = artifact.recognise(probe);
+        if sureness > best.map_or(Match::No, |(known, _)| known) {
+            best = Some((sureness, *artifact));
+        }
+    }
+    best.map(|(_, artifact)| artifact)
+}

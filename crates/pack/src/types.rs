@@ -1,0 +1,312 @@
+//! What a pack and the knowledge tables say, as checked types.
+
+use model::{Build, Stage, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One campaign, as its folder describes it.
+#[derive(Clone, Debug)]
+pub struct Pack {
+    pub manifest: Manifest,
+    pub vulnerabilities: Vec<Vulnerability>,
+    pub indicators: Vec<Indicator>,
+    /// Sigma rules, as text; `detect` compiles them.
+    pub sigma: Vec<RuleFile>,
+    /// YARA rules, as text.
+    pub yara: Vec<RuleFile>,
+    pub needs: Vec<Need>,
+    pub remediation: Remediation,
+    /// A matching and a clear case for each rule, for the linter.
+    pub examples: Vec<Example>,
+}
+
+/// `pack.yaml`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    pub name: String,
+    pub version: String,
+    pub title: String,
+    /// What happened, a paragraph for a responder.
+    pub story: String,
+    pub window: Window,
+    /// Ids of the products this campaign goes for, as in `knowledge/products.yaml`.
+    pub products: Vec<String>,
+    /// Words for the steps of the story, by id, in the order an intrusion takes them.
+    pub steps: Vec<StepText>,
+    pub references: Vec<String>,
+    /// Evidence that could convict but that no need asks for, by source name pattern, with what it would show: named
+    /// in the report as not looked at where it is absent.
+    #[serde(default)]
+    pub helpful: Vec<Helpful>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// The earliest time from which exploitation must be looked for.
+    pub from: Timestamp,
+    /// When the fix was published.
+    pub fixed: Timestamp,
+    pub source: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepText {
+    pub id: String,
+    /// What happened, as a sentence; `{path}`, `{client}`, `{user_agent}`, `{command}`, `{target_host}`, `{user}`
+    /// are filled from the findings' details, and a phrase whose detail is absent is left out.
+    pub text: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Helpful {
+    /// Source name, or a prefix ending in `*`.
+    pub source: String,
+    /// What it would show, one sentence, and how to collect it.
+    pub shows: String,
+}
+
+/// A row of `vulnerabilities.csv`: from `fixed` on, this cumulative update is fixed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vulnerability {
+    pub cve: String,
+    pub product: String,
+    /// First fixed build of its cumulative update, or of all later ones where `and_later_updates` is `yes`.
+    pub fixed: Build,
+    /// `yes`: every cumulative update from this one on holds the fix.
+    pub and_later_updates: YesNo,
+    /// Date of the release, `2021-03-02`.
+    pub released: String,
+    /// Name of the update, such as `Mar21SU KB5000871`.
+    pub update: String,
+    pub source: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum YesNo {
+    Yes,
+    No,
+}
+
+/// A row of `indicators.csv`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Indicator {
+    /// `ip`, `domain`, `url_path`, `user_agent`, `sha256`, `sha1`, `md5`, `file_path`, `file_name`.
+    pub r#type: String,
+    pub value: String,
+    pub meaning: String,
+    /// 1 to 10.
+    pub confidence: u8,
+    /// Date or empty.
+    pub first_seen: String,
+    pub source: String,
+}
+
+/// One rule file of a pack.
+#[derive(Clone, Debug)]
+pub struct RuleFile {
+    /// Path inside the pack: `rules/oab-payload.yml`.
+    pub path: String,
+    pub text: String,
+}
+
+/// An entry of `needs.yaml`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Need {
+    pub id: String,
+    pub title: String,
+    /// The vulnerability or question it answers for.
+    #[serde(default)]
+    pub answers: Vec<String>,
+    pub span: NeedSpan,
+    /// Ways to satisfy the need; each names sources that must all be seen. Time seen by any one way is seen.
+    pub any_of: Vec<Way>,
+    /// How to collect what is missing, one sentence.
+    pub collect: String,
+    /// When it rotates away, one sentence with the source of the figure.
+    pub rotates: String,
+    /// Days after which the default settings drop the records; absent where they are kept.
+    #[serde(default)]
+    pub retention_days: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NeedSpan {
+    /// Over the time the host was vulnerable inside the campaign's window.
+    Entry,
+    /// From first possible exploitation to the latest collection.
+    FootholdLog,
+    /// At the latest collection.
+    Latest,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Way {
+    pub sources: Vec<NeededSource>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NeededSource {
+    /// Exact source name.
+    pub source: String,
+    /// Where the front-end web log covers the span and shows no request below this URL path, the source had nothing
+    /// to write and is not needed.
+    #[serde(default)]
+    pub if_requested: Option<String>,
+    /// For files: folders of which the collection must hold something. `{install}` is the product's install folder;
+    /// a path without a drive matches on any drive.
+    #[serde(default)]
+    pub folders: Vec<String>,
+    /// For files: whether every virtual directory of the web server's configuration must be in the collection.
+    #[serde(default)]
+    pub every_virtual_directory: bool,
+}
+
+/// `remediation.yaml`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remediation {
+    /// Containment, in order, for a host that is or may be compromised.
+    pub contain: Vec<Step>,
+    /// How to patch; chosen by product and build.
+    pub patch: Vec<PatchPath>,
+    /// Ordered steps of the eviction.
+    pub evict: Vec<Step>,
+    /// What must be shown before anybody says `evicted`.
+    pub gates: Vec<GateRule>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    pub id: String,
+    /// What to do.
+    pub text: String,
+    /// `administrator`, `responder`, `domain administrator`, …
+    pub who: String,
+    /// Time it takes, as text.
+    pub how_long: String,
+    pub verified_by: String,
+    pub breaks: String,
+    pub source: String,
+}
+
+/// Patch advice for a range of builds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PatchPath {
+    pub product: String,
+    /// First and last cumulative update this advice is for, by three-part build, inclusive.
+    pub from: Build,
+    pub until: Build,
+    pub text: String,
+    pub prerequisites: String,
+    pub verified_by: String,
+    pub source: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateRule {
+    pub id: String,
+    pub title: String,
+    /// How the gate is decided.
+    pub decided_by: GateDecision,
+    /// What a person has to show where no machine can tell.
+    pub shown_by: String,
+    pub source: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateDecision {
+    /// The latest proven build is fixed, and file evidence (hash or version of the binary) agrees.
+    Patched,
+    /// Every known foothold is verified absent in a later collection.
+    FootholdsAbsent,
+    /// The needs at the latest collection are covered.
+    PersistenceReviewed,
+    /// Only a person can tell.
+    Attested,
+}
+
+/// An example of `examples/`: evidence for one rule and whether it must match.
+#[derive(Clone, Debug)]
+pub struct Example {
+    /// Path inside the pack.
+    pub path: String,
+    /// Id of the rule (Sigma `id`, YARA rule name).
+    pub rule: String,
+    pub must_match: bool,
+    pub content: ExampleContent,
+}
+
+#[derive(Clone, Debug)]
+pub enum ExampleContent {
+    /// Field values of one record of this source.
+    Record {
+        source: String,
+        fields: BTreeMap<String, String>,
+    },
+    /// Bytes of a file, and its original path.
+    File { path: String, bytes: Vec<u8> },
+}
+
+/// How far a pack knows a build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BuildStatus {
+    /// Every vulnerability of the pack is fixed.
+    Fixed,
+    /// These vulnerabilities are not fixed.
+    Vulnerable(Vec<String>),
+    /// The public tables disagree about this build; the sentence says how.
+    Disputed(String),
+    /// No table knows this build, or the version has too few parts; the sentence says which.
+    Unknown(String),
+}
+
+/// A build in `knowledge/exchange/builds.csv` and its like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownBuild {
+    pub product: String,
+    pub build: Build,
+    /// `Exchange Server 2016 CU19 Mar21SU`.
+    pub name: String,
+    /// Date of release or empty.
+    pub released: String,
+    /// Which tables list it, joined by `;`.
+    pub source: String,
+}
+
+/// Default stage of what matched, and how it is told; in Sigma rules under the key `allclear`, in YARA as metadata.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleMeaning {
+    pub stage: Stage,
+    pub step: String,
+    /// One sentence for the responder.
+    pub meaning: String,
+    /// Foothold that a match shows: its kind, and which field names its path.
+    #[serde(default)]
+    pub foothold: Option<RuleFoothold>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleFoothold {
+    pub kind: model::FootholdKind,
+    /// Field that holds the path; a regular expression with one group may follow after `=~`.
+    pub path_from: String,
+    /// Whether the record says that it was removed or stands there: `unknown` for logs.
+    pub state: model::FootholdState,
+}
