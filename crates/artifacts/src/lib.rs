@@ -4,5 +4,7 @@
 //! one item and a [`Sink`]; it never fails as a whole: what it cannot read it tells the sink.
 
 mod artifact;
+#[cfg(test)]
+mod testing;
 
 pub use artifact::{ARTIFACTS, Artifact, Item, Match, Probe, Sink, recognise};
