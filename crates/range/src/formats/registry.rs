@@ -82,8 +82,10 @@ impl Key {
 /// A whole hive whose root is `root`. `file_name` is the tail of its path, as the base block keeps it.
 pub fn hive(root: &Key, root_name: &str, file_name: &str, written: Timestamp) -> Vec<u8> {
     let mut cells = Cells::new();
+    // Readers look for the root in the first cell.
+    let root_cell = cells.reserve_key(root_name);
     let security = cells.security();
-    let root_cell = cells.key(root, root_name, NONE, security, true);
+    cells.key(root, root_cell, root_name, NONE, security);
     let references = cells.keys;
     cells.data[security_field(security, 12)].copy_from_slice(&references.to_le_bytes());
     let bins = cells.into_bin(written);
@@ -192,15 +194,23 @@ impl Cells {
         self.cell(&content)
     }
 
-    /// Stores a key and everything below it. A hive here is a few levels deep, so recursion is bounded.
-    fn key(&mut self, key: &Key, name: &str, parent: u32, security: u32, root: bool) -> u32 {
+    /// Makes room for a key of this name.
+    fn reserve_key(&mut self, name: &str) -> u32 {
+        self.cell(&vec![0; 76 + name.len()])
+    }
+
+    /// Stores a key in its reserved cell, and everything below it; the root has no parent. A hive here is a few levels
+    /// deep, so recursion is bounded.
+    fn key(&mut self, key: &Key, own: u32, name: &str, parent: u32, security: u32) {
         self.keys += 1;
-        let content = vec![0; 76 + name.len()];
-        let own = self.cell(&content);
         let subkeys = key
             .keys
             .values()
-            .map(|(name, key)| (name.as_str(), self.key(key, name, own, security, false)))
+            .map(|(name, key)| {
+                let cell = self.reserve_key(name);
+                self.key(key, cell, name, own, security);
+                (name.as_str(), cell)
+            })
             .collect::<Vec<_>>();
         let subkey_list = self.subkey_list(&subkeys);
         let value_list = self.value_list(&key.values);
@@ -209,7 +219,7 @@ impl Cells {
         let largest_data = key.values.iter().map(|(_, data)| data.bytes().len()).max();
 
         let mut content = b"nk".to_vec();
-        let flags: u16 = if root { 0x2c } else { 0x20 };
+        let flags: u16 = if parent == NONE { 0x2c } else { 0x20 };
         content.extend(flags.to_le_bytes());
         content.extend(Moment::from(key.modified).filetime().to_le_bytes());
         for field in [
@@ -236,7 +246,6 @@ impl Cells {
         content.extend(name.as_bytes());
         let start = usize::try_from(own).expect("32 bits fit") + 4;
         self.data[start..start + content.len()].copy_from_slice(&content);
-        own
     }
 
     /// A list of subkeys with hashes (lh).
@@ -393,6 +402,18 @@ mod tests {
         show(&last, &mut text);
         let keys = notatin::parser::ParserIterator::new(&parser).iter().count();
         text.push_str(&format!("{keys} keys\n"));
-        expect![[""]].assert_eq(&text);
+        expect![[r#"
+            \ROOT\Microsoft\ExchangeServer\v15\Setup 132592812000000000
+              MsiInstallPath = String("C:\\Program Files\\Microsoft\\Exchange Server\\V15\\")
+              MsiBuildMajor = U32(2176)
+              Services = MultiString(["one", "two"])
+              Path = String("%SystemRoot%\\x")
+              Digits = Binary([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63])
+              Large = U64(1099511627776)
+              (default) = String("default")
+            \ROOT\Many\Key299 132528420000000000
+              Number = U32(299)
+            306 keys
+        "#]].assert_eq(&text);
     }
 }
