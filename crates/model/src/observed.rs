@@ -2,7 +2,7 @@
 
 use crate::{Activity, FactAt, Finding, Gap, SourceName, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that reading and detection say about one host, over all its collections.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,10 @@ pub struct CollectionSeen {
     pub container: String,
     /// Rhythm of each source that writes records.
     pub activity: BTreeMap<SourceName, Activity>,
+    /// First segments of the URL paths that each web log saw requested (`/owa`), in lower case, at most a few
+    /// hundred: what was never requested had nothing to log elsewhere.
+    #[serde(default)]
+    pub requested: BTreeMap<SourceName, BTreeSet<String>>,
     pub items: Vec<ItemSeen>,
 }
 

@@ -184,6 +184,31 @@ pub struct Remediation {
     pub evict: Vec<Step>,
     /// What must be shown before anybody says `evicted`.
     pub gates: Vec<GateRule>,
+    /// Published mitigations that evidence can show to act. A host is `mitigated` while they all do.
+    #[serde(default)]
+    pub mitigations: Vec<Mitigation>,
+}
+
+/// A mitigation by inbound URL Rewrite rules.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mitigation {
+    pub id: String,
+    pub title: String,
+    /// Each of these must be in force; the texts are compared without case.
+    pub rules: Vec<MitigationRule>,
+    /// Vulnerabilities it keeps out; the others stay open.
+    pub covers: Vec<String>,
+    pub source: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MitigationRule {
+    /// Text that a condition must hold, such as `X-BEResource`.
+    pub condition_contains: String,
+    /// What the rule must do: `AbortRequest`.
+    pub action: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -309,4 +334,33 @@ pub struct RuleFoothold {
     pub path_from: String,
     /// Whether the record says that it was removed or stands there: `unknown` for logs.
     pub state: model::FootholdState,
+}
+
+/// An entry of `knowledge/products.yaml`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Product {
+    /// `exchange`, as facts and packs name it.
+    pub id: String,
+    /// `Microsoft Exchange Server`.
+    pub name: String,
+    pub vendor: String,
+    /// Names by the first two parts of the build: `15.1` is `Exchange Server 2016`.
+    pub families: BTreeMap<String, String>,
+    /// Install folders that setup proposes, without drive.
+    pub install_folders: Vec<String>,
+    pub absence: Absence,
+    pub source: String,
+}
+
+/// How evidence proves that a product is not on a host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Absence {
+    /// Sources that must have been read whole and say nothing of it: `windows.registry:software`.
+    pub sources: Vec<String>,
+    /// Beginnings of the names of its services; one of them in the SYSTEM hive means it is there.
+    pub service_prefixes: Vec<String>,
+    /// Beginnings of source names that only this product writes: `exchange.`.
+    pub contradicted_by: Vec<String>,
 }
