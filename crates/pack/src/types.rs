@@ -55,8 +55,9 @@ pub struct Window {
 #[serde(deny_unknown_fields)]
 pub struct StepText {
     pub id: String,
-    /// What happened, as a sentence; `{path}`, `{client}`, `{user_agent}`, `{command}`, `{target_host}`, `{user}`
-    /// are filled from the findings' details, and a phrase whose detail is absent is left out.
+    /// What happened, as a sentence; `{path}`, `{client}`, `{user_agent}`, `{command}`, `{target_host}`, `{user}`,
+    /// `{foothold}` are filled from the findings' details. A phrase in square brackets is left out where one of its
+    /// details is absent: `asked for {path}[ from {client}]`.
     pub text: String,
 }
 
