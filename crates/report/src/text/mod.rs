@@ -1,0 +1,673 @@
+//! The report for a terminal: the verdict first, then why, then what to do, then what it rests on.
+
+mod coverage;
+mod page;
+mod summary;
+
+use crate::view::{self, Findings, Happening, Judged};
+use crate::words;
+use model::report::{ExposureState, GateState, HostReport, NextStep, Reason, Report, VerdictName};
+use model::{Finding, FootholdState, Gap, Place, Stage};
+use page::{Indent, Page, Style};
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+
+/// Places shown below one reason or step.
+const PLACES_MAX: usize = 3;
+
+/// How the text is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextOptions {
+    /// Columns of the terminal; 80 where nobody knows.
+    pub width: usize,
+    /// Whether to colour, with SGR codes. Nothing is told by colour alone.
+    pub colour: bool,
+    /// Keep to ASCII; other characters become visible escapes.
+    pub ascii: bool,
+    /// Entries shown of each long list, before the others are only counted.
+    pub entries_max: usize,
+}
+
+impl Default for TextOptions {
+    fn default() -> Self {
+        Self {
+            width: 80,
+            colour: false,
+            ascii: false,
+            entries_max: 12,
+        }
+    }
+}
+
+/// Writes the report for people at a terminal.
+pub fn text(report: &Report, options: &TextOptions, out: &mut dyn Write) -> io::Result<()> {
+    let mut out = BufWriter::new(out);
+    let mut page = Page::new(&mut out, *options);
+    let judged = view::worst_first(report);
+    let findings = Findings::of(report);
+    if view::nothing_examined(&report.accounting) || report.hosts.is_empty() {
+        nothing_examined(&mut page)?;
+    }
+    if judged.len() > 1 {
+        summary::table(&mut page, &judged)?;
+    }
+    for (index, one) in judged.iter().enumerate() {
+        if judged.len() > 1 {
+            page.blank()?;
+            page.rule()?;
+        } else if index == 0 && view::nothing_examined(&report.accounting) {
+            page.blank()?;
+        }
+        host(&mut page, *one, &findings)?;
+    }
+    for host in view::unjudged(report) {
+        page.blank()?;
+        page.flow(
+            Indent {
+                first: "",
+                rest: "  ",
+            },
+            &[
+                (Style::Strong, &host.host),
+                (
+                    Style::Plain,
+                    "was judged for no campaign: no pack was used.",
+                ),
+            ],
+        )?;
+    }
+    other_findings(&mut page, &findings.of_none(report))?;
+    other_gaps(&mut page, &view::other_gaps(report))?;
+    not_looked_at(&mut page, &report.not_looked_at)?;
+    account(&mut page, report)?;
+    drop(page);
+    out.flush()
+}
+
+fn nothing_examined(page: &mut Page<'_, '_>) -> io::Result<()> {
+    let icon = page.glyph("∅", "!");
+    page.row(&[
+        (Style::Warning, icon),
+        (Style::Warning, " NOTHING WAS EXAMINED"),
+    ])?;
+    page.flow(
+        Indent::all("  "),
+        &[(Style::Plain, words::NOTHING_EXAMINED)],
+    )
+}
+
+/// One host and campaign, from the verdict down.
+fn host(page: &mut Page<'_, '_>, one: Judged<'_>, findings: &Findings<'_>) -> io::Result<()> {
+    verdict(page, one)?;
+    reasons(page, one)?;
+    next_steps(page, one)?;
+    story(page, one)?;
+    footholds(page, one)?;
+    coverage::section(page, one)?;
+    exposure(page, one)?;
+    eviction(page, one)?;
+    finding_list(page, "Findings", &findings.of_campaign(one.campaign))?;
+    collections(page, one.host)
+}
+
+fn verdict(page: &mut Page<'_, '_>, one: Judged<'_>) -> io::Result<()> {
+    let campaign = one.campaign;
+    let style = verdict_style(campaign.verdict);
+    let icon = verdict_icon(page, campaign.verdict);
+    let name = words::verdict(campaign.verdict).to_uppercase();
+    let dot = page.glyph("·", "-");
+    page.flow(
+        Indent {
+            first: "",
+            rest: "  ",
+        },
+        &[
+            (style, icon),
+            (style, &name),
+            (Style::Plain, " "),
+            (Style::Strong, &one.host.host),
+            (Style::Faint, dot),
+            (Style::Plain, &campaign.campaign),
+        ],
+    )?;
+    page.flow(
+        Indent::all("  "),
+        &[(Style::Plain, words::meaning(campaign.verdict))],
+    )?;
+    if view::nothing_examined(&view::host_accounting(one.host)) {
+        page.flow(
+            Indent::all("  "),
+            &[(Style::Warning, words::NOTHING_EXAMINED)],
+        )?;
+    }
+    let compromise = &campaign.compromise;
+    let mut stage = format!(
+        "{}: {}",
+        words::stage(compromise.stage),
+        words::stage_meaning(compromise.stage)
+    );
+    if let Some(span) = words::span(compromise.first, compromise.last) {
+        stage = format!("{stage}, {span} UTC");
+    }
+    let exposure = format!(
+        "{}: {}",
+        words::exposure(campaign.exposure.state),
+        words::product(campaign)
+    );
+    page.blank()?;
+    for (label, value) in [
+        ("Intrusion", &stage),
+        ("Exposure", &exposure),
+        ("Coverage", &words::coverage(campaign)),
+    ] {
+        labelled(page, label, value)?;
+    }
+    Ok(())
+}
+
+fn labelled(page: &mut Page<'_, '_>, label: &str, value: &str) -> io::Result<()> {
+    let first = format!("  {label:<11}");
+    let rest = " ".repeat(13);
+    page.flow(
+        Indent {
+            first: &first,
+            rest: &rest,
+        },
+        &[(Style::Plain, value)],
+    )
+}
+
+fn reasons(page: &mut Page<'_, '_>, one: Judged<'_>) -> io::Result<()> {
+    page.heading("Why", "")?;
+    for Reason { text, places } in view::reasons(one.campaign) {
+        bullet(page, Style::Plain, &text)?;
+        place_list(page, &places)?;
+    }
+    Ok(())
+}
+
+fn next_steps(page: &mut Page<'_, '_>, one: Judged<'_>) -> io::Result<()> {
+    let steps = view::next_steps(one.campaign);
+    if steps.is_empty() {
+        return Ok(());
+    }
+    page.heading("What to do next", "most urgent first")?;
+    let steps: Vec<&NextStep> = steps.iter().collect();
+    step_list(page, &steps)
+}
+
+fn step_list(page: &mut Page<'_, '_>, steps: &[&NextStep]) -> io::Result<()> {
+    for (index, step) in steps.iter().enumerate() {
+        let first = format!("  {:>2} ", index + 1);
+        let kind = match step.kind.as_str() {
+            "" => String::new(),
+            kind => format!("{}:", words::step_kind(kind)),
+        };
+        page.flow(
+            Indent {
+                first: &first,
+                rest: "     ",
+            },
+            &[(Style::Strong, &kind), (Style::Plain, &step.text)],
+        )?;
+        for detail in &step.details {
+            let dash = page.glyph("     – ", "     - ");
+            page.flow(
+                Indent {
+                    first: dash,
+                    rest: "       ",
+                },
+                &[(Style::Faint, detail)],
+            )?;
+        }
+        place_list(page, &step.places)?;
+    }
+    Ok(())
+}
+
+fn story(page: &mut Page<'_, '_>, one: Judged<'_>) -> io::Result<()> {
+    if one.campaign.compromise.story.is_empty() {
+        return Ok(());
+    }
+    page.heading("What was done", "times in UTC")?;
+    let timeline = view::timeline(one);
+    for (time, happening) in &timeline.dated {
+        let time = time.map(words::minute).unwrap_or_default();
+        let first = format!("  {time:<16}  ");
+        let rest = " ".repeat(20);
+        let indent = Indent {
+            first: &first,
+            rest: &rest,
+        };
+        match happening {
+            Happening::Step(step) => story_step(page, indent, step)?,
+            Happening::Exposure(span) => {
+                let build = span
+                    .build
+                    .map(|build| format!("build {build}"))
+                    .unwrap_or_default();
+                let state = format!("{} from here on", words::exposure(span.state));
+                page.flow(
+                    indent,
+                    &[(exposure_style(span.state), &state), (Style::Faint, &build)],
+                )?;
+            }
+            Happening::Collected(collection) => {
+                page.flow(
+                    indent,
+                    &[
+                        (Style::Faint, "evidence collected:"),
+                        (Style::Faint, &collection.path),
+                    ],
+                )?;
+            }
+            Happening::Pause(seconds) => {
+                let pause = format!("{} {}", page.glyph("┊", ":"), words::elapsed(*seconds));
+                page.row(&[(Style::Faint, &format!("{}{pause}", " ".repeat(18)))])?;
+            }
+        }
+    }
+    for step in &timeline.undated {
+        let rest = " ".repeat(20);
+        story_step(
+            page,
+            Indent {
+                first: "  time not known    ",
+                rest: &rest,
+            },
+            step,
+        )?;
+    }
+    Ok(())
+}
+
+fn story_step(
+    page: &mut Page<'_, '_>,
+    indent: Indent<'_>,
+    step: &model::report::StoryStep,
+) -> io::Result<()> {
+    let stage = format!("[{}]", words::stage(step.stage));
+    page.flow(
+        indent,
+        &[
+            (stage_style(step.stage), &stage),
+            (Style::Plain, &step.text),
+        ],
+    )?;
+    let mut notes = Vec::new();
+    if let Some(until) = step.until.filter(|until| Some(*until) != step.time) {
+        notes.push(format!("until {}", words::minute(until)));
+    }
+    notes.extend([
+        step.sources.join(", "),
+        step.techniques.join(", "),
+        step.findings.join(", "),
+    ]);
+    notes.retain(|note| !note.is_empty());
+    if notes.is_empty() {
+        return Ok(());
+    }
+    let notes = notes.join(" | ");
+    page.flow(Indent::all(indent.rest), &[(Style::Faint, &notes)])
+}
+
+fn footholds(page: &mut Page<'_, '_>, one: Judged<'_>) -> io::Result<()> {
+    let footholds = &one.campaign.compromise.footholds;
+    if footholds.is_empty() {
+        return Ok(());
+    }
+    page.heading("Footholds", &words::counted(footholds.len() as u64, "way"))?;
+    for foothold in footholds {
+        let (style, icon) = match foothold.state {
+            FootholdState::Present => (Style::Bad, page.glyph("✗", "x")),
+            FootholdState::Unknown => (Style::Warning, "?"),
+            FootholdState::AbsentVerified => (Style::Good, page.glyph("✓", "+")),
+        };
+        let first = format!("  {icon} ");
+        let kind = format!("{},", words::foothold_kind(foothold.kind));
+        let state = format!("{}:", words::foothold_state(foothold.state));
+        page.flow(
+            Indent {
+                first: &first,
+                rest: "    ",
+            },
+            &[
+                (Style::Plain, &kind),
+                (style, &state),
+                (Style::Strong, &foothold.path),
+            ],
+        )?;
+        let since = foothold
+            .first
+            .map(|first| format!("At work since {}.", words::time(first)));
+        page.flow(
+            Indent::all("    "),
+            &[
+                (Style::Plain, &foothold.reason),
+                (Style::Plain, since.as_deref().unwrap_or("")),
+            ],
+        )?;
+        if let Some(sha256) = &foothold.sha256 {
+            page.flow(
+                Indent::all("    "),
+                &[(Style::Faint, "SHA-256"), (Style::Faint, sha256)],
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn exposure(page: &mut Page<'_, '_>, one: Judged<'_>) -> io::Result<()> {
+    let exposure = &one.campaign.exposure;
+    page.heading("Exposure", "times in UTC")?;
+    if exposure.spans.is_empty() {
+        bullet(
+            page,
+            exposure_style(exposure.state),
+            words::exposure(exposure.state),
+        )?;
+    }
+    for span in &exposure.spans {
+        bullet(
+            page,
+            exposure_style(span.state),
+            &words::exposure_span(span),
+        )?;
+    }
+    for basis in &exposure.basis {
+        page.flow(Indent::all("    "), &[(Style::Faint, &basis.text)])?;
+        place_list(page, &basis.places)?;
+    }
+    Ok(())
+}
+
+fn eviction(page: &mut Page<'_, '_>, one: Judged<'_>) -> io::Result<()> {
+    let gates = &one.campaign.eviction.gates;
+    let steps = view::eviction_steps(one.campaign);
+    let asked = gates
+        .iter()
+        .any(|gate| gate.state != GateState::NotApplicable);
+    if !asked && steps.is_empty() {
+        return Ok(());
+    }
+    let passed = gates
+        .iter()
+        .filter(|gate| gate.state == GateState::Pass)
+        .count();
+    let aside = format!("{passed} of {} gates passed", gates.len());
+    page.heading("Getting them out", &aside)?;
+    for gate in gates {
+        let (style, icon) = match gate.state {
+            GateState::Pass => (Style::Good, page.glyph("✓", "+")),
+            GateState::Fail => (Style::Bad, page.glyph("✗", "x")),
+            GateState::CannotTell => (Style::Warning, "?"),
+            GateState::NotApplicable => (Style::Faint, page.glyph("–", "-")),
+        };
+        let first = format!("  {icon} ");
+        let state = format!("{}:", words::gate(gate.state));
+        page.flow(
+            Indent {
+                first: &first,
+                rest: "    ",
+            },
+            &[
+                (style, &state),
+                (Style::Strong, &gate.title),
+                (Style::Plain, &gate.reason),
+            ],
+        )?;
+    }
+    if !steps.is_empty() {
+        page.flow(Indent::all("  "), &[(Style::Faint, "Steps:")])?;
+        step_list(page, &steps)?;
+    }
+    Ok(())
+}
+
+fn finding_list(page: &mut Page<'_, '_>, title: &str, findings: &[&Finding]) -> io::Result<()> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    page.heading(title, &words::counted(findings.len() as u64, "finding"))?;
+    let shown = page.options.entries_max;
+    for finding in findings.iter().take(shown) {
+        let stage = finding.stage.map_or("lead", words::stage);
+        let stage = format!("[{stage}]");
+        let style = finding.stage.map_or(Style::Neutral, stage_style);
+        page.flow(
+            Indent {
+                first: "  ",
+                rest: "    ",
+            },
+            &[
+                (style, &stage),
+                (Style::Plain, &finding.title),
+                (Style::Faint, &finding.id),
+            ],
+        )?;
+        let mut note = finding
+            .time
+            .map(words::time)
+            .unwrap_or_else(|| "time not known".to_owned());
+        if finding.count > 1 {
+            note = format!("{note}, {}", words::counted(finding.count, "record"));
+        }
+        page.flow(
+            Indent::all("    "),
+            &[(Style::Faint, &format!("{note}, rule {}", finding.rule))],
+        )?;
+        place_list(page, std::slice::from_ref(&finding.place))?;
+    }
+    others(page, findings.len(), shown, "finding")
+}
+
+fn other_findings(page: &mut Page<'_, '_>, findings: &[&Finding]) -> io::Result<()> {
+    finding_list(page, "Findings outside any campaign", findings)
+}
+
+fn other_gaps(page: &mut Page<'_, '_>, gaps: &[&Gap]) -> io::Result<()> {
+    if gaps.is_empty() {
+        return Ok(());
+    }
+    let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
+    for gap in gaps {
+        *kinds.entry(words::gap_kind(gap.kind)).or_default() += 1;
+    }
+    let kinds: Vec<String> = kinds
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    page.heading("Other gaps", &kinds.join(", "))?;
+    let shown = page.options.entries_max;
+    for gap in gaps.iter().take(shown) {
+        gap_line(page, "  ", gap)?;
+    }
+    others(page, gaps.len(), shown, "gap")
+}
+
+fn not_looked_at(page: &mut Page<'_, '_>, sources: &[String]) -> io::Result<()> {
+    if sources.is_empty() {
+        return Ok(());
+    }
+    page.heading(
+        "Not looked at",
+        "kinds of evidence that could convict, and were not there",
+    )?;
+    for source in sources {
+        bullet(page, Style::Plain, source)?;
+    }
+    Ok(())
+}
+
+fn account(page: &mut Page<'_, '_>, report: &Report) -> io::Result<()> {
+    page.heading("What was read", "")?;
+    let total = format!("{}.", words::accounting(&report.accounting));
+    page.flow(Indent::all("  "), &[(Style::Plain, &total)])?;
+    for rejected in &report.accounting.rejected {
+        let count = format!("{} rejected:", words::thousands(rejected.count));
+        page.flow(
+            Indent {
+                first: "    ",
+                rest: "      ",
+            },
+            &[(Style::Faint, &count), (Style::Faint, &rejected.reason)],
+        )?;
+    }
+    let as_of = report.as_of.map_or_else(
+        || "No collection says when it was taken.".to_owned(),
+        |time| format!("Judged as of {}.", words::time(time)),
+    );
+    let packs: Vec<String> = report
+        .packs
+        .iter()
+        .map(|pack| format!("{} {}", pack.name, pack.version))
+        .collect();
+    let packs = match packs.as_slice() {
+        [] => "No pack was used.".to_owned(),
+        packs => format!("Packs: {}.", packs.join(", ")),
+    };
+    page.flow(
+        Indent::all("  "),
+        &[(Style::Faint, &as_of), (Style::Faint, &packs)],
+    )
+}
+
+fn collections(page: &mut Page<'_, '_>, host: &HostReport) -> io::Result<()> {
+    page.heading("Evidence of this host", &host.host_rule)?;
+    for collection in &host.collections {
+        let taken = collection.taken.map_or_else(
+            || "time not known".to_owned(),
+            |taken| format!("taken {}", words::time(taken)),
+        );
+        page.flow(
+            Indent {
+                first: "  ",
+                rest: "    ",
+            },
+            &[
+                (Style::Strong, &collection.id),
+                (Style::Plain, &collection.path),
+                (
+                    Style::Faint,
+                    &format!("({}, {taken})", collection.container),
+                ),
+            ],
+        )?;
+        let sentence = format!("{}.", words::accounting(&collection.accounting));
+        page.flow(Indent::all("    "), &[(Style::Faint, &sentence)])?;
+        page.flow(
+            Indent::all("    "),
+            &[
+                (Style::Faint, "SHA-256 of the manifest"),
+                (Style::Faint, &collection.sha256),
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+fn bullet(page: &mut Page<'_, '_>, style: Style, text: &str) -> io::Result<()> {
+    let first = page.glyph("  • ", "  * ");
+    page.flow(
+        Indent {
+            first,
+            rest: "    ",
+        },
+        &[(style, text)],
+    )
+}
+
+fn place_list(page: &mut Page<'_, '_>, places: &[Place]) -> io::Result<()> {
+    for place in places.iter().take(PLACES_MAX) {
+        let first = page.glyph("      ↳ ", "      > ");
+        page.flow(
+            Indent {
+                first,
+                rest: "        ",
+            },
+            &[(Style::Faint, &place.to_string())],
+        )?;
+    }
+    let more = places.len().saturating_sub(PLACES_MAX);
+    if more > 0 {
+        let more = format!("and {}", words::counted(more as u64, "more place"));
+        page.flow(Indent::all("        "), &[(Style::Faint, &more)])?;
+    }
+    Ok(())
+}
+
+fn gap_line(page: &mut Page<'_, '_>, indent: &str, gap: &Gap) -> io::Result<()> {
+    let rest = format!("{indent}  ");
+    let kind = format!("{}:", words::gap_kind(gap.kind));
+    let mut place = gap.place.to_string();
+    if let Some(span) = words::span(gap.from, gap.until) {
+        place = if place.is_empty() {
+            span
+        } else {
+            format!("{span}, {place}")
+        };
+    }
+    if !place.is_empty() {
+        place = format!("({place})");
+    }
+    page.flow(
+        Indent {
+            first: indent,
+            rest: &rest,
+        },
+        &[
+            (Style::Warning, &kind),
+            (Style::Plain, &gap.detail),
+            (Style::Faint, &place),
+        ],
+    )
+}
+
+fn others(page: &mut Page<'_, '_>, total: usize, shown: usize, noun: &str) -> io::Result<()> {
+    let more = total.saturating_sub(shown);
+    if more == 0 {
+        return Ok(());
+    }
+    let more = format!(
+        "and {}, which the other formats hold",
+        words::counted(more as u64, &format!("more {noun}"))
+    );
+    page.flow(Indent::all("  "), &[(Style::Faint, &more)])
+}
+
+fn verdict_icon(page: &Page<'_, '_>, verdict: VerdictName) -> &'static str {
+    match verdict {
+        VerdictName::Compromised => page.glyph("✗", "X"),
+        VerdictName::Reinfected => page.glyph("↻", "X"),
+        VerdictName::Exposed => page.glyph("▲", "!"),
+        VerdictName::Unproven => "?",
+        VerdictName::Evicted | VerdictName::Clear => page.glyph("✓", "+"),
+        VerdictName::NotAffected => page.glyph("○", "o"),
+    }
+}
+
+fn verdict_style(verdict: VerdictName) -> Style {
+    match verdict {
+        VerdictName::Compromised | VerdictName::Reinfected => Style::Bad,
+        VerdictName::Exposed | VerdictName::Unproven => Style::Warning,
+        VerdictName::Evicted | VerdictName::Clear => Style::Good,
+        VerdictName::NotAffected => Style::Neutral,
+    }
+}
+
+fn exposure_style(state: ExposureState) -> Style {
+    match state {
+        ExposureState::Vulnerable => Style::Bad,
+        ExposureState::Mitigated | ExposureState::Unknown => Style::Warning,
+        ExposureState::Patched => Style::Good,
+        ExposureState::NotAffected => Style::Neutral,
+    }
+}
+
+fn stage_style(stage: Stage) -> Style {
+    match stage {
+        Stage::NoneSeen => Style::Faint,
+        Stage::Probed => Style::Warning,
+        _ => Style::Bad,
+    }
+}
