@@ -49,6 +49,19 @@ pub trait Sink {
         span: (Option<Timestamp>, Option<Timestamp>),
         detail: &str,
     );
+
+    /// A gap of another source than the item's own: the System log tells that another log was cleared. Sinks that
+    /// keep sources take it over; others note it as the item's own.
+    fn gap_of_source(
+        &mut self,
+        _source: &SourceName,
+        kind: GapKind,
+        at: At,
+        span: (Option<Timestamp>, Option<Timestamp>),
+        detail: &str,
+    ) {
+        self.gap(kind, at, span, detail);
+    }
 }
 
 /// A kind of artifact. Extend by a folder and a line in [`ARTIFACTS`].
@@ -67,7 +80,7 @@ pub trait Artifact: Sync {
 }
 
 /// Every artifact Allclear reads, the most specific first.
-pub const ARTIFACTS: &[&dyn Artifact] = &[];
+pub const ARTIFACTS: &[&dyn Artifact] = &[&crate::evtx::EventLog];
 
 /// The reader for an item: the surest match, and among equals the first in the table.
 pub fn recognise(probe: &Probe<'_>) -> Option<&'static dyn Artifact> {

@@ -4,7 +4,9 @@
 //! one item and a [`Sink`]; it never fails as a whole: what it cannot read it tells the sink.
 
 mod artifact;
+mod evtx;
 #[cfg(test)]
 mod testing;
+mod windows_event;
 
 pub use artifact::{ARTIFACTS, Artifact, Item, Match, Probe, Sink, recognise};
