@@ -1,0 +1,694 @@
+//! Zip archives ([APPNOTE](https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT)), ZIP64 and encrypted ones too.
+//!
+//! The central directory is read here, one entry at a time, so that no directory is too long for memory and an
+//! archive without one can still be read from its local headers. Each member is then handed to the crate `zip`
+//! as an archive of its own ([`Image`]): its bytes, followed by a directory of one entry.
+
+use crate::content::ReadSeek;
+use crate::item::{CHUNK_BYTES, Spool, length, target};
+use crate::walk::{Admission, Admitted, Offered, Scope, Walker};
+use memchr::memmem;
+use model::GapKind;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::rc::Rc;
+use zip::read::{ArchiveOffset, Config};
+use zip::result::ZipError;
+use zip::{ZipArchive, ZipReadOptions};
+
+const LOCAL_HEADER: [u8; 4] = *b"PK\x03\x04";
+const DIRECTORY_HEADER: [u8; 4] = *b"PK\x01\x02";
+const DIRECTORY_END: [u8; 4] = *b"PK\x05\x06";
+const DIRECTORY_END_64: [u8; 4] = *b"PK\x06\x06";
+const DIRECTORY_END_64_LOCATOR: [u8; 4] = *b"PK\x06\x07";
+const DATA_DESCRIPTOR: [u8; 4] = *b"PK\x07\x08";
+
+const LOCAL_HEADER_BYTES: u64 = 30;
+const DIRECTORY_HEADER_BYTES: u64 = 46;
+const DIRECTORY_END_BYTES: u64 = 22;
+
+/// The end record and the longest comment that may follow it.
+const DIRECTORY_END_SEARCH_BYTES: u64 = DIRECTORY_END_BYTES + 65_535;
+
+/// Bytes of the archive kept in memory while the directory is read.
+const WINDOW_BYTES: u64 = 64 * 1024;
+
+const FLAG_ENCRYPTED: u16 = 1;
+const FLAG_DATA_DESCRIPTOR: u16 = 1 << 3;
+const FLAG_UTF8: u16 = 1 << 11;
+const METHOD_LZMA: u16 = 14;
+const EXTRA_ZIP64: u16 = 1;
+const SIZE_IN_EXTRA: u64 = 0xffff_ffff;
+
+/// Walks the members in the order of the central directory, or of their local headers where there is none.
+pub(crate) fn walk(walker: &mut Walker<'_>, scope: &Scope, source: &mut dyn ReadSeek) {
+    let mut archive = match Window::new(source) {
+        Ok(archive) => archive,
+        Err(error) => return walker.unreadable(scope.path(), &error),
+    };
+    match Directory::find(&mut archive) {
+        Some(directory) => walk_directory(walker, scope, &mut archive, directory),
+        None => walk_local_headers(walker, scope, &mut archive),
+    }
+}
+
+fn walk_directory(
+    walker: &mut Walker<'_>,
+    scope: &Scope,
+    archive: &mut Window<'_>,
+    mut directory: Directory,
+) {
+    let mut index = 0;
+    while let Some(member) = directory.next(archive) {
+        if !offer(walker, scope, archive, &member, index) {
+            return;
+        }
+        index = index.saturating_add(1);
+    }
+    if directory.read != directory.entries {
+        let detail = format!(
+            "the central directory names {} members and holds {}",
+            directory.entries, directory.read
+        );
+        walker.gap(scope.path(), GapKind::Partial, &detail);
+    }
+}
+
+/// Reads an archive that was cut off, or whose directory is damaged, from the headers before each member.
+fn walk_local_headers(walker: &mut Walker<'_>, scope: &Scope, archive: &mut Window<'_>) {
+    walker.gap(
+        scope.path(),
+        GapKind::Partial,
+        "the zip archive has no central directory (cut off or damaged); members were read as far as their own headers go",
+    );
+    let mut at = 0;
+    let mut index = 0;
+    while let Some(found) = archive.find(&LOCAL_HEADER, at) {
+        at = match Member::from_local_header(archive, found) {
+            Some(member) => {
+                if !offer(walker, scope, archive, &member, index) {
+                    return;
+                }
+                index = index.saturating_add(1);
+                member.data_end().max(found.saturating_add(1))
+            }
+            None => found.saturating_add(1),
+        };
+    }
+}
+
+/// Offers one member. False where no more entries are taken.
+fn offer(
+    walker: &mut Walker<'_>,
+    scope: &Scope,
+    archive: &mut Window<'_>,
+    member: &Member,
+    index: u64,
+) -> bool {
+    if member.is_folder() {
+        return true;
+    }
+    let name = member.decoded_name();
+    let offered = Offered {
+        index,
+        name: &name,
+        size: member.size,
+        stored_bytes: Some(member.stored_bytes),
+    };
+    match walker.admit(scope, &offered) {
+        Admission::Read(admitted) => read(walker, &admitted, archive, member),
+        Admission::Skip => {}
+        Admission::Stop => return false,
+    }
+    true
+}
+
+fn read(walker: &mut Walker<'_>, admitted: &Admitted, archive: &mut Window<'_>, member: &Member) {
+    let path = &admitted.entry.path;
+    if member.flags & FLAG_ENCRYPTED != 0 && walker.password.is_none() {
+        let detail = "encrypted, and no password was given";
+        return walker.gap(path, GapKind::Unreadable, detail);
+    }
+    if let Err(detail) = check_decoder_memory(walker, archive, member) {
+        return walker.gap(path, GapKind::Limit, &detail);
+    }
+    let image = match Image::new(archive, member) {
+        Ok(image) => image,
+        Err(error) => return walker.unreadable(path, &error),
+    };
+    let password = walker.password.clone();
+    let password = password
+        .as_deref()
+        .filter(|_| member.flags & FLAG_ENCRYPTED != 0)
+        .map(str::as_bytes);
+    let config = Config {
+        archive_offset: ArchiveOffset::Known(0),
+    };
+    let opened = ZipArchive::with_config(config, image);
+    let mut single = match opened {
+        Ok(single) => single,
+        Err(error) => return unreadable(walker, path, &error),
+    };
+    let options = ZipReadOptions::new().password(password);
+    match single.by_index_with_options(0, options) {
+        Ok(file) => {
+            let mut spool = Spool::new(
+                Box::new(file),
+                member.size,
+                Some(member.stored_bytes),
+                &walker.limits,
+                Rc::clone(&admitted.budget),
+            );
+            walker.read(admitted, &mut spool);
+        }
+        Err(error) => return unreadable(walker, path, &error),
+    }
+    if member.cut_off {
+        let detail = "the archive ends before this member does, or does not say where it ends";
+        walker.gap(path, GapKind::Partial, detail);
+    }
+}
+
+fn unreadable(walker: &mut Walker<'_>, path: &str, error: &ZipError) {
+    let detail = match error {
+        ZipError::InvalidPassword => "encrypted, and the given password is wrong".to_owned(),
+        other => format!("cannot be read: {other}"),
+    };
+    walker.gap(path, GapKind::Unreadable, &detail);
+}
+
+/// LZMA members name the size of the dictionary that decoding allocates.
+fn check_decoder_memory(
+    walker: &Walker<'_>,
+    archive: &mut Window<'_>,
+    member: &Member,
+) -> Result<(), String> {
+    if member.method != METHOD_LZMA || member.flags & FLAG_ENCRYPTED != 0 {
+        return Ok(());
+    }
+    // Version, size of the properties, the property byte, then the dictionary's size.
+    let dictionary = member
+        .data_start
+        .checked_add(5)
+        .and_then(|at| archive.bytes(at, 4))
+        .and_then(|bytes| u32_at(bytes, 0))
+        .map_or(0, u64::from);
+    if dictionary > walker.limits.decoder_memory_bytes {
+        return Err(format!(
+            "its decoder wants {dictionary} bytes of memory, more than the bound"
+        ));
+    }
+    Ok(())
+}
+
+/// A reader of the archive that keeps a stretch of it.
+struct Window<'s> {
+    source: &'s mut dyn ReadSeek,
+    size: u64,
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl<'s> Window<'s> {
+    fn new(source: &'s mut dyn ReadSeek) -> io::Result<Self> {
+        let size = source.seek(SeekFrom::End(0))?;
+        Ok(Self {
+            source,
+            size,
+            start: 0,
+            bytes: Vec::new(),
+        })
+    }
+
+    /// `count` bytes at `at`; `None` where the archive ends before or cannot be read. At most [`WINDOW_BYTES`].
+    fn bytes(&mut self, at: u64, count: u64) -> Option<&[u8]> {
+        let end = at.checked_add(count)?;
+        if end > self.size || count > WINDOW_BYTES {
+            return None;
+        }
+        if at < self.start || end > self.start.checked_add(length(&self.bytes))? {
+            let stretch = WINDOW_BYTES.max(count).min(self.size.checked_sub(at)?);
+            self.source.seek(SeekFrom::Start(at)).ok()?;
+            self.bytes.clear();
+            self.start = at;
+            (&mut *self.source)
+                .take(stretch)
+                .read_to_end(&mut self.bytes)
+                .ok()?;
+        }
+        let from = usize::try_from(at.checked_sub(self.start)?).ok()?;
+        let until = from.checked_add(usize::try_from(count).ok()?)?;
+        self.bytes.get(from..until)
+    }
+
+    /// The first place at or after `at` where this signature stands.
+    fn find(&mut self, signature: &[u8; 4], at: u64) -> Option<u64> {
+        let mut from = at;
+        loop {
+            let count = WINDOW_BYTES.min(self.size.checked_sub(from)?);
+            let stretch = self.bytes(from, count)?;
+            if let Some(found) = memmem::find(stretch, signature) {
+                return from.checked_add(u64::try_from(found).ok()?);
+            }
+            // A signature may lie across two stretches.
+            let step = count.checked_sub(3).filter(|step| *step > 0)?;
+            from = from.checked_add(step)?;
+        }
+    }
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    let field = bytes.get(at..at.checked_add(2)?)?;
+    Some(u16::from_le_bytes(field.try_into().ok()?))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    let field = bytes.get(at..at.checked_add(4)?)?;
+    Some(u32::from_le_bytes(field.try_into().ok()?))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    let field = bytes.get(at..at.checked_add(8)?)?;
+    Some(u64::from_le_bytes(field.try_into().ok()?))
+}
+
+/// The central directory, read entry by entry.
+struct Directory {
+    /// Where the next entry stands.
+    at: u64,
+    /// Where the end record stands.
+    end: u64,
+    /// Entries as the end record counts them.
+    entries: u64,
+    read: u64,
+    /// Bytes before the archive proper, such as those of a self-extracting program.
+    shift: u64,
+}
+
+impl Directory {
+    fn find(archive: &mut Window<'_>) -> Option<Self> {
+        let tail_bytes = DIRECTORY_END_SEARCH_BYTES.min(archive.size);
+        let tail_start = archive.size.checked_sub(tail_bytes)?;
+        let mut tail = Vec::new();
+        archive.source.seek(SeekFrom::Start(tail_start)).ok()?;
+        (&mut *archive.source)
+            .take(tail_bytes)
+            .read_to_end(&mut tail)
+            .ok()?;
+        // A comment may hold the signature as well: the last record that leads to a directory counts. Few are tried,
+        // as each costs a read.
+        const CANDIDATES_MAX: usize = 16;
+        memmem::rfind_iter(&tail, &DIRECTORY_END)
+            .take(CANDIDATES_MAX)
+            .find_map(|found| {
+                let at = tail_start.checked_add(u64::try_from(found).ok()?)?;
+                Self::from_end_record(archive, at)
+            })
+    }
+
+    fn from_end_record(archive: &mut Window<'_>, at: u64) -> Option<Self> {
+        let record = archive.bytes(at, DIRECTORY_END_BYTES)?;
+        let mut end = at;
+        let mut entries = u64::from(u16_at(record, 10)?);
+        let mut size = u64::from(u32_at(record, 12)?);
+        let mut offset = u64::from(u32_at(record, 16)?);
+        if let Some(end_64) = Self::end_record_64(archive, at) {
+            let record = archive.bytes(end_64, 56)?;
+            entries = u64_at(record, 32)?;
+            size = u64_at(record, 40)?;
+            offset = u64_at(record, 48)?;
+            end = end_64;
+        }
+        // The directory lies right before its end record; what it says of its place tells what stands before it all.
+        let before_end = end.checked_sub(size);
+        for start in [before_end, Some(offset)].into_iter().flatten() {
+            let directory = Self {
+                at: start,
+                end,
+                entries,
+                read: 0,
+                shift: start.checked_sub(offset).unwrap_or(0),
+            };
+            let signature = archive.bytes(start, 4);
+            if start <= end && (entries == 0 || signature == Some(&DIRECTORY_HEADER)) {
+                return Some(directory);
+            }
+        }
+        None
+    }
+
+    /// Where the ZIP64 end record stands, if there is one. Its own offset may be off, so the place before the locator
+    /// is tried as well.
+    fn end_record_64(archive: &mut Window<'_>, end: u64) -> Option<u64> {
+        let locator_at = end.checked_sub(20)?;
+        let locator = archive.bytes(locator_at, 20)?;
+        if !locator.starts_with(&DIRECTORY_END_64_LOCATOR) {
+            return None;
+        }
+        let stated = u64_at(locator, 8)?;
+        [Some(stated), locator_at.checked_sub(56)]
+            .into_iter()
+            .flatten()
+            .find(|at| archive.bytes(*at, 4) == Some(&DIRECTORY_END_64))
+    }
+
+    fn next(&mut self, archive: &mut Window<'_>) -> Option<Member> {
+        let header_end = self.at.checked_add(DIRECTORY_HEADER_BYTES)?;
+        if header_end > self.end {
+            return None;
+        }
+        let header = archive.bytes(self.at, DIRECTORY_HEADER_BYTES)?.to_vec();
+        if !header.starts_with(&DIRECTORY_HEADER) {
+            return None;
+        }
+        let name_bytes = u64::from(u16_at(&header, 28)?);
+        let extra_bytes = u64::from(u16_at(&header, 30)?);
+        let comment_bytes = u64::from(u16_at(&header, 32)?);
+        let name = archive.bytes(header_end, name_bytes)?.to_vec();
+        let extra_start = header_end.checked_add(name_bytes)?;
+        let extra = archive.bytes(extra_start, extra_bytes)?.to_vec();
+        self.at = extra_start
+            .checked_add(extra_bytes)?
+            .checked_add(comment_bytes)?;
+        let member = Member::from_directory(archive, self.shift, &header, name, &extra)?;
+        self.read = self.read.saturating_add(1);
+        Some(member)
+    }
+}
+
+/// One member, by its directory entry or its local header.
+struct Member {
+    name: Vec<u8>,
+    flags: u16,
+    method: u16,
+    /// Time and date, which ZipCrypto's check of the password may rest on.
+    time: [u8; 4],
+    crc32: u32,
+    size: Option<u64>,
+    stored_bytes: u64,
+    header_at: u64,
+    data_start: u64,
+    /// Whether the end of its bytes is not there or not known.
+    cut_off: bool,
+    external_attributes: [u8; 4],
+    /// Extra fields but for ZIP64's, which is written anew.
+    extra: Vec<u8>,
+}
+
+impl Member {
+    fn from_directory(
+        archive: &mut Window<'_>,
+        shift: u64,
+        header: &[u8],
+        name: Vec<u8>,
+        extra: &[u8],
+    ) -> Option<Self> {
+        let mut size = u64::from(u32_at(header, 24)?);
+        let mut stored_bytes = u64::from(u32_at(header, 20)?);
+        let mut header_at = u64::from(u32_at(header, 42)?);
+        let (zip64, extra) = split_extra(extra);
+        // The ZIP64 field holds only those values that did not fit, in this order.
+        let mut at = 0;
+        for value in [&mut size, &mut stored_bytes, &mut header_at] {
+            if *value == SIZE_IN_EXTRA
+                && let Some(large) = u64_at(&zip64, at)
+            {
+                *value = large;
+                at = at.saturating_add(8);
+            }
+        }
+        let header_at = header_at.saturating_add(shift);
+        let data_start = data_start(archive, header_at).unwrap_or(u64::MAX);
+        let cut_off = data_start.saturating_add(stored_bytes) > archive.size;
+        Some(Self {
+            name,
+            flags: u16_at(header, 8)?,
+            method: u16_at(header, 10)?,
+            time: header.get(12..16)?.try_into().ok()?,
+            crc32: u32_at(header, 16)?,
+            size: Some(size),
+            stored_bytes,
+            header_at,
+            data_start,
+            cut_off,
+            external_attributes: header.get(38..42)?.try_into().ok()?,
+            extra,
+        })
+    }
+
+    fn from_local_header(archive: &mut Window<'_>, header_at: u64) -> Option<Self> {
+        let header = archive.bytes(header_at, LOCAL_HEADER_BYTES)?.to_vec();
+        let name_at = header_at.checked_add(LOCAL_HEADER_BYTES)?;
+        let name_bytes = u64::from(u16_at(&header, 26)?);
+        let extra_bytes = u64::from(u16_at(&header, 28)?);
+        let name = archive.bytes(name_at, name_bytes)?.to_vec();
+        let extra_at = name_at.checked_add(name_bytes)?;
+        let extra = archive.bytes(extra_at, extra_bytes)?.to_vec();
+        let (zip64, extra) = split_extra(&extra);
+        let mut size = u64::from(u32_at(&header, 22)?);
+        let mut stored_bytes = u64::from(u32_at(&header, 18)?);
+        if size == SIZE_IN_EXTRA || stored_bytes == SIZE_IN_EXTRA {
+            size = u64_at(&zip64, 0).unwrap_or(size);
+            stored_bytes = u64_at(&zip64, 8).unwrap_or(stored_bytes);
+        }
+        let mut member = Self {
+            name,
+            flags: u16_at(&header, 6)?,
+            method: u16_at(&header, 8)?,
+            time: header.get(10..14)?.try_into().ok()?,
+            crc32: u32_at(&header, 14)?,
+            size: Some(size),
+            stored_bytes,
+            header_at,
+            data_start: extra_at.checked_add(extra_bytes)?,
+            cut_off: false,
+            external_attributes: [0; 4],
+            extra,
+        };
+        if member.flags & FLAG_DATA_DESCRIPTOR != 0 && member.stored_bytes == 0 {
+            member.end_at_descriptor(archive);
+        }
+        let rest = archive.size.saturating_sub(member.data_start);
+        if member.stored_bytes > rest {
+            member.stored_bytes = rest;
+            member.cut_off = true;
+        }
+        Some(member)
+    }
+
+    /// Sizes stand behind the data: looks for the record that states the distance it stands at.
+    fn end_at_descriptor(&mut self, archive: &mut Window<'_>) {
+        let mut at = self.data_start;
+        while let Some(found) = archive.find(&DATA_DESCRIPTOR, at) {
+            let distance = found.saturating_sub(self.data_start);
+            let record = archive.bytes(found, 16).map(<[u8]>::to_vec);
+            let stored = record.as_deref().and_then(|record| u32_at(record, 8));
+            if let Some(record) = &record
+                && stored.map(u64::from) == Some(distance)
+            {
+                self.crc32 = u32_at(record, 4).unwrap_or(0);
+                self.size = u32_at(record, 12).map(u64::from);
+                self.stored_bytes = distance;
+                return;
+            }
+            at = found.saturating_add(1);
+        }
+        self.size = None;
+        self.stored_bytes = archive.size.saturating_sub(self.data_start);
+        self.cut_off = true;
+    }
+
+    fn data_end(&self) -> u64 {
+        self.data_start.saturating_add(self.stored_bytes)
+    }
+
+    fn is_folder(&self) -> bool {
+        matches!(self.name.last(), Some(b'/' | b'\\')) && self.size.unwrap_or(0) == 0
+    }
+
+    /// UTF-8 where it is, whatever the flag says, as collectors often forget it; else the code page of DOS.
+    fn decoded_name(&self) -> String {
+        match std::str::from_utf8(&self.name) {
+            Ok(name) => name.to_owned(),
+            Err(_) if self.flags & FLAG_UTF8 != 0 => {
+                String::from_utf8_lossy(&self.name).into_owned()
+            }
+            Err(_) => self.name.iter().map(|byte| code_page_437(*byte)).collect(),
+        }
+    }
+
+    /// The directory of an archive that holds only this member, at its start.
+    fn directory(&self, data_bytes: u64) -> Option<Vec<u8>> {
+        let name_bytes = u16::try_from(self.name.len()).ok()?;
+        let extra_bytes = u16::try_from(self.extra.len().checked_add(20)?).ok()?;
+        let mut out = Vec::with_capacity(256);
+        out.extend_from_slice(&DIRECTORY_HEADER);
+        out.extend_from_slice(&45u16.to_le_bytes());
+        out.extend_from_slice(&45u16.to_le_bytes());
+        out.extend_from_slice(&self.flags.to_le_bytes());
+        out.extend_from_slice(&self.method.to_le_bytes());
+        out.extend_from_slice(&self.time);
+        out.extend_from_slice(&self.crc32.to_le_bytes());
+        // Sizes always go to the ZIP64 field, so that there is one form only.
+        out.extend_from_slice(&[0xff; 8]);
+        out.extend_from_slice(&name_bytes.to_le_bytes());
+        out.extend_from_slice(&extra_bytes.to_le_bytes());
+        // No comment, first disk, no internal attributes.
+        out.extend_from_slice(&[0; 6]);
+        out.extend_from_slice(&self.external_attributes);
+        // The member's header stands at the start.
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&self.name);
+        out.extend_from_slice(&EXTRA_ZIP64.to_le_bytes());
+        out.extend_from_slice(&16u16.to_le_bytes());
+        out.extend_from_slice(&self.size.unwrap_or(0).to_le_bytes());
+        out.extend_from_slice(&self.stored_bytes.to_le_bytes());
+        out.extend_from_slice(&self.extra);
+        let directory_bytes = length(&out);
+        push_end(&mut out, data_bytes, directory_bytes);
+        Some(out)
+    }
+}
+
+/// Appends both end records of a directory of one entry.
+fn push_end(out: &mut Vec<u8>, directory_at: u64, directory_bytes: u64) {
+    let end_64_at = directory_at.saturating_add(directory_bytes);
+    out.extend_from_slice(&DIRECTORY_END_64);
+    out.extend_from_slice(&44u64.to_le_bytes());
+    out.extend_from_slice(&45u16.to_le_bytes());
+    out.extend_from_slice(&45u16.to_le_bytes());
+    out.extend_from_slice(&[0; 8]);
+    out.extend_from_slice(&1u64.to_le_bytes());
+    out.extend_from_slice(&1u64.to_le_bytes());
+    out.extend_from_slice(&directory_bytes.to_le_bytes());
+    out.extend_from_slice(&directory_at.to_le_bytes());
+    out.extend_from_slice(&DIRECTORY_END_64_LOCATOR);
+    out.extend_from_slice(&0u32.to_le_bytes());
+    out.extend_from_slice(&end_64_at.to_le_bytes());
+    out.extend_from_slice(&1u32.to_le_bytes());
+    out.extend_from_slice(&DIRECTORY_END);
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&[0xff; 12]);
+    out.extend_from_slice(&[0; 2]);
+}
+
+/// The ZIP64 field, and the other extra fields as they stand.
+fn split_extra(extra: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let mut zip64 = Vec::new();
+    let mut others = Vec::new();
+    let mut at = 0usize;
+    while let (Some(id), Some(size)) = (u16_at(extra, at), u16_at(extra, at.saturating_add(2))) {
+        let start = at.saturating_add(4);
+        let end = start.saturating_add(usize::from(size));
+        let (Some(field), Some(whole)) = (extra.get(start..end), extra.get(at..end)) else {
+            break;
+        };
+        if id == EXTRA_ZIP64 {
+            zip64 = field.to_vec();
+        } else {
+            others.extend_from_slice(whole);
+        }
+        at = end;
+    }
+    (zip64, others)
+}
+
+/// Where the bytes behind a local header begin.
+fn data_start(archive: &mut Window<'_>, header_at: u64) -> Option<u64> {
+    let header = archive.bytes(header_at, LOCAL_HEADER_BYTES)?;
+    if !header.starts_with(&LOCAL_HEADER) {
+        return None;
+    }
+    let name_bytes = u64::from(u16_at(header, 26)?);
+    let extra_bytes = u64::from(u16_at(header, 28)?);
+    header_at
+        .checked_add(LOCAL_HEADER_BYTES)?
+        .checked_add(name_bytes)?
+        .checked_add(extra_bytes)
+}
+
+/// One member as an archive of its own: its header and bytes from the real archive, then a directory for it alone.
+struct Image<'a> {
+    source: &'a mut dyn ReadSeek,
+    /// Where the member's header stands in the archive.
+    start: u64,
+    /// Bytes taken from the archive.
+    data_bytes: u64,
+    directory: Vec<u8>,
+    position: u64,
+    /// Where the archive's reader stands, to spare seeks.
+    source_at: Option<u64>,
+}
+
+impl<'a> Image<'a> {
+    fn new(archive: &'a mut Window<'_>, member: &Member) -> io::Result<Self> {
+        let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+        if member.data_start == u64::MAX {
+            return Err(invalid("the archive has no header for this member"));
+        }
+        let end = member.data_end().min(archive.size);
+        let data_bytes = end
+            .checked_sub(member.header_at)
+            .ok_or_else(|| invalid("the member ends before it begins"))?;
+        let directory = member
+            .directory(data_bytes)
+            .ok_or_else(|| invalid("its header is too long"))?;
+        Ok(Self {
+            source: &mut *archive.source,
+            start: member.header_at,
+            data_bytes,
+            directory,
+            position: 0,
+            source_at: None,
+        })
+    }
+
+    fn size(&self) -> u64 {
+        self.data_bytes.saturating_add(length(&self.directory))
+    }
+}
+
+impl Read for Image<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(behind) = self.position.checked_sub(self.data_bytes) {
+            let from = usize::try_from(behind).unwrap_or(usize::MAX);
+            let rest = self.directory.get(from..).unwrap_or_default();
+            let count = rest.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&rest[..count]);
+            self.position = self.position.saturating_add(length(&buffer[..count]));
+            return Ok(count);
+        }
+        let rest = self.data_bytes.saturating_sub(self.position);
+        let room = usize::try_from(rest)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len())
+            .min(CHUNK_BYTES);
+        let at = self.start.saturating_add(self.position);
+        if self.source_at != Some(at) {
+            self.source.seek(SeekFrom::Start(at))?;
+        }
+        let count = self.source.read(&mut buffer[..room])?;
+        self.position = self.position.saturating_add(length(&buffer[..count]));
+        self.source_at = self.start.checked_add(self.position);
+        Ok(count)
+    }
+}
+
+impl Seek for Image<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.position = target(to, self.position, self.size())?;
+        Ok(self.position)
+    }
+}
+
+/// The upper half of [code page 437](https://www.unicode.org/Public/MAPPINGS/VENDORS/MICSFT/PC/CP437.TXT).
+const CODE_PAGE_437_UPPER: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
+
+fn code_page_437(byte: u8) -> char {
+    match byte.checked_sub(0x80) {
+        None => char::from(byte),
+        Some(upper) => CODE_PAGE_437_UPPER
+            .chars()
+            .nth(usize::from(upper))
+            .unwrap_or(char::REPLACEMENT_CHARACTER),
+    }
+}
