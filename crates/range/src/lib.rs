@@ -1,5 +1,138 @@
-//! The simulator.
+//! The range: synthetic evidence of one server, with the truth about it, for tests, demonstrations and benchmarks.
+//!
+//! [`make`] writes what a collector would have taken from an Exchange server on which a [scenario](scenarios) happened:
+//! proxy, web and component logs, event logs, registry hives, configuration, web folders, compiled pages. It returns the
+//! [`Truth`]: what a right report says. The same [`Options`] give the same bytes, on any machine.
+//!
+//! **What is real.** The formats: event logs are EVTX files with BinXML templates, hives are regf files, programs are PE
+//! files with version resources, text logs have the heads and columns of the product. Each writer in [`formats`] names
+//! the description that it follows, and reads its output back with an independent parser in its tests. The shape of an
+//! attack follows the published logs of a real victim (HelseCERT) and of a laboratory (OTRF Security-Datasets).
+//!
+//! **What is synthetic.** Every name, address, user, identifier and time. Addresses are of the ranges kept for
+//! documentation. Files that the product ships are stand-ins of our own words: pass [`Made::known_files`] to whatever
+//! judges them. Programs cannot run. Web shells are the real texts, as they must be found; in this repository they are
+//! kept in parts, and put together only when evidence is made.
+//!
+//! **Not simulated**: message tracking and protocol logs, `$MFT`, memory, and the reports of earlier responders' tools.
+//!
+//! This crate does not know how findings and verdicts are made; it must stay that way, or it could not measure them.
+//!
+//! ```
+//! use range::{Collection, Layout, Memory, Options, make};
+//!
+//! let options = Options {
+//!     start: "2021-02-25T00:00:00Z".parse()?,
+//!     end: "2021-03-05T00:00:00Z".parse()?,
+//!     ..Options::new("clean", 1)
+//! };
+//! let mut evidence = Collection::new(Memory::default(), Layout::Drives);
+//! let made = make(&options, &mut evidence)?;
+//! assert_eq!(made.truth.verdict, "clear");
+//! assert!(evidence.container.files.contains_key("C/Windows/System32/config/SYSTEM"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+mod events;
+mod files;
 pub mod formats;
+mod make;
 mod moment;
 mod random;
+mod server;
+mod sink;
+mod source;
+mod story;
+mod traffic;
+mod truth;
+
+pub use make::{Made, make, make_in_folder};
+pub use sink::{Collection, Container, Folder, Layout, Memory, Sink, Taken, Tar, Zip};
+pub use source::{Source, Withheld};
+pub use story::scenarios;
+pub use truth::{BuildSpan, Foothold, KnownFile, Step, Truth, known_files_csv};
+
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// What to simulate.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Decides everything that is drawn: names, times, payloads, users.
+    pub seed: u64,
+    /// One of [`scenarios`].
+    pub scenario: String,
+    /// The host's name; drawn where absent.
+    pub host: Option<String>,
+    /// Where the logs begin.
+    pub start: Timestamp,
+    /// When the evidence is collected.
+    pub end: Timestamp,
+    /// The build before the patch, four parts; drawn where absent.
+    pub build_before: Option<String>,
+    /// The build after the patch; drawn where absent.
+    pub build_after: Option<String>,
+    pub patching: Patching,
+    /// How often Exchange probes its main protocols, in minutes; others are probed at every eighth turn. A real server
+    /// does it every minute; the default keeps the evidence small and still steady.
+    pub probe_minutes: u16,
+    /// Adds requests of people until the text logs have about this size, in bytes.
+    pub text_bytes: Option<u64>,
+    /// After how many days a source's log files are deleted; sources not named keep everything. Comes before what the
+    /// scenario says.
+    pub retention_days: BTreeMap<Source, u32>,
+    pub withhold: Vec<Withheld>,
+}
+
+impl Options {
+    /// A server of `scenario` by `seed`, from the end of December 2020 to 20 March 2021.
+    pub fn new(scenario: &str, seed: u64) -> Self {
+        let time = |text: &str| text.parse().expect("a constant that parses");
+        Self {
+            seed,
+            scenario: scenario.to_owned(),
+            host: None,
+            start: time("2020-12-28T00:00:00Z"),
+            end: time("2021-03-20T00:00:00Z"),
+            build_before: None,
+            build_after: None,
+            patching: Patching::AsInScenario,
+            probe_minutes: 30,
+            text_bytes: None,
+            retention_days: BTreeMap::new(),
+            withhold: Vec::new(),
+        }
+    }
+}
+
+/// Whether and when the security update is installed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Patching {
+    /// When the scenario says so.
+    #[default]
+    AsInScenario,
+    /// Services stop for it at this time; it must be after the story.
+    At(Timestamp),
+    Never,
+}
+
+/// Why no evidence came out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("no scenario is named {0}; there are {names}", names = scenarios().join(", "))]
+    Scenario(String),
+    #[error("{0} is not a build of four parts")]
+    Build(String),
+    #[error("the scenario's story does not lie within the time simulated")]
+    OutsideWindow,
+    #[error("the patch comes before the end of the scenario's story")]
+    PatchedTooEarly,
+    #[error("a scenario names the chapter {0}, which does not exist")]
+    Chapter(String),
+    #[error("a scenario gives {0} as a status")]
+    Status(String),
+    #[error("a scenario's data cannot be read")]
+    Data(#[from] serde_json::Error),
+    #[error("cannot write the evidence")]
+    Io(#[from] std::io::Error),
+}

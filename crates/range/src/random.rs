@@ -109,7 +109,8 @@ mod tests {
         assert_ne!(draw(1, "a", 0), draw(1, "b", 0));
         assert_ne!(draw(1, "a", 0), draw(1, "a", 1));
         // Pinned: evidence made by an older release must come out the same.
-        expect!["[11631871085012847585, 13802956202742385532]"].assert_eq(&format!("{:?}", draw(42, "pinned", 7)));
+        expect!["[11631871085012847585, 13802956202742385532]"]
+            .assert_eq(&format!("{:?}", draw(42, "pinned", 7)));
     }
 
     #[test]

@@ -369,7 +369,7 @@ impl Chunk {
     }
 
     /// An instance of `template`, with its definition where this is its first use in the chunk.
-    fn instance(&mut self, template: &Template<'_>, values: &[Raw]) -> io::Result<()> {
+    fn instance(&mut self, template: &Template<'_>, values: &[Raw<'_>]) -> io::Result<()> {
         let key = template.key();
         let id = u32::from_le_bytes([key[0], key[1], key[2], key[3]]);
         self.data.extend([0x0f, 1, 1, 0, 0x0c, 0x01]);

@@ -1,6 +1,8 @@
 //! The formats in which Windows, IIS and Exchange keep what they record, each written from its public description.
 
 pub mod evtx;
+pub mod exchange;
+pub mod iis;
 pub mod pe;
 pub mod registry;
 

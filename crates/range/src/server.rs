@@ -1,0 +1,291 @@
+//! Who the simulated server is: names, users, builds, clock, and when it was down.
+
+use crate::formats::Guid;
+use crate::moment::{DAY, HOUR, MINUTE, Moment, SECOND};
+use crate::random::Random;
+use crate::{Error, Options};
+use serde::Deserialize;
+use std::fmt;
+
+/// Names and programs that servers are made of.
+pub(crate) const WORLD: &str = include_str!("../data/world.json");
+
+/// A build of the product, four parts. Displays as `15.1.2176.2`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Build(pub(crate) [u16; 4]);
+
+impl Build {
+    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
+        let parts = text
+            .split('.')
+            .map(|part| part.parse().ok())
+            .collect::<Option<Vec<u16>>>();
+        parts
+            .and_then(|parts| parts.try_into().ok())
+            .map(Self)
+            .ok_or_else(|| Error::Build(text.to_owned()))
+    }
+
+    /// `15.01.2176.002`, as the heads of Exchange's logs and its version resources write it.
+    pub(crate) fn padded(self) -> String {
+        let [major, minor, build, revision] = self.0;
+        format!("{major:02}.{minor:02}.{build:04}.{revision:03}")
+    }
+
+    /// `15.1.2176`, the part that names the cumulative update.
+    pub(crate) fn cumulative(self) -> String {
+        let [major, minor, build, _] = self.0;
+        format!("{major}.{minor}.{build}")
+    }
+}
+
+impl fmt::Display for Build {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [major, minor, build, revision] = self.0;
+        write!(f, "{major}.{minor}.{build}.{revision}")
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct World {
+    organisations: Vec<(String, String)>,
+    host_prefixes: Vec<String>,
+    first_names: Vec<String>,
+    last_names: Vec<String>,
+    zones: Vec<(String, String, i64)>,
+    products: Vec<Product>,
+    pub(crate) security_update: String,
+    pub(crate) browsers: Vec<String>,
+    pub(crate) phones: Vec<String>,
+    pub(crate) outlook: String,
+    pub(crate) mac_outlook: String,
+    /// Method, path, status and agent of what any address on the internet receives.
+    pub(crate) noise: Vec<(String, String, u16, String)>,
+    pub(crate) cmdlets: Vec<(String, String)>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Product {
+    pub(crate) name: String,
+    pub(crate) update: String,
+    /// The build that was installed first, years ago.
+    pub(crate) first: String,
+    before: String,
+    after: String,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct User {
+    pub(crate) name: String,
+    pub(crate) sid: String,
+    /// The address the user works from when away.
+    pub(crate) home: String,
+    pub(crate) desk: String,
+    pub(crate) browser: String,
+    pub(crate) phone: String,
+    pub(crate) device: String,
+}
+
+/// A time during which the server answered nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outage {
+    /// When services began to stop.
+    pub(crate) stop: Moment,
+    /// When Windows had started again.
+    pub(crate) boot: Moment,
+    /// When Exchange answered again.
+    pub(crate) ready: Moment,
+    pub(crate) patch: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) seed: u64,
+    pub(crate) host: String,
+    pub(crate) domain: String,
+    pub(crate) netbios: String,
+    pub(crate) full_name: String,
+    /// The name under which the internet knows it.
+    pub(crate) public: String,
+    pub(crate) address: String,
+    pub(crate) domain_sid: String,
+    pub(crate) users: Vec<User>,
+    pub(crate) health_mailbox: String,
+    pub(crate) health_sid: String,
+    pub(crate) database: Guid,
+    pub(crate) oab: Guid,
+    /// Install folder without a trailing backslash.
+    pub(crate) install: String,
+    pub(crate) zone: (String, String, i64),
+    pub(crate) product: Product,
+    pub(crate) before: Build,
+    pub(crate) after: Build,
+    pub(crate) start: Moment,
+    pub(crate) end: Moment,
+    pub(crate) outages: Vec<Outage>,
+    pub(crate) has_exchange: bool,
+    pub(crate) world: World,
+}
+
+impl Server {
+    /// The server of these options. `patch` is when the update was begun, if it was.
+    pub(crate) fn new(
+        options: &Options,
+        patch: Option<Moment>,
+        has_exchange: bool,
+    ) -> Result<Self, Error> {
+        let world: World = serde_json::from_str(WORLD)?;
+        let mut random = Random::new(options.seed, "server", 0);
+        let (organisation, netbios) = random.pick(&world.organisations).clone();
+        let prefix = random.pick(&world.host_prefixes).clone();
+        let number = random.between(1, 9);
+        let drawn_host = format!("{prefix}0{number}");
+        let host = options.host.clone().unwrap_or(drawn_host);
+        let domain = format!("{organisation}.example");
+        let zone = random.pick(&world.zones).clone();
+        let mut product = random.pick(&world.products).clone();
+        let address = format!(
+            "10.{}.{}.{}",
+            random.between(1, 250),
+            random.between(0, 250),
+            random.between(5, 60)
+        );
+        let domain_sid = format!(
+            "S-1-5-21-{}-{}-{}",
+            random.between(100_000_000, 2_147_483_647),
+            random.between(100_000_000, 2_147_483_647),
+            random.between(100_000_000, 2_147_483_647)
+        );
+        let users = (0..24)
+            .map(|index| user(&mut random, &world, &domain_sid, &address, index))
+            .collect();
+        let health_mailbox = format!("HealthMailbox{}", random.text("0123456789abcdef", 7));
+        let health_sid = format!("{domain_sid}-{}", random.between(1_130, 1_160));
+        let (database, oab) = (random.guid(), random.guid());
+        if let Some(build) = &options.build_before {
+            product.before.clone_from(build);
+        }
+        if let Some(build) = &options.build_after {
+            product.after.clone_from(build);
+        }
+        let (before, after) = (
+            Build::parse(&product.before)?,
+            Build::parse(&product.after)?,
+        );
+        let (start, end) = (Moment::from(options.start), Moment::from(options.end));
+        Ok(Self {
+            seed: options.seed,
+            full_name: format!("{host}.{domain}").to_lowercase(),
+            public: format!("mail.{domain}"),
+            install: r"C:\Program Files\Microsoft\Exchange Server\V15".to_owned(),
+            outages: outages(&mut random, start, end, zone.2, patch),
+            host: host.to_uppercase(),
+            domain,
+            netbios,
+            address,
+            domain_sid,
+            users,
+            health_mailbox,
+            health_sid,
+            database,
+            oab,
+            zone,
+            product,
+            before,
+            after,
+            start,
+            end,
+            has_exchange,
+            world,
+        })
+    }
+
+    /// The build that ran at that time.
+    pub(crate) fn build_at(&self, time: Moment) -> Build {
+        match self.patch() {
+            Some(patch) if time >= patch.boot => self.after,
+            _ => self.before,
+        }
+    }
+
+    /// The outage in which the server was patched.
+    pub(crate) fn patch(&self) -> Option<Outage> {
+        self.outages.iter().copied().find(|outage| outage.patch)
+    }
+
+    /// Whether services answered at that time.
+    pub(crate) fn is_up(&self, time: Moment) -> bool {
+        !self
+            .outages
+            .iter()
+            .any(|outage| outage.stop <= time && time < outage.ready)
+    }
+
+    /// Hour of the day and whether it is a working day, by the server's clock.
+    pub(crate) fn local_hour(&self, time: Moment) -> (i64, bool) {
+        let local = time.after(self.zone.2 * MINUTE);
+        (local.civil().hour, local.weekday() < 5)
+    }
+
+    pub(crate) fn random(&self, label: &str, number: Moment) -> Random {
+        Random::new(self.seed, label, number.0.unsigned_abs())
+    }
+
+    /// The account of the computer itself.
+    pub(crate) fn machine_account(&self) -> String {
+        format!("{}\\{}$", self.netbios, self.host)
+    }
+}
+
+fn user(random: &mut Random, world: &World, domain_sid: &str, address: &str, index: i64) -> User {
+    let first = random.pick(&world.first_names);
+    let last = random.pick(&world.last_names);
+    let network = address
+        .rsplit_once('.')
+        .map_or(address, |(network, _)| network);
+    // The ranges that RFC 5737 keeps for documentation.
+    let home_network = random.pick(&["192.0.2", "198.51.100"]);
+    User {
+        name: format!("{first}.{last}"),
+        sid: format!("{domain_sid}-{}", 1_200 + index),
+        home: format!("{home_network}.{}", random.between(1, 254)),
+        desk: format!("{network}.{}", random.between(100, 250)),
+        browser: random.pick(&world.browsers).clone(),
+        phone: random.pick(&world.phones).clone(),
+        device: random.text("0123456789ABCDEF", 26),
+    }
+}
+
+/// One night of Windows updates in the second week of January, and the night of the patch.
+fn outages(
+    random: &mut Random,
+    start: Moment,
+    end: Moment,
+    zone_minutes: i64,
+    patch: Option<Moment>,
+) -> Vec<Outage> {
+    let mut outages = Vec::new();
+    let third_day = start.day_start().after(16 * DAY);
+    let midnight = third_day.after(-zone_minutes * MINUTE);
+    let stop = midnight.after(2 * HOUR + random.between(10, 50) * MINUTE);
+    let restart_minutes = random.between(5, 9);
+    let ready_minutes = random.between(3, 5);
+    let patch_minutes = random.between(19, 31);
+    outages.push(Outage {
+        stop,
+        boot: stop.after(restart_minutes * MINUTE + 13 * SECOND),
+        ready: stop.after((restart_minutes + ready_minutes) * MINUTE),
+        patch: false,
+    });
+    if let Some(stop) = patch {
+        outages.push(Outage {
+            stop,
+            boot: stop.after(patch_minutes * MINUTE + 29 * SECOND),
+            ready: stop.after((patch_minutes + ready_minutes) * MINUTE),
+            patch: true,
+        });
+    }
+    outages.retain(|outage| start <= outage.stop && outage.ready < end);
+    outages.sort_by_key(|outage| outage.stop);
+    outages
+}
