@@ -1,1 +1,34 @@
-//! detect
+//! Runs Sigma rules, YARA rules, indicators and the web-shell analysis over what readers give, and says what matched.
+//!
+//! [`Engine::new`] takes packs and a user's own rules and says which of them cannot be run. [`Engine::item`] opens one
+//! item of evidence; its records and its bytes go in, [`ItemFindings`] come out. Findings point back at line, record
+//! or offset of their item; which collection the item is of, the caller knows.
+//!
+//! This crate knows neither verdicts nor storage, and no campaign: those are packs. How sources answer to Sigma rules
+//! stands in `knowledge/sigma/`.
+
+mod bytes;
+mod engine;
+mod examples;
+mod findings;
+mod indicators;
+mod logsources;
+mod plan;
+mod prefilter;
+mod sigma;
+mod view;
+mod yara;
+
+pub use engine::{Engine, Extra, ItemDetection, ItemFindings, Match, ProblemKind, RuleProblem};
+pub use examples::{ExampleFailure, test_pack};
+
+/// Why no engine could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum DetectError {
+    /// The table of log sources that comes with Allclear is damaged.
+    #[error("knowledge/sigma/logsources.yaml cannot be read")]
+    Knowledge(#[source] serde_yaml_ng::Error),
+    /// A pattern of that table is damaged.
+    #[error("knowledge/sigma/logsources.yaml holds a pattern that cannot be read")]
+    Pattern(#[source] regex::Error),
+}

@@ -1,0 +1,158 @@
+//! Runs each rule of a pack on its examples.
+
+use crate::engine::{Engine, Extra};
+use model::{At, Record, SourceName, Timestamp, Value};
+use pack::{Example, ExampleContent, Pack};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// An example that its rule does not treat as it must, or a rule without examples.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ExampleFailure {
+    /// The example's file, or the rule's.
+    pub path: String,
+    pub rule: String,
+    pub why: String,
+}
+
+/// Tries every example of a pack: the rule must match, or leave alone, what the example says. Also told are rules
+/// that cannot be run, and rules that lack a matching or a clear example.
+pub fn test_pack(pack: &Pack) -> Vec<ExampleFailure> {
+    let (engine, problems) = match Engine::new(std::slice::from_ref(pack), &Extra::default()) {
+        Ok(made) => made,
+        Err(error) => {
+            return vec![ExampleFailure {
+                path: pack.manifest.name.clone(),
+                rule: String::new(),
+                why: error.to_string(),
+            }];
+        }
+    };
+    let mut failures: Vec<ExampleFailure> = problems
+        .into_iter()
+        .map(|problem| ExampleFailure {
+            path: problem.path,
+            rule: problem.rule,
+            why: format!("the rule cannot be run: {}", problem.why),
+        })
+        .collect();
+    failures.extend(pack.examples.iter().filter_map(|example| try_out(&engine, example)));
+    failures.extend(without_examples(pack));
+    failures
+}
+
+fn try_out(engine: &Engine, example: &Example) -> Option<ExampleFailure> {
+    let matched = match &example.content {
+        ExampleContent::Record { source, fields } => {
+            let record = ExampleRecord::new(source, fields, engine.is_json(source));
+            let mut item = engine.item("example");
+            let mut rules = Vec::new();
+            item.hunt(&record, &mut |found| rules.push(found.rule_id.to_owned()));
+            rules
+        }
+        ExampleContent::File { path, bytes } => {
+            let mut item = engine.item(path);
+            item.file("web.script", None, bytes, true);
+            let findings = item.finish().findings;
+            findings.into_iter().map(|finding| finding.rule).collect()
+        }
+    };
+    let why = match (example.must_match, matched.contains(&example.rule)) {
+        (true, false) => "the rule does not match its example",
+        (false, true) => "the rule matches an example that it must leave alone",
+        _ => return None,
+    };
+    Some(ExampleFailure {
+        path: example.path.clone(),
+        rule: example.rule.clone(),
+        why: why.to_owned(),
+    })
+}
+
+/// Rules for which no example shows what they match, or what they leave alone.
+fn without_examples(pack: &Pack) -> Vec<ExampleFailure> {
+    let mut failures = Vec::new();
+    let sigma = pack.sigma.iter().flat_map(|file| {
+        let heads = pack::sigma_heads(file).unwrap_or_default();
+        heads.into_iter().map(|head| (file.path.clone(), head.id))
+    });
+    let yara = pack.yara.iter().flat_map(|file| {
+        let heads = pack::yara_heads(file);
+        heads.into_iter().map(|head| (file.path.clone(), head.id))
+    });
+    for (path, rule) in sigma.chain(yara) {
+        for (must_match, what) in [(true, "matches"), (false, "leaves alone")] {
+            let has = pack
+                .examples
+                .iter()
+                .any(|example| example.rule == rule && example.must_match == must_match);
+            if !has {
+                failures.push(ExampleFailure {
+                    path: path.clone(),
+                    rule: rule.clone(),
+                    why: format!("no example shows what the rule {what}"),
+                });
+            }
+        }
+    }
+    failures
+}
+
+impl Engine {
+    fn is_json(&self, source: &str) -> bool {
+        let entries = self.table.entries_of(&SourceName::new(source));
+        entries
+            .first()
+            .is_some_and(|entry| self.table.entry(*entry).raw == crate::logsources::RawForm::Json)
+    }
+}
+
+/// A record made of the fields that an example names.
+pub(crate) struct ExampleRecord<'a> {
+    source: SourceName,
+    fields: &'a BTreeMap<String, String>,
+    raw: String,
+}
+
+impl<'a> ExampleRecord<'a> {
+    pub(crate) fn new(source: &str, fields: &'a BTreeMap<String, String>, json: bool) -> Self {
+        let raw = if json {
+            serde_json::to_string(fields).unwrap_or_default()
+        } else {
+            fields.values().cloned().collect::<Vec<_>>().join(",")
+        };
+        Self {
+            source: SourceName::new(source),
+            fields,
+            raw,
+        }
+    }
+}
+
+impl Record for ExampleRecord<'_> {
+    fn source(&self) -> &SourceName {
+        &self.source
+    }
+
+    fn time(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn at(&self) -> At {
+        At::Line(1)
+    }
+
+    fn get(&self, field: &str) -> Option<Value<'_>> {
+        self.fields.get(field).map(|text| Value::text(text.as_str()))
+    }
+
+    fn each_field(&self, visit: &mut dyn FnMut(&str, Value<'_>)) {
+        for (name, text) in self.fields {
+            visit(name, Value::text(text.as_str()));
+        }
+    }
+
+    fn raw(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.raw)
+    }
+}

@@ -1,0 +1,178 @@
+//! What is to be run on the records of one source: which rules, under which of its log sources, and the prefilter.
+
+use crate::indicators::Indicators;
+use crate::logsources::{LogSources, RawForm};
+use crate::prefilter::{Candidates, Prefilter};
+use crate::sigma::{Rule, Words};
+use crate::view::View;
+use model::Record;
+
+/// The plan for one kind of source.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    form: RawForm,
+    url_decoded: bool,
+    bindings: Vec<Binding>,
+    prefilter: Prefilter,
+}
+
+/// A rule, and the log sources of this source that it asks for.
+#[derive(Debug)]
+struct Binding {
+    rule: usize,
+    /// (entry of the table, log source of the entry).
+    log_sources: Vec<(usize, usize)>,
+}
+
+/// Something that matches a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hit {
+    /// Number of a Sigma rule.
+    Rule(usize),
+    /// Number of an indicator that may match: the words are there, the fields are not compared yet.
+    MayBeIndicator(usize),
+}
+
+impl Plan {
+    /// The plan for sources with these entries of the table (ascending, maybe none).
+    pub(crate) fn new<'r>(
+        entries: &[usize],
+        table: &LogSources,
+        rules: impl Iterator<Item = &'r Rule> + Clone,
+        indicators: &Indicators,
+    ) -> Self {
+        let first = entries.first().map(|index| table.entry(*index));
+        let form = first.map_or(RawForm::Line, |entry| entry.raw);
+        let url_decoded = entries.iter().any(|index| table.entry(*index).url_decoded);
+        let mut bindings = Vec::new();
+        let mut needs = Vec::new();
+        for (number, rule) in rules.enumerate() {
+            let log_sources = log_sources_of(rule, entries, table);
+            if log_sources.is_empty() {
+                continue;
+            }
+            let in_raw = |field: &str| stands_in_raw(field, &log_sources, table);
+            needs.push(rule.needs(&Words {
+                form,
+                common: &table.common_words,
+                in_raw: &in_raw,
+            }));
+            bindings.push(Binding {
+                rule: number,
+                log_sources,
+            });
+        }
+        let words = Words {
+            form,
+            common: &table.common_words,
+            in_raw: &|_| true,
+        };
+        needs.extend(indicators.needs(&words));
+        Self {
+            form,
+            url_decoded,
+            bindings,
+            prefilter: Prefilter::new(needs),
+        }
+    }
+
+    /// What matches this record, in the order of rules and indicators. `candidates` is scratch space.
+    pub(crate) fn hits<'r>(
+        &self,
+        record: &dyn Record,
+        table: &LogSources,
+        rules: &dyn Fn(usize) -> &'r Rule,
+        candidates: &mut Candidates,
+        visit: &mut dyn FnMut(Hit),
+    ) {
+        let raw = record.raw();
+        self.prefilter
+            .candidates(&raw, self.url_decoded, self.form, candidates);
+        let worth_decoding = self.url_decoded && (raw.contains('%') || raw.contains('+'));
+        for target in &candidates.found {
+            let target = *target as usize;
+            match self.bindings.get(target) {
+                Some(binding) => {
+                    if self.matches(binding, record, table, rules(binding.rule), worth_decoding) {
+                        visit(Hit::Rule(binding.rule));
+                    }
+                }
+                None => visit(Hit::MayBeIndicator(target - self.bindings.len())),
+            }
+        }
+    }
+
+    /// The same without the prefilter; for the test that both agree.
+    #[cfg(test)]
+    pub(crate) fn hits_unfiltered<'r>(
+        &self,
+        record: &dyn Record,
+        table: &LogSources,
+        rules: &dyn Fn(usize) -> &'r Rule,
+    ) -> Vec<Hit> {
+        self.bindings
+            .iter()
+            .filter(|binding| {
+                self.matches(binding, record, table, rules(binding.rule), self.url_decoded)
+            })
+            .map(|binding| Hit::Rule(binding.rule))
+            .collect()
+    }
+
+    #[expect(clippy::unused_self, reason = "belongs to the plan that its binding is part of")]
+    fn matches(
+        &self,
+        binding: &Binding,
+        record: &dyn Record,
+        table: &LogSources,
+        rule: &Rule,
+        worth_decoding: bool,
+    ) -> bool {
+        binding.log_sources.iter().any(|(entry, log_source)| {
+            let entry = &table.entry(*entry).logsources[*log_source];
+            if !entry.events.is_empty() && !has_event_id(record, &entry.events) {
+                return false;
+            }
+            let matches_as = |url_decoded: bool| {
+                rule.matches(&View {
+                    record,
+                    entry,
+                    url_decoded,
+                })
+            };
+            matches_as(false) || (worth_decoding && matches_as(true))
+        })
+    }
+}
+
+fn has_event_id(record: &dyn Record, ids: &[u64]) -> bool {
+    let id = record.get("EventID").or_else(|| record.get("event_id"));
+    id.and_then(|id| id.to_unsigned())
+        .is_some_and(|id| ids.contains(&id))
+}
+
+fn log_sources_of(rule: &Rule, entries: &[usize], table: &LogSources) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    for entry in entries {
+        for (number, offered) in table.entry(*entry).logsources.iter().enumerate() {
+            if rule.log_source.is_met_by(offered) {
+                found.push((*entry, number));
+            }
+        }
+    }
+    found
+}
+
+/// Whether the values of a rule's field stand in the raw text, under every log source that the rule is bound to.
+fn stands_in_raw(field: &str, log_sources: &[(usize, usize)], table: &LogSources) -> bool {
+    log_sources.iter().all(|(entry, number)| {
+        let offered = &table.entry(*entry).logsources[*number];
+        match offered.fields.get(field) {
+            None => !table.derived_fields.contains(field),
+            Some(source) => {
+                let names = source.names();
+                !names.iter().any(|name| table.derived_fields.contains(*name))
+            }
+        }
+    })
+}

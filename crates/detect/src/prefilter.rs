@@ -1,0 +1,227 @@
+//! Finds the few rules that may match a record by one pass over its raw text.
+//!
+//! Each target (a rule or an indicator) hands over words of which one must stand in whatever it matches. One
+//! automaton looks for all words of a source at once, without regard to ASCII case. Targets that promise no word are
+//! candidates of every record.
+
+use crate::logsources::RawForm;
+use crate::sigma::Need;
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// Texts that can hide a word from a search for ASCII letters: the two letters whose lower case is ASCII although
+/// they are not, and the escapes of JSON and XML. Where one stands, every target is a candidate.
+const HIDING: [&str; 4] = ["\u{212A}", "\u{0130}", "\\u", "&#"];
+
+/// Up to this many bytes of words the faster and larger kind of automaton is built.
+const FAST_AUTOMATON_BYTES_MAX: usize = 16 * 1024;
+
+/// The automaton of one source.
+#[derive(Debug)]
+pub(crate) struct Prefilter {
+    /// `None` where it could not be built; then every target is always a candidate.
+    automaton: Option<AhoCorasick>,
+    /// For each word, its targets. The words of `HIDING` come first and have none.
+    targets: Vec<Vec<u32>>,
+    always: Vec<u32>,
+    target_count: u32,
+}
+
+/// Candidates of the record in hand; kept between records so that nothing is allocated for each.
+#[derive(Debug, Default)]
+pub(crate) struct Candidates {
+    /// The round in which a target was last marked.
+    marked: Vec<u32>,
+    round: u32,
+    /// Targets of this round, ascending.
+    pub(crate) found: Vec<u32>,
+}
+
+impl Prefilter {
+    /// Takes the need of each target, numbered from 0.
+    pub(crate) fn new(needs: Vec<Need>) -> Self {
+        let target_count = u32::try_from(needs.len()).unwrap_or(u32::MAX);
+        let mut by_word: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        let mut always = Vec::new();
+        for (target, need) in (0..target_count).zip(needs) {
+            match need {
+                Need::Nothing => always.push(target),
+                Need::OneOf(words) => {
+                    for word in words {
+                        by_word.entry(word).or_default().push(target);
+                    }
+                }
+            }
+        }
+        let mut words: Vec<String> = HIDING.iter().map(|&hiding| hiding.to_owned()).collect();
+        let mut targets: Vec<Vec<u32>> = vec![Vec::new(); HIDING.len()];
+        for (word, of_word) in by_word {
+            words.push(word);
+            targets.push(of_word);
+        }
+        Self {
+            automaton: build(&words),
+            targets,
+            always,
+            target_count,
+        }
+    }
+
+    /// Fills `candidates` with every target that may match a record with this raw text.
+    pub(crate) fn candidates(
+        &self,
+        raw: &str,
+        url_decoded: bool,
+        form: RawForm,
+        candidates: &mut Candidates,
+    ) {
+        candidates.begin(self.target_count);
+        for target in &self.always {
+            candidates.mark(*target);
+        }
+        self.scan(raw, form, candidates);
+        if url_decoded && let Cow::Owned(decoded) = percent_decoded(raw) {
+            self.scan(&decoded, form, candidates);
+        }
+        candidates.found.sort_unstable();
+    }
+
+    fn scan(&self, text: &str, form: RawForm, candidates: &mut Candidates) {
+        let Some(automaton) = &self.automaton else {
+            (0..self.target_count).for_each(|target| candidates.mark(target));
+            return;
+        };
+        for found in automaton.find_overlapping_iter(text) {
+            let word = found.pattern().as_usize();
+            if word < HIDING.len() {
+                // In a line of text a backslash before `u` is the beginning of a folder's name, not an escape.
+                if word != 2 || form == RawForm::Json {
+                    (0..self.target_count).for_each(|target| candidates.mark(target));
+                    return;
+                }
+                continue;
+            }
+            for target in &self.targets[word] {
+                candidates.mark(*target);
+            }
+        }
+    }
+}
+
+impl Candidates {
+    fn begin(&mut self, target_count: u32) {
+        self.found.clear();
+        self.round = self.round.wrapping_add(1);
+        let count = target_count as usize;
+        if self.marked.len() != count || self.round == 0 {
+            self.marked.clear();
+            self.marked.resize(count, 0);
+            self.round = 1;
+        }
+    }
+
+    fn mark(&mut self, target: u32) {
+        let marked = &mut self.marked[target as usize];
+        if *marked != self.round {
+            *marked = self.round;
+            self.found.push(target);
+        }
+    }
+}
+
+fn build(words: &[String]) -> Option<AhoCorasick> {
+    let bytes: usize = words.iter().map(String::len).sum();
+    let kind = if bytes <= FAST_AUTOMATON_BYTES_MAX {
+        AhoCorasickKind::DFA
+    } else {
+        AhoCorasickKind::ContiguousNFA
+    };
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .match_kind(MatchKind::Standard)
+        .kind(Some(kind))
+        .build(words)
+        .ok()
+}
+
+/// The text with percent signs decoded once; bytes that are no UTF-8 become the replacement character. Borrowed where
+/// nothing changes.
+///
+/// The encoding: <https://www.rfc-editor.org/rfc/rfc3986#section-2.1>
+pub(crate) fn percent_decoded(text: &str) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    let Some(first) = memchr::memchr(b'%', bytes) else {
+        return Cow::Borrowed(text);
+    };
+    let mut decoded = Vec::with_capacity(bytes.len());
+    decoded.extend_from_slice(&bytes[..first]);
+    let mut rest = &bytes[first..];
+    let mut changed = false;
+    while let [byte, after @ ..] = rest {
+        if let (b'%', [high, low, behind @ ..]) = (byte, after)
+            && let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low))
+        {
+            decoded.push(high << 4 | low);
+            rest = behind;
+            changed = true;
+        } else {
+            decoded.push(*byte);
+            rest = after;
+        }
+    }
+    if !changed {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(needs: &[&[&str]], raw: &str) -> Vec<u32> {
+        let needs = needs.iter().map(|words| {
+            if words.is_empty() {
+                return Need::Nothing;
+            }
+            Need::OneOf(words.iter().map(|&word| word.to_owned()).collect())
+        });
+        let mut candidates = Candidates::default();
+        let prefilter = Prefilter::new(needs.collect());
+        prefilter.candidates(raw, true, RawForm::Json, &mut candidates);
+        candidates.found
+    }
+
+    #[test]
+    fn words_are_found_in_any_case_encoded_or_inside_each_other() {
+        let needs: &[&[&str]] = &[&["shell"], &["hell", "none"], &[], &["absent"]];
+        assert_eq!(found(needs, "/a/SHELL.aspx"), [0, 1, 2]);
+        assert_eq!(found(needs, "/a/s%68ell.aspx"), [0, 1, 2]);
+        assert_eq!(found(needs, "/a/x.aspx"), [2]);
+    }
+
+    #[test]
+    fn a_text_that_can_hide_words_calls_every_rule() {
+        let needs: &[&[&str]] = &[&["whoami"], &["absent"]];
+        assert_eq!(found(needs, r#"{"a":"\u0077hoami"}"#), [0, 1]);
+        assert_eq!(found(needs, "mar\u{212A}"), [0, 1]);
+    }
+
+    #[test]
+    fn percent_signs_that_encode_nothing_stay() {
+        assert_eq!(percent_decoded("100%"), "100%");
+        assert_eq!(percent_decoded("%zz%4"), "%zz%4");
+        assert_eq!(percent_decoded("a%2Fb%25"), "a/b%");
+        assert_eq!(percent_decoded("%ff"), "\u{fffd}");
+    }
+}

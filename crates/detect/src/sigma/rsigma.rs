@@ -1,0 +1,181 @@
+//! Sigma rules run by the crate `rsigma-eval`; nothing outside this file and `literals` names its types.
+
+use super::literals::{Need, Words, condition_needs};
+use super::{Fields, FootholdPath, LogSource, Refused, Rule};
+use model::Value;
+use pack::RuleMeaning;
+use rsigma_eval::event::{Event, EventValue};
+use rsigma_eval::{CompiledRule, compile_rule};
+use rsigma_parser::{Detections, SigmaRule, parse_sigma_yaml};
+use std::borrow::Cow;
+
+/// A compiled rule, and its parsed form for the prefilter.
+#[derive(Debug)]
+pub(super) struct Detection {
+    compiled: CompiledRule,
+    parsed: Detections,
+}
+
+/// Reads every rule of a file. What cannot be run comes back with its reason.
+pub(crate) fn read_rules(path: &str, text: &str) -> (Vec<Rule>, Vec<Refused>) {
+    let mut rules = Vec::new();
+    let mut refused = Vec::new();
+    let mut refuse = |rule: &str, why: String| {
+        refused.push(Refused {
+            rule: rule.to_owned(),
+            why,
+        });
+    };
+    let collection = match parse_sigma_yaml(text) {
+        Ok(collection) => collection,
+        Err(error) => {
+            refuse("", format!("it cannot be read: {error}"));
+            return (rules, refused);
+        }
+    };
+    for error in &collection.errors {
+        refuse("", format!("it cannot be read: {error}"));
+    }
+    for correlation in &collection.correlations {
+        let name = correlation.id.as_ref().unwrap_or(&correlation.title);
+        refuse(name, "correlations over several records are not supported".to_owned());
+    }
+    for filter in &collection.filters {
+        let name = filter.id.as_ref().unwrap_or(&filter.title);
+        refuse(name, "filters that change other rules are not supported".to_owned());
+    }
+    if collection.is_empty() && refused_nothing(&collection.errors) {
+        refuse("", "the file holds no Sigma rule".to_owned());
+    }
+    for parsed in &collection.rules {
+        match read_rule(path, parsed) {
+            Ok(rule) => rules.push(rule),
+            Err(why) => refuse(&name_of(path, parsed), why),
+        }
+    }
+    (rules, refused)
+}
+
+fn refused_nothing(errors: &[String]) -> bool {
+    errors.is_empty()
+}
+
+fn name_of(path: &str, rule: &SigmaRule) -> String {
+    rule.id
+        .clone()
+        .unwrap_or_else(|| format!("{path}: {}", rule.title))
+}
+
+fn read_rule(path: &str, parsed: &SigmaRule) -> Result<Rule, String> {
+    if parsed.detection.timeframe.is_some() {
+        return Err("counts over a time frame are not supported".to_owned());
+    }
+    let compiled =
+        compile_rule(parsed).map_err(|error| format!("it cannot be compiled: {error}"))?;
+    let meaning = meaning_of(parsed)?;
+    let foothold_path = match meaning.as_ref().and_then(|meaning| meaning.foothold.as_ref()) {
+        Some(foothold) => Some(FootholdPath::parse(&foothold.path_from)?),
+        None => None,
+    };
+    let level = parsed.level.map_or("medium", |level| level.as_str());
+    Ok(Rule {
+        id: name_of(path, parsed),
+        title: parsed.title.clone(),
+        level: level.to_owned(),
+        techniques: techniques(&parsed.tags),
+        author: parsed.author.clone().unwrap_or_default(),
+        reference: parsed.references.first().cloned().unwrap_or_default(),
+        description: parsed.description.clone().unwrap_or_default(),
+        meaning,
+        foothold_path,
+        log_source: LogSource {
+            product: parsed.logsource.product.clone(),
+            category: parsed.logsource.category.clone(),
+            service: parsed.logsource.service.clone(),
+        },
+        detection: Detection {
+            compiled,
+            parsed: parsed.detection.clone(),
+        },
+    })
+}
+
+/// The `allclear` block, `None` where the rule has none.
+fn meaning_of(parsed: &SigmaRule) -> Result<Option<RuleMeaning>, String> {
+    let Some(block) = parsed.custom_attributes.get("allclear") else {
+        return Ok(None);
+    };
+    let json = serde_json::to_value(block).map_err(|error| error.to_string())?;
+    serde_json::from_value(json)
+        .map(Some)
+        .map_err(|error| format!("its block `allclear` cannot be read: {error}"))
+}
+
+/// Technique ids among the tags: `attack.t1505.003` is T1505.003.
+fn techniques(tags: &[String]) -> Vec<String> {
+    let mut found: Vec<String> = tags
+        .iter()
+        .filter_map(|tag| tag.strip_prefix("attack."))
+        .filter(|name| {
+            name.strip_prefix(['t', 'T'])
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        })
+        .map(str::to_uppercase)
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+impl Detection {
+    pub(super) fn matches(&self, fields: &dyn Fields) -> bool {
+        rsigma_eval::evaluate_rule(&self.compiled, &Adapter(fields)).is_some()
+    }
+
+    pub(super) fn needs(&self, words: &Words<'_>) -> Need {
+        let conditions = self.parsed.conditions.iter();
+        Need::any(conditions.map(|condition| condition_needs(condition, &self.parsed, words)))
+    }
+}
+
+/// Shows our look-up as an event of the engine.
+struct Adapter<'a>(&'a dyn Fields);
+
+impl Event for Adapter<'_> {
+    fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
+        self.0.get(path).map(event_value)
+    }
+
+    fn any_string_value(&self, pred: &dyn Fn(&str) -> bool) -> bool {
+        let mut found = false;
+        self.0.each_text(&mut |text| found = found || pred(text));
+        found
+    }
+
+    fn all_string_values(&self) -> Vec<Cow<'_, str>> {
+        let mut all = Vec::new();
+        self.0
+            .each_text(&mut |text| all.push(Cow::Owned(text.to_owned())));
+        all
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        // Only asked for by rules that wish the whole event in the engine's own result, which is not used.
+        serde_json::Value::Null
+    }
+}
+
+fn event_value(value: Value<'_>) -> EventValue<'_> {
+    match value {
+        Value::Text(text) => EventValue::Str(text),
+        Value::Integer(number) => EventValue::Int(number),
+        Value::Unsigned(number) => match i64::try_from(number) {
+            Ok(number) => EventValue::Int(number),
+            Err(_too_large) => EventValue::Str(Cow::Owned(number.to_string())),
+        },
+        Value::Float(number) => EventValue::Float(number),
+        Value::Boolean(value) => EventValue::Bool(value),
+        Value::Null => EventValue::Null,
+        Value::List(values) => EventValue::Array(values.into_iter().map(event_value).collect()),
+    }
+}
