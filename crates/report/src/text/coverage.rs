@@ -2,8 +2,10 @@
 
 use super::page::{Indent, Page, Style};
 use super::{gap_line, others};
+use crate::escape::visible;
 use crate::lane::{Mark, Scale, cells};
 use crate::view::Judged;
+use crate::width::width;
 use crate::words;
 use model::report::{ExposureState, NeedReport, Share};
 use std::io;
@@ -113,7 +115,19 @@ impl Chart {
     }
 
     fn need(&self, page: &mut Page<'_, '_>, need: &NeedReport) -> io::Result<()> {
-        let (label, share) = (page.cell(&need.title, self.label), words::share(need.seen));
+        let mut title = need.title.as_str();
+        if width(&visible(title)) > self.label {
+            page.flow(
+                Indent {
+                    first: "  ",
+                    rest: "  ",
+                },
+                &[(Style::Plain, title)],
+            )?;
+            title = "";
+        }
+        let label = format!("  {}  ", page.cell(title, self.label));
+        let share = format!(" {:>SHARE_COLUMNS$}", words::share(need.seen));
         let bar: Vec<(Style, &str)> = cells(need, self.scale, self.bar)
             .into_iter()
             .map(|mark| match mark {
@@ -121,7 +135,6 @@ impl Chart {
                 Some(mark) => glyph(page, mark),
             })
             .collect();
-        let (label, share) = (format!("  {label}  "), format!(" {share:>SHARE_COLUMNS$}"));
         let bar = joined(&bar);
         let mut row = vec![(Style::Plain, label.as_str())];
         row.extend(bar.iter().map(|(style, text)| (*style, text.as_str())));
@@ -133,8 +146,8 @@ impl Chart {
     fn legend(&self, page: &mut Page<'_, '_>) -> io::Result<()> {
         let mut pieces = Vec::new();
         for (mark, meaning) in [
-            (Mark::Seen, "seen"),
-            (Mark::InPart, "seen in part, not known which"),
+            (Mark::Seen, "seen,"),
+            (Mark::InPart, "seen in part (not known which),"),
             (Mark::NotSeen, "not seen"),
         ] {
             pieces.push(glyph(page, mark));

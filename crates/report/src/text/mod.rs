@@ -42,14 +42,18 @@ impl Default for TextOptions {
 /// Writes the report for people at a terminal.
 pub fn text(report: &Report, options: &TextOptions, out: &mut dyn Write) -> io::Result<()> {
     let mut out = BufWriter::new(out);
-    let mut page = Page::new(&mut out, *options);
+    pages(report, &mut Page::new(&mut out, *options))?;
+    out.flush()
+}
+
+fn pages(report: &Report, page: &mut Page<'_, '_>) -> io::Result<()> {
     let judged = view::worst_first(report);
     let findings = Findings::of(report);
     if view::nothing_examined(&report.accounting) || report.hosts.is_empty() {
-        nothing_examined(&mut page)?;
+        nothing_examined(page)?;
     }
     if judged.len() > 1 {
-        summary::table(&mut page, &judged)?;
+        summary::table(page, &judged)?;
     }
     for (index, one) in judged.iter().enumerate() {
         if judged.len() > 1 {
@@ -58,7 +62,7 @@ pub fn text(report: &Report, options: &TextOptions, out: &mut dyn Write) -> io::
         } else if index == 0 && view::nothing_examined(&report.accounting) {
             page.blank()?;
         }
-        host(&mut page, *one, &findings)?;
+        host(page, *one, &findings)?;
     }
     for host in view::unjudged(report) {
         page.blank()?;
@@ -76,12 +80,10 @@ pub fn text(report: &Report, options: &TextOptions, out: &mut dyn Write) -> io::
             ],
         )?;
     }
-    other_findings(&mut page, &findings.of_none(report))?;
-    other_gaps(&mut page, &view::other_gaps(report))?;
-    not_looked_at(&mut page, &report.not_looked_at)?;
-    account(&mut page, report)?;
-    drop(page);
-    out.flush()
+    other_findings(page, &findings.of_none(report))?;
+    other_gaps(page, &view::other_gaps(report))?;
+    not_looked_at(page, &report.not_looked_at)?;
+    account(page, report)
 }
 
 fn nothing_examined(page: &mut Page<'_, '_>) -> io::Result<()> {
@@ -316,7 +318,23 @@ fn footholds(page: &mut Page<'_, '_>, one: Judged<'_>) -> io::Result<()> {
     if footholds.is_empty() {
         return Ok(());
     }
-    page.heading("Footholds", &words::counted(footholds.len() as u64, "way"))?;
+    let states = [
+        FootholdState::Present,
+        FootholdState::Unknown,
+        FootholdState::AbsentVerified,
+    ];
+    let counts: Vec<String> = states
+        .into_iter()
+        .map(|state| {
+            (
+                state,
+                footholds.iter().filter(|one| one.state == state).count(),
+            )
+        })
+        .filter(|(_, count)| *count > 0)
+        .map(|(state, count)| format!("{count} {}", words::foothold_state(state)))
+        .collect();
+    page.heading("Footholds", &counts.join("; "))?;
     for foothold in footholds {
         let (style, icon) = match foothold.state {
             FootholdState::Present => (Style::Bad, page.glyph("✗", "x")),
@@ -404,7 +422,10 @@ fn eviction(page: &mut Page<'_, '_>, one: Judged<'_>) -> io::Result<()> {
             GateState::NotApplicable => (Style::Faint, page.glyph("–", "-")),
         };
         let first = format!("  {icon} ");
-        let state = format!("{}:", words::gate(gate.state));
+        let (state, title) = (
+            format!("{}:", words::gate(gate.state)),
+            format!("{}.", gate.title),
+        );
         page.flow(
             Indent {
                 first: &first,
@@ -412,7 +433,7 @@ fn eviction(page: &mut Page<'_, '_>, one: Judged<'_>) -> io::Result<()> {
             },
             &[
                 (style, &state),
-                (Style::Strong, &gate.title),
+                (Style::Strong, &title),
                 (Style::Plain, &gate.reason),
             ],
         )?;
@@ -428,7 +449,7 @@ fn finding_list(page: &mut Page<'_, '_>, title: &str, findings: &[&Finding]) -> 
     if findings.is_empty() {
         return Ok(());
     }
-    page.heading(title, &words::counted(findings.len() as u64, "finding"))?;
+    page.heading(title, &words::thousands(findings.len() as u64))?;
     let shown = page.options.entries_max;
     for finding in findings.iter().take(shown) {
         let stage = finding.stage.map_or("lead", words::stage);
@@ -447,8 +468,7 @@ fn finding_list(page: &mut Page<'_, '_>, title: &str, findings: &[&Finding]) -> 
         )?;
         let mut note = finding
             .time
-            .map(words::time)
-            .unwrap_or_else(|| "time not known".to_owned());
+            .map_or_else(|| "time not known".to_owned(), words::time);
         if finding.count > 1 {
             note = format!("{note}, {}", words::counted(finding.count, "record"));
         }
@@ -477,7 +497,7 @@ fn other_gaps(page: &mut Page<'_, '_>, gaps: &[&Gap]) -> io::Result<()> {
         .iter()
         .map(|(kind, count)| format!("{count} {kind}"))
         .collect();
-    page.heading("Other gaps", &kinds.join(", "))?;
+    page.heading("Gaps outside any need", &kinds.join(", "))?;
     let shown = page.options.entries_max;
     for gap in gaps.iter().take(shown) {
         gap_line(page, "  ", gap)?;

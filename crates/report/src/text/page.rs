@@ -84,13 +84,20 @@ impl<'o, 'w> Page<'o, 'w> {
     pub(super) fn heading(&mut self, title: &str, aside: &str) -> io::Result<()> {
         self.blank()?;
         let title = title.to_uppercase();
-        self.flow(
-            Indent {
-                first: "",
-                rest: "  ",
-            },
-            &[(Style::Strong, &title), (Style::Faint, aside)],
-        )
+        let indent = Indent {
+            first: "",
+            rest: "  ",
+        };
+        if aside.is_empty() {
+            return self.flow(indent, &[(Style::Strong, &title)]);
+        }
+        let dot = self.glyph("·", "-");
+        let pieces = [
+            (Style::Strong, title.as_str()),
+            (Style::Faint, dot),
+            (Style::Faint, aside),
+        ];
+        self.flow(indent, &pieces)
     }
 
     /// A line as broad as the page.

@@ -119,7 +119,7 @@ impl Layout {
         cells.push((self.exposure, faint, "exposure"));
         cells.push((self.coverage, faint, "seen"));
         cells.push((self.action.unwrap_or(0), faint, "next"));
-        self.cells(page, &cells)
+        Self::cells(page, &cells)
     }
 
     fn row(&self, page: &mut Page<'_, '_>, one: Judged<'_>) -> io::Result<()> {
@@ -138,7 +138,7 @@ impl Layout {
         let stage = campaign.compromise.stage;
         let state = campaign.exposure.state;
         let action = view::next_action(campaign);
-        self.cells(
+        Self::cells(
             page,
             &[
                 (self.host, Style::Strong, &one.host.host),
@@ -165,7 +165,7 @@ impl Layout {
         }
     }
 
-    fn cells(&self, page: &mut Page<'_, '_>, cells: &[(usize, Style, &str)]) -> io::Result<()> {
+    fn cells(page: &mut Page<'_, '_>, cells: &[(usize, Style, &str)]) -> io::Result<()> {
         let mut row: Vec<(Style, String)> = Vec::new();
         for (columns, style, text) in cells.iter().filter(|(columns, _, _)| *columns > 0) {
             if !row.is_empty() {

@@ -1,7 +1,6 @@
 //! What each format looks like for a compromised server, a clear one, a run without evidence, and a fleet.
 
-mod sample;
-
+use crate::sample;
 use expect_test::{ExpectFile, expect_file};
 use model::report::Report;
 use report::TextOptions;

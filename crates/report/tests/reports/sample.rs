@@ -1,5 +1,4 @@
 //! Hand-made reports for tests: a compromised server, a clear one, an empty run, a fleet, and hostile text everywhere.
-
 use model::report::{
     CampaignReport, CollectionReport, Compromise, CoverageReport, Eviction, Exposure, ExposureSpan,
     ExposureState, FootholdReport, Gate, GateState, HostReport, NeedReport, NextStep, PackUsed,
@@ -104,6 +103,12 @@ pub(crate) fn fleet() -> Report {
             campaign.reasons =
                 vec!["HttpProxy logs before 2021-01-21 are not in the evidence.".to_owned()];
             campaign.next = vec!["Collect the HttpProxy logs from the backup of 2021-02-01; they rotate away after 30 days.".to_owned()];
+        }
+        if verdict == VerdictName::Exposed {
+            campaign.exposure.state = ExposureState::Vulnerable;
+        }
+        if verdict == VerdictName::Unproven {
+            campaign.exposure.state = ExposureState::Unknown;
         }
         if verdict == VerdictName::Reinfected {
             campaign.compromise.stage = Stage::Exploited;

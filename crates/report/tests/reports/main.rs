@@ -1,0 +1,6 @@
+//! Tests of whole reports, in every format.
+
+mod formats;
+mod hostile;
+mod sample;
+mod schema;
