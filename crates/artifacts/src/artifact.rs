@@ -80,7 +80,19 @@ pub trait Artifact: Sync {
 }
 
 /// Every artifact Allclear reads, the most specific first.
-pub const ARTIFACTS: &[&dyn Artifact] = &[&crate::evtx::EventLog];
+pub const ARTIFACTS: &[&dyn Artifact] = &[
+    &crate::evtx::EventLog,
+    &crate::exchange::httpproxy::HttpProxy,
+    &crate::exchange::log::ECP_SERVER,
+    &crate::exchange::log::ECP_ACTIVITY,
+    &crate::exchange::log::CMDLET_INFRA,
+    &crate::exchange::log::EWS,
+    &crate::exchange::log::AUTODISCOVER,
+    &crate::exchange::log::RPCHTTP,
+    &crate::exchange::log::MAPIHTTP,
+    &crate::iis::w3c::IisLog,
+    &crate::httperr::HttpErr,
+];
 
 /// The reader for an item: the surest match, and among equals the first in the table.
 pub fn recognise(probe: &Probe<'_>) -> Option<&'static dyn Artifact> {

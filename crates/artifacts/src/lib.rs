@@ -5,8 +5,12 @@
 
 mod artifact;
 mod evtx;
+mod exchange;
+mod httperr;
+mod iis;
 #[cfg(test)]
 mod testing;
+mod text;
 mod windows_event;
 
 pub use artifact::{ARTIFACTS, Artifact, Item, Match, Probe, Sink, recognise};

@@ -1,0 +1,9 @@
+//! What the readers of text logs share: decoding and lines, delimited rows under a named head, times, file names.
+
+pub(crate) mod head;
+pub(crate) mod lines;
+pub(crate) mod names;
+pub(crate) mod parts;
+pub(crate) mod table;
+pub(crate) mod time;
+pub(crate) mod watch;

@@ -1,0 +1,794 @@
+//! Delimited logs under a head that names the columns: the W3C extended format of IIS and HTTP.sys, and the
+//! comma-separated one of Exchange. One pass over each line, no allocation for a row that nobody asks anything of.
+//!
+//! Format: <https://www.w3.org/TR/WD-logfile.html>; Exchange puts commas between the fields and quotes those that
+//! hold one. A head may come again anywhere in a file and changes the columns from there on.
+
+use super::head::{self, Head, Normal, Normalise, to_text};
+use super::lines::{Line, Lines, Piece};
+use super::names::{begun_by_name, log_name};
+use super::time::{clock_seconds, iso_date, iso_time, timestamp};
+use crate::{Item, Sink};
+use evidence::Content;
+use model::{At, Fact, GapKind, LogFile, Record, SourceName, Timestamp, Value};
+use std::borrow::Cow;
+
+/// How one family of delimited logs is written.
+pub(crate) struct Format {
+    pub(crate) delimiter: u8,
+    /// Whether a field may be enclosed in double quotes, with doubled ones inside.
+    pub(crate) quotes: bool,
+    /// How an empty field is marked.
+    pub(crate) absent: Option<&'static [u8]>,
+    pub(crate) time: TimeForm,
+    /// Columns with text that strangers choose: where a row has too many delimiters, one of these holds them.
+    pub(crate) free: &'static [&'static str],
+    /// Heads to try on rows that come before any, strictly.
+    pub(crate) default_heads: &'static [&'static str],
+    /// Whether a column `EventData` holds `S:KEY=VALUE;` parts, whose keys are fields of the record too.
+    pub(crate) parts: bool,
+    pub(crate) normalise: Normalise,
+}
+
+/// How a row gives its time.
+#[derive(Clone, Copy)]
+pub(crate) enum TimeForm {
+    /// In one column (`DateTime`, `TimeStamp`, `date-time`), in ISO 8601.
+    Iso,
+    /// In `date` and `time`; without a column `date` the `#Date:` line gives it.
+    DateAndTime,
+}
+
+/// Gets every row that was understood, and says at the end what all of them show.
+pub(crate) trait Watch {
+    fn row(&mut self, row: &Row<'_>);
+    fn finish(&mut self, source: &SourceName, sink: &mut dyn Sink);
+}
+
+/// One row of a table, decoded no further than asked.
+pub(crate) struct Row<'a> {
+    pub(crate) head: &'a Head,
+    format: &'a Format,
+    source: &'a SourceName,
+    line: &'a [u8],
+    fields: &'a [Field],
+    time: Option<Timestamp>,
+    number: u64,
+}
+
+/// Start and end of a field in its line.
+type Field = (usize, usize);
+
+/// Gaps that one item may show; the rest are summed up in one.
+const GAPS_MAX: usize = 200;
+
+/// Lines that one row with line breaks in quotes may run over.
+const ROW_LINES_MAX: usize = 1_000;
+
+/// Reads a whole log: its rows as records, its damage as gaps and rejections, itself as a fact.
+pub(crate) fn read_table(
+    format: &Format,
+    source: &SourceName,
+    item: &Item<'_>,
+    content: &mut dyn Content,
+    sink: &mut dyn Sink,
+    watch: &mut dyn Watch,
+) {
+    let mut table = Table {
+        format,
+        source,
+        head: None,
+        default_heads: format
+            .default_heads
+            .iter()
+            .filter_map(|names| Head::parse(names.as_bytes(), format.delimiter, format.normalise))
+            .collect(),
+        fields: Vec::new(),
+        open_row: None,
+        day: None,
+        previous_clock: 0,
+        begun: None,
+        log: LogRows::default(),
+        damage: Damage::default(),
+    };
+    let mut lines = Lines::new(content.stream());
+    while let Some(piece) = lines.next() {
+        match piece {
+            Piece::Line(line) => table.line(line, sink, watch),
+            Piece::TooLong { number } => {
+                table.close_open_row(sink, watch);
+                table.reject(number, "line too long", sink);
+            }
+            Piece::Nuls {
+                number,
+                offset,
+                bytes,
+            } => {
+                table.close_open_row(sink, watch);
+                let detail = format!(
+                    "{bytes} NUL bytes from byte {offset} on, in line {number}; what stood there was never written"
+                );
+                table
+                    .damage
+                    .gap(GapKind::Partial, At::Offset(offset), detail);
+            }
+            Piece::Broken { offset } => {
+                let detail = "the item could not be read beyond this byte".to_owned();
+                table
+                    .damage
+                    .gap(GapKind::Partial, At::Offset(offset), detail);
+            }
+        }
+    }
+    table.close_open_row(sink, watch);
+    table.damage.finish(sink);
+    watch.finish(source, sink);
+    let by_name = begun_by_name(item.path);
+    let log = LogFile {
+        source: source.clone(),
+        name: log_name(item.path).to_owned(),
+        begun: table.begun.or(by_name.map(|(begun, _)| begun)),
+        first: table.log.first,
+        last: table.log.last,
+        records: table.log.records,
+        period_seconds: by_name.map(|(_, period)| period),
+    };
+    sink.fact(At::Item, Fact::LogFile(log));
+}
+
+/// State while a table is read.
+struct Table<'f> {
+    format: &'f Format,
+    source: &'f SourceName,
+    head: Option<Head>,
+    default_heads: Vec<Head>,
+    fields: Vec<Field>,
+    /// A row whose quotes were still open at its line's end.
+    open_row: Option<OpenRow>,
+    /// Day of rows that have no date of their own.
+    day: Option<i64>,
+    previous_clock: i64,
+    begun: Option<Timestamp>,
+    log: LogRows,
+    damage: Damage,
+}
+
+struct OpenRow {
+    number: u64,
+    text: Vec<u8>,
+    /// Numbers of the lines that were joined to the first.
+    joined: Vec<u64>,
+}
+
+#[derive(Default)]
+struct LogRows {
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+    records: u64,
+}
+
+impl Table<'_> {
+    fn line(&mut self, line: Line<'_>, sink: &mut dyn Sink, watch: &mut dyn Watch) {
+        if self.open_row.is_some() && self.join(line, sink, watch) {
+            return;
+        }
+        if line.bytes.iter().all(u8::is_ascii_whitespace) {
+            return;
+        }
+        if let Some(directive) = line.bytes.strip_prefix(b"#") {
+            self.directive(directive, line.number);
+            return;
+        }
+        if self.is_plain_head(line.bytes) {
+            return;
+        }
+        let open = split(line.bytes, self.format, &mut self.fields);
+        if open
+            && line.ended
+            && self
+                .head
+                .as_ref()
+                .is_some_and(|head| self.fields.len() < head.names().len())
+        {
+            self.open_row = Some(OpenRow {
+                number: line.number,
+                text: line.bytes.to_vec(),
+                joined: Vec::new(),
+            });
+            return;
+        }
+        self.row(line, sink, watch);
+    }
+
+    /// `#Fields:` and `#Date:`; other lines that begin with `#` are comments.
+    fn directive(&mut self, directive: &[u8], number: u64) {
+        if let Some(names) = strip_keyword(directive, b"fields:") {
+            match Head::parse(names, self.format.delimiter, self.format.normalise) {
+                Some(head) => self.head = Some(head),
+                None => self.damage.gap(
+                    GapKind::Partial,
+                    At::Line(number),
+                    "a #Fields line is damaged; the columns before it stay in force".to_owned(),
+                ),
+            }
+        } else if let Some(date) = strip_keyword(directive, b"date:") {
+            let time = iso_time(date.trim_ascii());
+            self.begun = self.begun.or(time);
+            if let Some(time) = time {
+                self.day = Some(time.as_second().div_euclid(86_400));
+                self.previous_clock = time.as_second().rem_euclid(86_400);
+            } else {
+                let day = date.trim_ascii().get(..10).and_then(iso_date);
+                self.day = day.or(self.day);
+            }
+        }
+    }
+
+    /// Exchange writes the names once more without `#Fields:`, so that the file can be imported as plain CSV.
+    fn is_plain_head(&mut self, line: &[u8]) -> bool {
+        if line.first().is_none_or(u8::is_ascii_digit) {
+            return false;
+        }
+        let first = line
+            .split(|byte| *byte == self.format.delimiter)
+            .next()
+            .unwrap_or_default();
+        let first = first.trim_ascii().to_ascii_lowercase();
+        let first = first.strip_prefix(b"\"").unwrap_or(&first);
+        let first = first.strip_suffix(b"\"").unwrap_or(first);
+        if !matches!(
+            first,
+            b"datetime" | b"timestamp" | b"date-time" | b"date" | b"mytimestamp"
+        ) {
+            return false;
+        }
+        let Some(head) = Head::parse(line, self.format.delimiter, self.format.normalise) else {
+            return false;
+        };
+        self.head = Some(head);
+        true
+    }
+
+    /// Adds a line to the open row; `false` where it does not belong to it, and the open row was closed.
+    fn join(&mut self, line: Line<'_>, sink: &mut dyn Sink, watch: &mut dyn Watch) -> bool {
+        let begins_anew = line.bytes.starts_with(b"#")
+            || iso_time(
+                line.bytes
+                    .split(|byte| *byte == self.format.delimiter)
+                    .next()
+                    .unwrap_or_default(),
+            )
+            .is_some();
+        let Some(open) = &mut self.open_row else {
+            return false;
+        };
+        let too_much = open.joined.len() >= ROW_LINES_MAX
+            || open.text.len() + line.bytes.len() > super::lines::LINE_BYTES_MAX;
+        if begins_anew || too_much {
+            self.close_open_row(sink, watch);
+            return false;
+        }
+        open.text.push(b'\n');
+        open.text.extend_from_slice(line.bytes);
+        if !line.bytes.iter().all(u8::is_ascii_whitespace) {
+            open.joined.push(line.number);
+        }
+        let still_open = split(&open.text, self.format, &mut self.fields);
+        if !still_open && let Some(open) = self.open_row.take() {
+            let row = Line {
+                number: open.number,
+                bytes: &open.text,
+                ended: line.ended,
+            };
+            self.row(row, sink, watch);
+        }
+        true
+    }
+
+    /// Gives up waiting for the closing quote: each line stands for itself, and has too few fields.
+    fn close_open_row(&mut self, sink: &mut dyn Sink, watch: &mut dyn Watch) {
+        let Some(open) = self.open_row.take() else {
+            return;
+        };
+        let first = open
+            .text
+            .split(|byte| *byte == b'\n')
+            .next()
+            .unwrap_or_default();
+        split(first, self.format, &mut self.fields);
+        let row = Line {
+            number: open.number,
+            bytes: first,
+            ended: true,
+        };
+        self.row(row, sink, watch);
+        for number in open.joined {
+            self.reject(number, "fewer fields than the head", sink);
+        }
+    }
+
+    /// One row, already split.
+    fn row(&mut self, line: Line<'_>, sink: &mut dyn Sink, watch: &mut dyn Watch) {
+        let head = match &self.head {
+            Some(head) => {
+                if !head.fits(self.fields.len())
+                    && let Err(reason) = realign(line.bytes, head, self.format, &mut self.fields)
+                {
+                    self.reject(line.number, reason, sink);
+                    return;
+                }
+                head
+            }
+            None => match fitting_default(
+                line.bytes,
+                &self.default_heads,
+                self.format,
+                &mut self.fields,
+            ) {
+                Some(head) => head,
+                None => return self.reject(line.number, "no head", sink),
+            },
+        };
+        let Some(time) = row_time(
+            &Columns {
+                head,
+                format: self.format,
+                line: line.bytes,
+                fields: &self.fields,
+            },
+            &mut self.day,
+            &mut self.previous_clock,
+        ) else {
+            return self.reject(line.number, "time not understood", sink);
+        };
+        self.damage.good(time, sink);
+        self.log.records += 1;
+        self.log.first = Some(self.log.first.map_or(time, |first| first.min(time)));
+        self.log.last = Some(self.log.last.map_or(time, |last| last.max(time)));
+        let row = Row {
+            head,
+            format: self.format,
+            source: self.source,
+            line: line.bytes,
+            fields: &self.fields,
+            time: Some(time),
+            number: line.number,
+        };
+        watch.row(&row);
+        sink.record(&row);
+    }
+
+    fn reject(&mut self, number: u64, reason: &'static str, sink: &mut dyn Sink) {
+        sink.rejected(At::Line(number), reason);
+        self.damage.rejected(number, reason);
+    }
+}
+
+/// A row before its time is known.
+struct Columns<'a> {
+    head: &'a Head,
+    format: &'a Format,
+    line: &'a [u8],
+    fields: &'a [Field],
+}
+
+impl Columns<'_> {
+    fn raw(&self, column: usize) -> Option<&[u8]> {
+        let (start, end) = *self.fields.get(column)?;
+        self.line.get(start..end)
+    }
+}
+
+fn row_time(
+    row: &Columns<'_>,
+    day: &mut Option<i64>,
+    previous_clock: &mut i64,
+) -> Option<Timestamp> {
+    match row.format.time {
+        TimeForm::Iso => {
+            let text = row.raw(row.head.marks.time?)?.trim_ascii();
+            let text = text.strip_prefix(b"\"").unwrap_or(text);
+            iso_time(text.strip_suffix(b"\"").unwrap_or(text))
+        }
+        TimeForm::DateAndTime => {
+            let clock = clock_seconds(row.raw(row.head.marks.clock?)?)?;
+            let own_day = match row.head.marks.date {
+                Some(column) => iso_date(row.raw(column)?)?,
+                // Files may run past midnight: a clock that falls back by half a day has passed it.
+                None if clock + 43_200 < *previous_clock => (*day)?.checked_add(1)?,
+                None => (*day)?,
+            };
+            *day = Some(own_day);
+            *previous_clock = clock;
+            timestamp(own_day, clock, 0)
+        }
+    }
+}
+
+/// Splits a line into fields; says whether a quote was still open at the end.
+fn split(line: &[u8], format: &Format, fields: &mut Vec<Field>) -> bool {
+    fields.clear();
+    if !format.quotes || memchr::memchr(b'"', line).is_none() {
+        let mut start = 0;
+        for at in memchr::memchr_iter(format.delimiter, line) {
+            fields.push((start, at));
+            start = at + 1;
+        }
+        fields.push((start, line.len()));
+        return false;
+    }
+    let mut start = 0;
+    loop {
+        let (end, open) = field_end(line, start, format.delimiter);
+        fields.push((start, end));
+        if open || end >= line.len() {
+            return open;
+        }
+        start = end + 1;
+    }
+}
+
+/// Where the field that begins at `start` ends. A quote counts only at a field's beginning; one in the middle of an
+/// unquoted field is text, and what follows a closing quote belongs to the field.
+fn field_end(line: &[u8], start: usize, delimiter: u8) -> (usize, bool) {
+    let mut at = start;
+    let mut open = false;
+    if line.get(start) == Some(&b'"') {
+        open = true;
+        at += 1;
+        while let Some(found) = memchr::memchr(b'"', line.get(at..).unwrap_or_default()) {
+            at += found + 1;
+            if line.get(at) == Some(&b'"') {
+                at += 1;
+            } else {
+                open = false;
+                break;
+            }
+        }
+        if open {
+            return (line.len(), true);
+        }
+    }
+    let rest = line.get(at..).unwrap_or_default();
+    let end = memchr::memchr(delimiter, rest).map_or(line.len(), |found| at + found);
+    (end, open)
+}
+
+/// Brings a row with the wrong number of fields into its columns, or says why that cannot be done without guessing.
+fn realign(
+    line: &[u8],
+    head: &Head,
+    format: &Format,
+    fields: &mut Vec<Field>,
+) -> Result<(), &'static str> {
+    let columns = head.names().len();
+    let Some(extra) = fields.len().checked_sub(columns) else {
+        return Err("fewer fields than the head");
+    };
+    // Delimiters at the end of a line add empty fields.
+    if fields.iter().skip(columns).all(|(start, end)| start == end)
+        && fits_shapes(line, fields, head, format, Shapes::Strict)
+    {
+        fields.truncate(columns);
+        return Ok(());
+    }
+    let mut found = None;
+    for (column, name) in head.names().iter().enumerate() {
+        let is_free = format
+            .free
+            .iter()
+            .any(|free| free.eq_ignore_ascii_case(name));
+        // Text does not begin with its own delimiter; an empty field before it does.
+        let begins_empty = fields.get(column).is_none_or(|(start, end)| start == end);
+        if !is_free || begins_empty {
+            continue;
+        }
+        let merged = merge(fields, column, extra);
+        if fits_shapes(line, &merged, head, format, Shapes::Strict) {
+            if found.is_some() {
+                return Err("more tokens than fields");
+            }
+            found = Some(merged);
+        }
+    }
+    *fields = found.ok_or("more tokens than fields")?;
+    Ok(())
+}
+
+/// `fields` with `extra` fields after `column` drawn into it.
+fn merge(fields: &[Field], column: usize, extra: usize) -> Vec<Field> {
+    let mut merged = Vec::with_capacity(fields.len() - extra);
+    merged.extend(fields.iter().take(column));
+    let start = fields.get(column).map_or(0, |field| field.0);
+    let end = fields.get(column + extra).map_or(start, |field| field.1);
+    merged.push((start, end));
+    merged.extend(fields.iter().skip(column + extra + 1));
+    merged
+}
+
+/// The default head that a row fits in every column.
+fn fitting_default<'h>(
+    line: &[u8],
+    heads: &'h [Head],
+    format: &Format,
+    fields: &mut Vec<Field>,
+) -> Option<&'h Head> {
+    for head in heads {
+        let mut candidate = fields.clone();
+        let counted = candidate.len() == head.names().len()
+            || realign(line, head, format, &mut candidate).is_ok();
+        if counted && fits_shapes(line, &candidate, head, format, Shapes::Lenient) {
+            *fields = candidate;
+            return Some(head);
+        }
+    }
+    None
+}
+
+/// How sure a text must be of its column.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shapes {
+    /// Names stand for addresses, as in anonymised logs.
+    Lenient,
+    Strict,
+}
+
+fn fits_shapes(
+    line: &[u8],
+    fields: &[Field],
+    head: &Head,
+    format: &Format,
+    shapes: Shapes,
+) -> bool {
+    head.names().iter().zip(fields).all(|(name, (start, end))| {
+        let text = line.get(*start..*end).unwrap_or_default();
+        // After a comma that belongs to a text comes a blank; no field begins with one.
+        let is_rest_of_text = format.delimiter == b',' && text.starts_with(b" ");
+        !is_rest_of_text && has_shape(&name.to_ascii_lowercase(), text, format, shapes)
+    })
+}
+
+/// Whether a text can stand in a column. Says yes where nothing is known of the column.
+fn has_shape(column: &str, text: &[u8], format: &Format, shapes: Shapes) -> bool {
+    let absent = text.is_empty() || Some(text) == format.absent;
+    match column {
+        "datetime" | "timestamp" | "date-time" => iso_time(text).is_some(),
+        "date" => iso_date(text).is_some(),
+        "time" => clock_seconds(text).is_some(),
+        "s-ip" | "c-ip" | "clientipaddress" => absent || is_address(text, shapes),
+        "s-port" | "c-port" | "sc-status" | "sc-substatus" | "sc-win32-status" | "time-taken"
+        | "sc-bytes" | "cs-bytes" | "httpstatus" | "backendstatus" | "majorversion"
+        | "minorversion" | "buildversion" | "revisionversion" | "requestbytes"
+        | "responsebytes" | "totalrequesttime" => absent || text.iter().all(u8::is_ascii_digit),
+        "cs-method" | "method" => {
+            absent
+                || text
+                    .iter()
+                    .all(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
+        }
+        "isauthenticated" => {
+            absent || text.eq_ignore_ascii_case(b"true") || text.eq_ignore_ascii_case(b"false")
+        }
+        "cs-uri-stem" | "urlstem" => absent || text.starts_with(b"/") || text.starts_with(b"*"),
+        "cs(referer)" => absent || memchr::memmem::find(text, b"://").is_some(),
+        "eventdata" => super::parts::begins_part(text),
+        _ => true,
+    }
+}
+
+fn is_address(text: &[u8], shapes: Shapes) -> bool {
+    match shapes {
+        Shapes::Lenient => text
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b".:%_-[]".contains(byte)),
+        Shapes::Strict => {
+            text.iter().any(|byte| b".:".contains(byte))
+                && text
+                    .iter()
+                    .all(|byte| byte.is_ascii_hexdigit() || b".:%[]".contains(byte))
+        }
+    }
+}
+
+fn strip_keyword<'a>(text: &'a [u8], keyword: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = text.split_at_checked(keyword.len())?;
+    start.eq_ignore_ascii_case(keyword).then_some(rest)
+}
+
+impl Row<'_> {
+    /// A field without its quotes; `None` where the row has none or marks it as absent.
+    pub(crate) fn bytes(&self, column: usize) -> Option<Cow<'_, [u8]>> {
+        let raw = self.raw_bytes(column)?;
+        if Some(raw) == self.format.absent {
+            return None;
+        }
+        match raw {
+            [b'"', inner @ ..] if self.format.quotes => {
+                let inner = inner.strip_suffix(b"\"").unwrap_or(inner);
+                Some(if memchr::memchr(b'"', inner).is_some() {
+                    Cow::Owned(undoubled(inner, b'"'))
+                } else {
+                    Cow::Borrowed(inner)
+                })
+            }
+            _ => Some(Cow::Borrowed(raw)),
+        }
+    }
+
+    /// A field as it stands in its line.
+    pub(crate) fn raw_bytes(&self, column: usize) -> Option<&[u8]> {
+        let (start, end) = *self.fields.get(column)?;
+        self.line.get(start..end)
+    }
+
+    /// The value of a normalised name as text.
+    pub(crate) fn normal_text(&self, name: &str) -> Option<String> {
+        let value = self.value_of(self.head.normal(name)?)?;
+        Some(value.to_text().into_owned())
+    }
+
+    /// The column of `S:KEY=VALUE;` parts.
+    pub(crate) fn parts(&self) -> Option<Cow<'_, str>> {
+        if !self.format.parts {
+            return None;
+        }
+        self.bytes(self.head.marks.parts?).map(to_text)
+    }
+
+    fn value_of(&self, normal: Normal) -> Option<Value<'_>> {
+        head::value(normal, &|column| self.bytes(column))
+    }
+}
+
+impl Record for Row<'_> {
+    fn source(&self) -> &SourceName {
+        self.source
+    }
+
+    fn time(&self) -> Option<Timestamp> {
+        self.time
+    }
+
+    fn at(&self) -> At {
+        At::Line(self.number)
+    }
+
+    fn get(&self, field: &str) -> Option<Value<'_>> {
+        if let Some(normal) = self.head.resolve(field) {
+            return self.value_of(normal);
+        }
+        let value = super::parts::get(&self.parts()?, field)?;
+        Some(Value::text(value))
+    }
+
+    fn each_field(&self, visit: &mut dyn FnMut(&str, Value<'_>)) {
+        for (column, name) in self.head.names().iter().enumerate() {
+            if let Some(value) = self.value_of(Normal::Text(column)) {
+                visit(name, value);
+            }
+        }
+        for (name, normal) in self.head.normal_names() {
+            if let Some(value) = self.value_of(*normal) {
+                visit(name, value);
+            }
+        }
+        if let Some(parts) = self.parts() {
+            super::parts::each(&parts, &mut |name, value| visit(name, Value::text(value)));
+        }
+    }
+
+    fn raw(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.line)
+    }
+}
+
+/// Doubled quotes made single.
+pub(crate) fn undoubled(text: &[u8], quote: u8) -> Vec<u8> {
+    let mut single = Vec::with_capacity(text.len());
+    let mut bytes = text.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        single.push(byte);
+        if byte == quote && bytes.peek() == Some(&quote) {
+            bytes.next();
+        }
+    }
+    single
+}
+
+/// Collects what could not be read and tells it with the times of the records around it.
+#[derive(Default)]
+pub(crate) struct Damage {
+    open: Vec<OpenGap>,
+    last_good: Option<Timestamp>,
+    told: usize,
+    untold: u64,
+    untold_from: Option<Timestamp>,
+}
+
+struct OpenGap {
+    kind: GapKind,
+    at: At,
+    detail: String,
+    /// Records rejected in a row, and the reason for the first.
+    rejected: u64,
+    reason: &'static str,
+}
+
+impl Damage {
+    /// A gap that lasts until the next good record.
+    pub(crate) fn gap(&mut self, kind: GapKind, at: At, detail: String) {
+        if self.open.len() >= GAPS_MAX {
+            self.count_untold();
+            return;
+        }
+        self.open.push(OpenGap {
+            kind,
+            at,
+            detail,
+            rejected: 0,
+            reason: "",
+        });
+    }
+
+    /// A rejected record; those in a row make one gap.
+    pub(crate) fn rejected(&mut self, number: u64, reason: &'static str) {
+        if let Some(run) = self.open.iter_mut().find(|gap| gap.rejected > 0) {
+            run.rejected += 1;
+        } else if self.open.len() >= GAPS_MAX {
+            self.count_untold();
+        } else {
+            self.open.push(OpenGap {
+                kind: GapKind::Partial,
+                at: At::Line(number),
+                detail: String::new(),
+                rejected: 1,
+                reason,
+            });
+        }
+    }
+
+    /// A record that was understood ends the damage before it.
+    pub(crate) fn good(&mut self, time: Timestamp, sink: &mut dyn Sink) {
+        if !self.open.is_empty() {
+            self.tell(Some(time), sink);
+        }
+        self.last_good = Some(time);
+    }
+
+    pub(crate) fn finish(&mut self, sink: &mut dyn Sink) {
+        self.tell(None, sink);
+        if self.untold > 0 {
+            let detail = format!("{} more damaged places", self.untold);
+            sink.gap(GapKind::Limit, At::Item, (self.untold_from, None), &detail);
+        }
+    }
+
+    fn count_untold(&mut self) {
+        self.untold += 1;
+        self.untold_from = self.untold_from.or(self.last_good);
+    }
+
+    fn tell(&mut self, next: Option<Timestamp>, sink: &mut dyn Sink) {
+        // Rows are written when requests end, so that their times may lie slightly out of order.
+        let (from, until) = match (self.last_good, next) {
+            (Some(a), Some(b)) => (Some(a.min(b)), Some(a.max(b))),
+            other => other,
+        };
+        for gap in std::mem::take(&mut self.open) {
+            if self.told >= GAPS_MAX {
+                self.count_untold();
+                continue;
+            }
+            self.told += 1;
+            let detail = match gap.rejected {
+                0 => gap.detail,
+                1 => format!("one record was rejected: {}", gap.reason),
+                count => format!(
+                    "{count} records in a row were rejected, the first for: {}",
+                    gap.reason
+                ),
+            };
+            sink.gap(gap.kind, gap.at, (from, until), &detail);
+        }
+    }
+}
