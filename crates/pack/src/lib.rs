@@ -1,7 +1,43 @@
 //! Loads campaign packs and knowledge tables into checked types, with messages for their authors.
+//!
+//! [`builtin_packs`] gives the campaigns that come with Allclear, [`Pack::load`] reads one from a folder, and
+//! [`lint_folder`] tells its author what is wrong with it. [`Pack::status_of`] judges a build; [`BuildTable`] names
+//! it; [`products`] says how a product shows that it is installed, or absent.
+//!
+//! ```
+//! let known = pack::BuildTable::builtin();
+//! for campaign in pack::builtin_packs() {
+//!     let build = "15.1.2176.9".parse().unwrap();
+//!     let status = campaign.status_of("exchange", &build, &known);
+//!     println!("{}: {status:?}", campaign.manifest.name);
+//! }
+//! ```
+//!
+//! This crate must not know evidence, nor how rules are run: rules are text here, with their ids and meanings.
 
+mod builds;
 mod examples;
+mod files;
+mod indicators;
+mod lint;
+mod load;
+mod meaning;
+mod patch;
+mod problem;
+mod products;
 pub mod shipped_files;
+mod steps;
+mod tables;
 mod types;
 
+pub use builds::BuildTable;
+pub use files::PackFiles;
+pub use indicators::read_indicators;
+pub use lint::{lint, lint_files, lint_folder};
+pub use load::builtin_packs;
+pub use meaning::{RuleHead, sigma_heads, yara_heads};
+pub use problem::{Code, PackError, Problem, Spot};
+pub use products::{
+    Absence, Family, HiveAbsence, Product, ProductBinary, VersionPrefix, product, products,
+};
 pub use types::*;

@@ -18,7 +18,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::Read;
-use std::str::FromStr;
+
+use model::Build;
 
 /// A SHA-256 digest.
 pub type Sha256 = [u8; 32];
@@ -45,43 +46,6 @@ const PATH_BYTES_MAX: usize = 32 * 1024;
 
 /// Bytes of a user's CSV that are read at most: room for `CSV_ROWS_MAX` rows of usual length.
 const CSV_BYTES_MAX: u64 = 1 << 30;
-
-/// A four-part build number such as 15.1.2176.9; a leading zero in a part (`15.00.1104.008`) has no meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Build(pub [u32; 4]);
-
-impl FromStr for Build {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            format!(
-                "`{}` is not a build of four numbers such as 15.1.2176.9",
-                shorten(text)
-            )
-        };
-        let mut parts = [0_u32; 4];
-        let mut given = text.trim().split('.');
-        for part in &mut parts {
-            let digits = given.next().ok_or_else(wrong)?;
-            if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                return Err(wrong());
-            }
-            *part = digits.parse().map_err(|_source| wrong())?;
-        }
-        match given.next() {
-            None => Ok(Build(parts)),
-            Some(_) => Err(wrong()),
-        }
-    }
-}
-
-impl fmt::Display for Build {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [major, minor, build, revision] = self.0;
-        write!(formatter, "{major}.{minor}.{build}.{revision}")
-    }
-}
 
 /// What the tables say about one file: its path, its content and the build that is installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +74,7 @@ pub enum Answer {
 /// Why no table can tell whether a file is shipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Uncovered {
-    /// The installed build is not known.
+    /// The installed build is not known, or only three parts of it.
     BuildUnknown,
     /// No table lists this build.
     BuildNotListed,
@@ -297,7 +261,7 @@ impl ShippedFiles {
     }
 
     fn coverage_of(&self, build: Option<Build>, key: &str) -> Result<(), Uncovered> {
-        let Some(build) = build else {
+        let Some(build) = build.filter(|build| build.revision.is_some()) else {
             return Err(Uncovered::BuildUnknown);
         };
         if !self.lists_build(build) {
@@ -497,7 +461,7 @@ impl Table {
                     return Err(wrong(format!("the first line must be `format {FORMAT}`")));
                 }
                 "source" => rest.clone_into(&mut table.source),
-                "build" => table.builds.push(rest.parse().map_err(wrong)?),
+                "build" => table.builds.push(parse_build(rest).map_err(wrong)?),
                 "file" => current = Some((path_key(rest), rest.to_owned())),
                 hash => {
                     let (key, path) = current
@@ -643,7 +607,7 @@ fn csv_rows(reader: impl Read) -> Result<Vec<Row>, ShippedFilesError> {
         };
         let build = match field(build_column, "build")? {
             "" => None,
-            text => Some(text.parse().map_err(wrong)?),
+            text => Some(parse_build(text).map_err(wrong)?),
         };
         let path = checked_path(field(path_column, "path")?).map_err(wrong)?;
         let sha256 = parse_sha256(field(hash_column, "sha256")?).map_err(wrong)?;
@@ -750,6 +714,17 @@ fn top_folder(key: &str) -> &str {
 
 fn with_leading_backslash(path: &str) -> String {
     format!("\\{}", path.replace('/', "\\").trim_start_matches('\\'))
+}
+
+/// Four parts; a leading zero in a part (`15.00.1104.008`) has no meaning.
+fn parse_build(text: &str) -> Result<Build, String> {
+    match text.parse::<Build>() {
+        Ok(build) if build.revision.is_some() => Ok(build),
+        _ => Err(format!(
+            "`{}` is not a build of four numbers such as 15.1.2176.9",
+            shorten(text)
+        )),
+    }
 }
 
 fn parse_sha256(text: &str) -> Result<Sha256, String> {

@@ -336,32 +336,3 @@ pub struct RuleFoothold {
     /// Whether the record says that it was removed or stands there: `unknown` for logs.
     pub state: model::FootholdState,
 }
-
-/// An entry of `knowledge/products.yaml`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Product {
-    /// `exchange`, as facts and packs name it.
-    pub id: String,
-    /// `Microsoft Exchange Server`.
-    pub name: String,
-    pub vendor: String,
-    /// Names by the first two parts of the build: `15.1` is `Exchange Server 2016`.
-    pub families: BTreeMap<String, String>,
-    /// Install folders that setup proposes, without drive.
-    pub install_folders: Vec<String>,
-    pub absence: Absence,
-    pub source: String,
-}
-
-/// How evidence proves that a product is not on a host.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Absence {
-    /// Sources that must have been read whole and say nothing of it: `windows.registry:software`.
-    pub sources: Vec<String>,
-    /// Beginnings of the names of its services; one of them in the SYSTEM hive means it is there.
-    pub service_prefixes: Vec<String>,
-    /// Beginnings of source names that only this product writes: `exchange.`.
-    pub contradicted_by: Vec<String>,
-}

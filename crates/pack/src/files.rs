@@ -1,0 +1,179 @@
+//! The files of a pack: built into the library, or read from a folder.
+
+use crate::problem::{Code, PackError, Problem};
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+/// Made by `build.rs`: name of each pack and its blob.
+const EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/packs.rs"));
+
+/// Flips every byte of a blob. `build.rs` holds the same number, and says why.
+const FLIP: u8 = 0xA5;
+
+/// Folders inside a pack that are looked into.
+const FOLDERS: [&str; 2] = ["rules", "examples"];
+
+/// Larger than any table a person keeps; stops a folder that is no pack from filling the memory.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// More files than any pack needs, for the same reason.
+const FILES_MAX: usize = 10_000;
+
+/// The files of one pack, by path inside the pack with forward slashes: `rules/login.yml`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackFiles {
+    /// The folder's name.
+    pub name: String,
+    /// Contents by path.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+impl PackFiles {
+    /// The packs that come with Allclear, by name.
+    pub fn builtin() -> Vec<Self> {
+        let packs = EMBEDDED.iter();
+        packs
+            .map(|(name, blob)| Self {
+                name: (*name).to_owned(),
+                files: decode(blob).expect("`build.rs` wrote it in this form"),
+            })
+            .collect()
+    }
+
+    /// Reads a pack's folder. What cannot be read is told file by file.
+    pub fn from_folder(folder: &Path) -> Result<Self, PackError> {
+        let mut found = Self {
+            name: folder
+                .file_name()
+                .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+            files: BTreeMap::new(),
+        };
+        let mut problems = Vec::new();
+        found.add_folder(folder, "", &mut problems);
+        for inner in FOLDERS {
+            let folder = folder.join(inner);
+            if folder.is_dir() {
+                found.add_folder(&folder, &format!("{inner}/"), &mut problems);
+            }
+        }
+        if problems.is_empty() {
+            Ok(found)
+        } else {
+            Err(PackError { problems })
+        }
+    }
+
+    fn add_folder(&mut self, folder: &Path, prefix: &str, problems: &mut Vec<Problem>) {
+        let unreadable = |path: &str, why: String| {
+            let path = if path.is_empty() { "." } else { path };
+            Problem::new(
+                Code::FileUnreadable,
+                path,
+                why,
+                "a pack is a folder with `pack.yaml` and the files named in docs/writing-a-pack.md",
+            )
+        };
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(source) => {
+                problems.push(unreadable(prefix, format!("cannot be listed: {source}")));
+                return;
+            }
+        };
+        for entry in entries {
+            let Ok(entry) = entry else { continue };
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let path = entry.path();
+            if name.starts_with('.') || !path.is_file() {
+                continue;
+            }
+            if self.files.len() >= FILES_MAX {
+                problems.push(unreadable(prefix, format!("more than {FILES_MAX} files")));
+                return;
+            }
+            let inside = format!("{prefix}{name}");
+            match read_bounded(&path) {
+                Ok(bytes) => {
+                    self.files.insert(inside, bytes);
+                }
+                Err(why) => problems.push(unreadable(&inside, why)),
+            }
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a pack named by `--pack` is a setting, not evidence"
+)]
+fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
+    let file = std::fs::File::open(path).map_err(|source| format!("cannot be opened: {source}"))?;
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|source| format!("cannot be read: {source}"))?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= FILE_BYTES_MAX) {
+        Ok(bytes)
+    } else {
+        Err(format!("larger than {FILE_BYTES_MAX} bytes"))
+    }
+}
+
+/// Undoes what `build.rs` did; `None` where the blob does not have its form.
+fn decode(blob: &[u8]) -> Option<BTreeMap<String, Vec<u8>>> {
+    let flipped: Vec<u8> = blob.iter().map(|byte| byte ^ FLIP).collect();
+    let mut bytes = Vec::new();
+    flate2::read::DeflateDecoder::new(flipped.as_slice())
+        .read_to_end(&mut bytes)
+        .ok()?;
+    let mut rest = bytes.as_slice();
+    let mut files = BTreeMap::new();
+    while !rest.is_empty() {
+        let path = split_piece(&mut rest)?;
+        let content = split_piece(&mut rest)?;
+        files.insert(String::from_utf8(path.to_vec()).ok()?, content.to_vec());
+    }
+    Some(files)
+}
+
+/// Takes a length (32 bits, little endian) and that many bytes off the front.
+fn split_piece<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, after) = rest.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let (piece, after) = after.split_at_checked(length)?;
+    *rest = after;
+    Some(piece)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn embedded_packs_equal_their_folders_and_hide_their_text() {
+        let packs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packs");
+        for pack in PackFiles::builtin() {
+            let folder = PackFiles::from_folder(&packs.join(&pack.name)).unwrap();
+            assert_eq!(pack, folder);
+        }
+        for (name, blob) in EMBEDDED {
+            let clear = |word: &[u8]| blob.windows(word.len()).any(|window| window == word);
+            assert!(!clear(b"<script"), "{name}");
+            assert!(!clear(b"indicators.csv"), "{name}");
+        }
+    }
+
+    #[test]
+    fn cut_blobs_are_refused() {
+        let (_, blob) = EMBEDDED[0];
+        assert!(decode(&blob[..blob.len() / 2]).is_none());
+        assert!(decode(b"").is_none_or(|files| files.is_empty()));
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_a_problem() {
+        let error = PackFiles::from_folder(Path::new("/no/such/folder")).unwrap_err();
+        assert_eq!(error.problems[0].code, Code::FileUnreadable);
+    }
+}

@@ -1,0 +1,621 @@
+//! Checks a pack's form: what its author forgot, mistyped or contradicted. Rules are run on their examples elsewhere.
+
+use crate::builds::BuildTable;
+use crate::files::PackFiles;
+use crate::indicators::{INDICATOR_TYPES, value_is_well_formed};
+use crate::load::is_used;
+use crate::meaning::{RuleHead, sigma_heads, yara_heads};
+use crate::problem::{Code, PackError, Problem};
+use crate::products::{Product, products};
+use crate::shipped_files::ShippedFiles;
+use crate::steps::PLACEHOLDERS;
+use crate::tables::without_mark;
+use crate::types::{
+    BuildStatus, Helpful, Indicator, Need, NeedSpan, Pack, RuleFile, Step, Vulnerability,
+};
+use jiff::civil::Date;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+const MANIFEST: &str = "pack.yaml";
+const VULNERABILITIES: &str = "vulnerabilities.csv";
+const INDICATORS: &str = "indicators.csv";
+const NEEDS: &str = "needs.yaml";
+const REMEDIATION: &str = "remediation.yaml";
+
+/// Families of source names that readers give; `files:web_roots` is made from the paths of items.
+const SOURCE_FAMILIES: &[&str] = &[
+    "exchange.autodiscover",
+    "exchange.cmdlet_infra",
+    "exchange.ecp_activity",
+    "exchange.ecp_server",
+    "exchange.ews",
+    "exchange.httpproxy",
+    "exchange.mapihttp",
+    "exchange.oab_generator",
+    "exchange.rpchttp",
+    "exchange.setup_log",
+    "files",
+    "http.err",
+    "iis.failed_request",
+    "iis.site",
+    "prior.eomt",
+    "prior.msert",
+    "prior.test_proxylogon",
+    "windows.eventlog",
+    "windows.registry",
+];
+
+/// Loads the pack in a folder and checks it. An error only where the folder cannot be read at all.
+pub fn lint_folder(folder: &Path) -> Result<Vec<Problem>, PackError> {
+    Ok(lint_files(&PackFiles::from_folder(folder)?))
+}
+
+/// Loads a pack and checks it; each problem with its line, where it can be found.
+pub fn lint_files(files: &PackFiles) -> Vec<Problem> {
+    let mut problems = match Pack::from_files(files) {
+        Ok(pack) => {
+            let mut problems = lint(&pack);
+            if pack.manifest.name != files.name {
+                let name = &pack.manifest.name;
+                let what = format!(
+                    "the pack is named `{name}`, but its folder `{}`",
+                    files.name
+                );
+                let help = "give both the same name";
+                problems.push(Problem::new(Code::Duplicate, MANIFEST, what, help).about(name));
+            }
+            problems
+        }
+        Err(error) => error.problems,
+    };
+    for path in files.files.keys().filter(|path| !is_used(path)) {
+        problems.push(Problem::new(
+            Code::StrayFile,
+            path,
+            "nothing uses this file",
+            "rules stand in `rules/` as .yml or .yar, examples in `examples/` as .yaml; take others out",
+        ));
+    }
+    for problem in &mut problems {
+        let text = files.files.get(&problem.file);
+        if let Some(text) = text.and_then(|bytes| std::str::from_utf8(bytes).ok()) {
+            problem.locate(without_mark(text));
+        }
+    }
+    problems
+}
+
+/// Checks a pack that was loaded. Problems carry their file and subject, but no line.
+pub fn lint(pack: &Pack) -> Vec<Problem> {
+    let mut check = Check {
+        pack,
+        products: products(),
+        builds: BuildTable::builtin(),
+        problems: Vec::new(),
+    };
+    check.manifest();
+    check.vulnerabilities();
+    check.indicators();
+    check.needs();
+    check.remediation();
+    check.rules();
+    check.problems
+}
+
+/// Checks one indicator by itself.
+pub(crate) fn check_indicator(file: &str, row: &Indicator) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut tell = |code, what: String, help: &str, subject: &str| {
+        problems.push(Problem::new(code, file, what, help).about(subject));
+    };
+    let form = INDICATOR_TYPES.iter().find(|(name, _)| *name == row.r#type);
+    let (kind, value) = (&row.r#type, &row.value);
+    match (form, value_is_well_formed(kind, value)) {
+        (Some(_), Some(true)) => {}
+        (Some((_, form)), _) => {
+            let what = format!("`{value}` is not a value of the type `{kind}`");
+            tell(Code::IndicatorValue, what, &format!("write {form}"), value);
+        }
+        (None, _) => {
+            let known: Vec<&str> = INDICATOR_TYPES.iter().map(|(name, _)| *name).collect();
+            let help = format!("write one of {}", known.join(", "));
+            tell(
+                Code::IndicatorType,
+                format!("`{kind}` is no type of indicator"),
+                &help,
+                value,
+            );
+        }
+    }
+    if !(1..=10).contains(&row.confidence) {
+        let what = format!("the confidence {} is not between 1 and 10", row.confidence);
+        tell(
+            Code::Confidence,
+            what,
+            "1 is a hint that proves nothing by itself, 10 a file that can be nothing else",
+            value,
+        );
+    }
+    if !row.first_seen.is_empty() && row.first_seen.parse::<Date>().is_err() {
+        let what = format!("`{}` is not a date", row.first_seen);
+        tell(
+            Code::Date,
+            what,
+            "write it as 2021-03-02, or leave the field empty",
+            value,
+        );
+    }
+    if row.source.trim().is_empty() {
+        tell(
+            Code::SourceMissing,
+            "the indicator has no source".to_owned(),
+            "say who published it, so that a reviewer can look it up",
+            value,
+        );
+    }
+    if row.meaning.trim().is_empty() {
+        tell(
+            Code::EmptyText,
+            "the indicator has no meaning".to_owned(),
+            "say what it shows, one sentence",
+            value,
+        );
+    }
+    problems
+}
+
+struct Check<'a> {
+    pack: &'a Pack,
+    products: Vec<Product>,
+    builds: BuildTable,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn tell(
+        &mut self,
+        code: Code,
+        file: &str,
+        what: impl Into<String>,
+        help: impl Into<String>,
+        subject: &str,
+    ) {
+        self.problems
+            .push(Problem::new(code, file, what, help).about(subject));
+    }
+
+    fn need_text(&mut self, file: &str, field: &str, text: &str, subject: &str) {
+        if text.trim().is_empty() {
+            let what = format!("`{field}` of `{subject}` is empty");
+            self.tell(
+                Code::EmptyText,
+                file,
+                what,
+                "a reader needs these words",
+                subject,
+            );
+        }
+    }
+
+    fn need_source(&mut self, file: &str, source: &str, subject: &str) {
+        if source.trim().is_empty() {
+            let what = format!("`{subject}` names no source");
+            let help = "say who published it, so that a reviewer can look it up";
+            self.tell(Code::SourceMissing, file, what, help, subject);
+        }
+    }
+
+    /// Tells every id that was seen before.
+    fn need_unique<'i>(&mut self, file: &str, what: &str, ids: impl Iterator<Item = &'i str>) {
+        let mut seen = BTreeSet::new();
+        for id in ids {
+            if !seen.insert(id.to_lowercase()) {
+                let what = format!("the {what} `{id}` occurs twice");
+                self.tell(
+                    Code::Duplicate,
+                    file,
+                    what,
+                    "join the two, or rename one",
+                    id,
+                );
+            }
+        }
+    }
+
+    /// Tells every CVE id that `vulnerabilities.csv` lacks.
+    fn need_known(&mut self, file: &str, ids: &[String]) {
+        for cve in ids.iter().filter(|id| id.starts_with("CVE-")) {
+            let mut rows = self.pack.vulnerabilities.iter();
+            if !rows.any(|row| row.cve == *cve) {
+                let what = format!("vulnerabilities.csv does not list {cve}");
+                let help = "add its fixed builds, or mend the id";
+                self.tell(Code::UnknownVulnerability, file, what, help, cve);
+            }
+        }
+    }
+
+    fn need_product(&mut self, file: &str, product: &str) {
+        if !self.products.iter().any(|known| known.id == product) {
+            let what = format!("the product `{product}` stands in no table");
+            let help = "add it to knowledge/products.yaml, or mend its id";
+            self.tell(Code::UnknownProduct, file, what, help, product);
+        }
+    }
+
+    fn manifest(&mut self) {
+        let manifest = &self.pack.manifest;
+        for (field, text) in [
+            ("name", &manifest.name),
+            ("version", &manifest.version),
+            ("title", &manifest.title),
+            ("story", &manifest.story),
+        ] {
+            if text.trim().is_empty() {
+                let what = format!("`{field}` is empty");
+                self.tell(
+                    Code::EmptyText,
+                    MANIFEST,
+                    what,
+                    "a reader needs these words",
+                    field,
+                );
+            }
+        }
+        self.need_source(MANIFEST, &manifest.window.source, "window");
+        if manifest.window.from >= manifest.window.fixed {
+            let what = "the window begins after the fix";
+            let help =
+                "`from` is when exploitation may have begun, `fixed` when the fix was published";
+            self.tell(Code::Date, MANIFEST, what, help, "window");
+        }
+        for product in &manifest.products {
+            self.need_product(MANIFEST, product);
+        }
+        let steps = manifest.steps.iter();
+        self.need_unique(MANIFEST, "step", steps.map(|step| step.id.as_str()));
+        for step in &manifest.steps {
+            self.need_text(MANIFEST, "text", &step.text, &step.id);
+            for name in step.placeholders() {
+                if !PLACEHOLDERS.contains(&name) {
+                    let what = format!("nothing fills `{{{name}}}`");
+                    let help = format!("use one of {}", PLACEHOLDERS.join(", "));
+                    self.tell(
+                        Code::Placeholder,
+                        MANIFEST,
+                        what,
+                        help,
+                        &format!("{{{name}}}"),
+                    );
+                }
+            }
+        }
+        for Helpful { source, shows } in &manifest.helpful {
+            self.need_text(MANIFEST, "shows", shows, source);
+        }
+    }
+
+    fn vulnerabilities(&mut self) {
+        let rows = &self.pack.vulnerabilities;
+        let key = |row: &Vulnerability| format!("{},{},{}", row.cve, row.product, row.fixed);
+        let keys: Vec<String> = rows.iter().map(key).collect();
+        self.need_unique(VULNERABILITIES, "row", keys.iter().map(String::as_str));
+        for row in rows {
+            let subject = key(row);
+            self.need_source(VULNERABILITIES, &row.source, &subject);
+            self.need_product(VULNERABILITIES, &row.product);
+            if row.released.parse::<Date>().is_err() {
+                let what = format!("`{}` is not a date", row.released);
+                self.tell(
+                    Code::Date,
+                    VULNERABILITIES,
+                    what,
+                    "write it as 2021-03-02",
+                    &subject,
+                );
+            }
+            if row.fixed.revision.is_none() {
+                let what = format!("the build {} has three parts", row.fixed);
+                let help = "write all four, as only they tell the security update";
+                self.tell(Code::UnknownBuild, VULNERABILITIES, what, help, &subject);
+            } else if self.builds.find(&row.product, &row.fixed).is_none() {
+                let what = format!("no table lists the build {}", row.fixed);
+                let help =
+                    "add it to the table of builds in knowledge/ with its source, or mend it";
+                self.tell(Code::UnknownBuild, VULNERABILITIES, what, help, &subject);
+            }
+        }
+    }
+
+    fn indicators(&mut self) {
+        let rows = &self.pack.indicators;
+        let keys: Vec<String> = rows
+            .iter()
+            .map(|row| format!("{},{}", row.r#type, row.value))
+            .collect();
+        self.need_unique(INDICATORS, "indicator", keys.iter().map(String::as_str));
+        let shipped = ShippedFiles::builtin();
+        let names = shipped_names(&shipped);
+        for row in rows {
+            self.problems.extend(check_indicator(INDICATORS, row));
+            if self.is_shipped(row, &shipped, &names) {
+                let what = format!("the vendor ships a file of this name: `{}`", row.value);
+                let help = "a file at this place is told apart by its hash alone; take the row out";
+                self.tell(Code::ShippedFile, INDICATORS, what, help, &row.value);
+            }
+        }
+    }
+
+    /// Whether a path or name is that of a file which a product of this pack comes with.
+    fn is_shipped(
+        &self,
+        row: &Indicator,
+        shipped: &ShippedFiles,
+        names: &BTreeSet<String>,
+    ) -> bool {
+        let products = self
+            .products
+            .iter()
+            .filter(|product| self.pack.manifest.products.contains(&product.id));
+        let mut roots = products.flat_map(|product| {
+            let urls = product.web_roots.iter().map(|root| (root.clone(), true));
+            let folders = product.install_folders.iter();
+            urls.chain(folders.map(|folder| (folder.clone(), false)))
+        });
+        match row.r#type.as_str() {
+            "file_name" => names.contains(&row.value.to_lowercase()),
+            "url_path" => {
+                let below = row.value.replace('/', "\\");
+                roots.any(|(root, is_web_root)| {
+                    is_web_root && !shipped.versions(&format!("{root}{below}")).is_empty()
+                })
+            }
+            "file_path" => roots.any(|(root, is_web_root)| {
+                let path = row.value.to_lowercase();
+                let path = path.split_once(':').map_or(path.as_str(), |(_, path)| path);
+                let below = path.strip_prefix(&root.to_lowercase());
+                !is_web_root && below.is_some_and(|below| !shipped.versions(below).is_empty())
+            }),
+            _ => false,
+        }
+    }
+
+    fn needs(&mut self) {
+        let needs = &self.pack.needs;
+        self.need_unique(NEEDS, "need", needs.iter().map(|need| need.id.as_str()));
+        if needs.is_empty() {
+            let what = "the pack needs nothing, so it could never say `clear` with reason";
+            let help = "name the evidence that must have been seen";
+            self.tell(Code::EmptyText, NEEDS, what, help, "");
+        }
+        for need in needs {
+            self.need(need);
+        }
+    }
+
+    fn need(&mut self, need: &Need) {
+        for (field, text) in [
+            ("title", &need.title),
+            ("collect", &need.collect),
+            ("rotates", &need.rotates),
+        ] {
+            self.need_text(NEEDS, field, text, &need.id);
+        }
+        if need.any_of.is_empty() || need.any_of.iter().any(|way| way.sources.is_empty()) {
+            let what = format!("the need `{}` has a way without sources", need.id);
+            let help = "each entry of `any_of` names the sources that satisfy it together";
+            self.tell(Code::EmptyText, NEEDS, what, help, &need.id);
+        }
+        self.need_known(NEEDS, &need.answers);
+        let sources = need.any_of.iter().flat_map(|way| &way.sources);
+        for needed in sources {
+            self.source_name(&needed.source);
+            let has_folders = !needed.folders.is_empty() || needed.every_virtual_directory;
+            if has_folders
+                && (need.span != NeedSpan::Latest || !needed.source.starts_with("files:"))
+            {
+                let what = format!(
+                    "`{}` is judged by folders, but not at the latest collection",
+                    needed.source
+                );
+                let help = "folders go with a source `files:…` in a need of the span `latest`";
+                self.tell(Code::UnknownSource, NEEDS, what, help, &needed.source);
+            }
+        }
+    }
+
+    fn source_name(&mut self, source: &str) {
+        let family = source.split_once(':').map_or(source, |(family, _)| family);
+        if !SOURCE_FAMILIES.contains(&family) || source != source.to_lowercase() {
+            let what = format!("no reader gives a source `{source}`");
+            let help = format!(
+                "a source is one of {}, in lower case",
+                SOURCE_FAMILIES.join(", ")
+            );
+            self.tell(Code::UnknownSource, NEEDS, what, help, source);
+        }
+    }
+
+    fn remediation(&mut self) {
+        let remediation = &self.pack.remediation;
+        let steps = || remediation.contain.iter().chain(&remediation.evict);
+        let contain = remediation.contain.iter().map(|step| step.id.as_str());
+        self.need_unique(REMEDIATION, "step", contain);
+        let evict = remediation.evict.iter().map(|step| step.id.as_str());
+        self.need_unique(REMEDIATION, "step", evict);
+        for step in steps() {
+            self.step(step);
+        }
+        let gates = remediation.gates.iter().map(|gate| gate.id.as_str());
+        self.need_unique(REMEDIATION, "gate", gates);
+        for gate in &remediation.gates {
+            self.need_text(REMEDIATION, "title", &gate.title, &gate.id);
+            self.need_text(REMEDIATION, "shown_by", &gate.shown_by, &gate.id);
+            self.need_source(REMEDIATION, &gate.source, &gate.id);
+        }
+        for (list, is_empty) in [
+            ("contain", remediation.contain.is_empty()),
+            ("evict", remediation.evict.is_empty()),
+            ("gates", remediation.gates.is_empty()),
+        ] {
+            if is_empty {
+                let what = format!("`{list}` is empty");
+                let help = "without it nobody can be told what to do, nor be called evicted";
+                self.tell(Code::EmptyText, REMEDIATION, what, help, list);
+            }
+        }
+        for mitigation in &remediation.mitigations {
+            self.need_text(REMEDIATION, "title", &mitigation.title, &mitigation.id);
+            self.need_source(REMEDIATION, &mitigation.source, &mitigation.id);
+            self.need_known(REMEDIATION, &mitigation.covers);
+        }
+        self.patch_paths();
+    }
+
+    fn step(&mut self, step: &Step) {
+        for (field, text) in [
+            ("text", &step.text),
+            ("who", &step.who),
+            ("how_long", &step.how_long),
+            ("verified_by", &step.verified_by),
+            ("breaks", &step.breaks),
+        ] {
+            self.need_text(REMEDIATION, field, text, &step.id);
+        }
+        self.need_source(REMEDIATION, &step.source, &step.id);
+    }
+
+    /// Every known build that is not fixed must have a way out.
+    fn patch_paths(&mut self) {
+        for path in &self.pack.remediation.patch {
+            let subject = path.from.to_string();
+            self.need_product(REMEDIATION, &path.product);
+            self.need_text(REMEDIATION, "text", &path.text, &subject);
+            self.need_text(REMEDIATION, "verified_by", &path.verified_by, &subject);
+            self.need_source(REMEDIATION, &path.source, &subject);
+            if path.from.cumulative_update() > path.until.cumulative_update() {
+                let what = format!("the range from {} until {} is empty", path.from, path.until);
+                self.tell(Code::PatchPath, REMEDIATION, what, "swap the two", &subject);
+            }
+        }
+        let mut missing: BTreeMap<(u32, u32, u32), String> = BTreeMap::new();
+        for product in &self.pack.manifest.products {
+            for known in self.builds.builds_of(product) {
+                let status = self.pack.status_of(product, &known.build, &self.builds);
+                let advice = || self.pack.patch_path(product, &known.build, &self.builds);
+                let is_stuck = matches!(
+                    status,
+                    BuildStatus::Vulnerable(_) | BuildStatus::Disputed(_)
+                );
+                if is_stuck && advice().is_empty() {
+                    let name = format!("{} ({})", known.name, known.build);
+                    missing
+                        .entry(known.build.cumulative_update())
+                        .or_insert(name);
+                }
+            }
+        }
+        for name in missing.into_values() {
+            let what = format!("no patch path leads away from {name}");
+            let help = "add a range to `patch` that holds it";
+            self.tell(Code::PatchPath, REMEDIATION, what, help, "patch:");
+        }
+    }
+
+    fn rules(&mut self) {
+        let mut heads: Vec<(&RuleFile, RuleHead)> = Vec::new();
+        for file in &self.pack.sigma {
+            match sigma_heads(file) {
+                Ok(found) => heads.extend(found.into_iter().map(|head| (file, head))),
+                Err(why) => {
+                    let help = "mend the YAML; docs/writing-a-pack.md shows a rule";
+                    self.tell(Code::Meaning, &file.path, why, help, "");
+                }
+            }
+        }
+        for file in &self.pack.yara {
+            heads.extend(yara_heads(file).into_iter().map(|head| (file, head)));
+        }
+        let mut ids = BTreeSet::new();
+        for (file, head) in &heads {
+            if !ids.insert(head.id.clone()) {
+                let what = format!("the rule `{}` occurs twice", head.id);
+                self.tell(
+                    Code::Duplicate,
+                    &file.path,
+                    what,
+                    "give one a new id",
+                    &head.id,
+                );
+            }
+            self.rule(file, head);
+        }
+        for example in &self.pack.examples {
+            if !ids.contains(&example.rule) {
+                let what = format!("the pack has no rule `{}`", example.rule);
+                let help = "an example names the `id` of a Sigma rule or the name of a YARA rule";
+                self.tell(Code::UnknownRule, &example.path, what, help, &example.rule);
+            }
+        }
+    }
+
+    fn rule(&mut self, file: &RuleFile, head: &RuleHead) {
+        let id = head.id.as_str();
+        if id.is_empty() {
+            let what = format!("the rule `{}` has no id", head.title);
+            self.tell(
+                Code::EmptyText,
+                &file.path,
+                what,
+                "give it a UUID as `id`",
+                &head.title,
+            );
+        }
+        match &head.meaning {
+            Err(why) => {
+                let what = format!("the rule `{}` has no readable meaning: {why}", head.title);
+                let help = "say its stage, step and meaning; docs/writing-a-pack.md shows how";
+                self.tell(Code::Meaning, &file.path, what, help, id);
+            }
+            Ok(meaning) => {
+                self.need_text(&file.path, "meaning", &meaning.meaning, id);
+                if self.pack.manifest.step(&meaning.step).is_none() {
+                    let what = format!("pack.yaml does not tell the step `{}`", meaning.step);
+                    let help = "add the step to `steps`, or use one of those";
+                    self.tell(Code::UnknownStep, &file.path, what, help, &meaning.step);
+                }
+                if meaning
+                    .foothold
+                    .as_ref()
+                    .is_some_and(|foothold| foothold.path_from.is_empty())
+                {
+                    let what = format!("the foothold of `{id}` names no field for its path");
+                    let help = "name the field in `path_from`";
+                    self.tell(Code::Meaning, &file.path, what, help, id);
+                }
+            }
+        }
+        for (must_match, kind) in [(true, "matching"), (false, "clear")] {
+            let mut examples = self.pack.examples.iter();
+            if !examples.any(|example| example.rule == id && example.must_match == must_match) {
+                let what = format!("the rule `{}` has no {kind} example", head.title);
+                let help =
+                    format!("add one to examples/ with `rule: {id}` and `matches: {must_match}`");
+                self.tell(Code::ExampleMissing, &file.path, what, help, id);
+            }
+        }
+    }
+}
+
+/// Names of all files in the tables of shipped files, without folders, in lower case.
+fn shipped_names(shipped: &ShippedFiles) -> BTreeSet<String> {
+    let table = shipped.to_text("");
+    let paths = table.lines().filter_map(|line| line.strip_prefix("file "));
+    paths
+        .filter_map(|path| path.rsplit('\\').next())
+        .map(str::to_lowercase)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! Turns the files of a pack into a [`Pack`], or into everything that is wrong with them.
+
+use crate::examples::read_examples;
+use crate::files::PackFiles;
+use crate::indicators::INDICATOR_COLUMNS;
+use crate::problem::{Code, PackError, Problem};
+use crate::tables::{read_csv, read_yaml, without_mark};
+use crate::types::{Manifest, Pack, Remediation, RuleFile};
+use serde::de::DeserializeOwned;
+use std::path::Path;
+
+const MANIFEST: &str = "pack.yaml";
+const VULNERABILITIES: &str = "vulnerabilities.csv";
+const INDICATORS: &str = "indicators.csv";
+const NEEDS: &str = "needs.yaml";
+const REMEDIATION: &str = "remediation.yaml";
+
+const VULNERABILITY_COLUMNS: &[&str] = &[
+    "cve",
+    "product",
+    "fixed",
+    "and_later_updates",
+    "released",
+    "update",
+    "source",
+];
+
+/// The campaigns that come with Allclear, by name.
+pub fn builtin_packs() -> Vec<Pack> {
+    let packs = PackFiles::builtin();
+    packs
+        .iter()
+        .map(|files| Pack::from_files(files).expect("a test loads every built-in pack"))
+        .collect()
+}
+
+impl Pack {
+    /// Reads a pack from its folder, for instance one named by `--pack`. The error holds every problem found.
+    pub fn load(folder: &Path) -> Result<Self, PackError> {
+        Self::from_files(&PackFiles::from_folder(folder)?)
+    }
+
+    /// Reads a pack from its files. Rules are taken as text; whether they are good is the linter's question.
+    pub fn from_files(files: &PackFiles) -> Result<Self, PackError> {
+        let mut reader = Reader {
+            files,
+            problems: Vec::new(),
+        };
+        let manifest: Option<Manifest> = reader.yaml(MANIFEST);
+        let vulnerabilities = reader.csv(VULNERABILITIES, VULNERABILITY_COLUMNS);
+        let indicators = reader.csv(INDICATORS, INDICATOR_COLUMNS);
+        let needs = reader.yaml(NEEDS).unwrap_or_default();
+        let remediation: Option<Remediation> = reader.yaml(REMEDIATION);
+        let sigma = reader.rules(is_sigma);
+        let yara = reader.rules(is_yara);
+        let examples = reader.examples();
+        match (manifest, remediation) {
+            (Some(manifest), Some(remediation)) if reader.problems.is_empty() => Ok(Self {
+                manifest,
+                vulnerabilities,
+                indicators,
+                sigma,
+                yara,
+                needs,
+                remediation,
+                examples,
+            }),
+            _ => Err(PackError {
+                problems: reader.problems,
+            }),
+        }
+    }
+}
+
+/// Whether a path inside a pack is one that a pack uses; a read-me is let pass.
+pub(crate) fn is_used(path: &str) -> bool {
+    let named = [MANIFEST, VULNERABILITIES, INDICATORS, NEEDS, REMEDIATION];
+    named.contains(&path)
+        || is_sigma(path)
+        || is_yara(path)
+        || is_example(path)
+        || path.to_ascii_lowercase().ends_with("readme.md")
+}
+
+fn is_sigma(path: &str) -> bool {
+    path.starts_with("rules/") && has_ending(path, &["yml", "yaml"])
+}
+
+fn is_yara(path: &str) -> bool {
+    path.starts_with("rules/") && has_ending(path, &["yar", "yara"])
+}
+
+fn is_example(path: &str) -> bool {
+    path.starts_with("examples/") && has_ending(path, &["yml", "yaml"])
+}
+
+fn has_ending(path: &str, endings: &[&str]) -> bool {
+    path.rsplit_once('.')
+        .is_some_and(|(_, ending)| endings.contains(&ending))
+}
+
+/// Reads one file after another and gathers what is wrong with them.
+struct Reader<'a> {
+    files: &'a PackFiles,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Reader<'a> {
+    fn text(&mut self, path: &str) -> Option<&'a str> {
+        let Some(bytes) = self.files.files.get(path) else {
+            self.problems.push(Problem::new(
+                Code::FileMissing,
+                path,
+                "this file is missing from the pack",
+                "docs/writing-a-pack.md says what it holds; a table may be its first line alone",
+            ));
+            return None;
+        };
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Some(without_mark(text)),
+            Err(source) => {
+                self.problems.push(Problem::new(
+                    Code::FileUnreadable,
+                    path,
+                    format!("not UTF-8: {source}"),
+                    "save the file as UTF-8",
+                ));
+                None
+            }
+        }
+    }
+
+    fn yaml<T: DeserializeOwned>(&mut self, path: &str) -> Option<T> {
+        let text = self.text(path)?;
+        read_yaml(path, text, &mut self.problems)
+    }
+
+    fn csv<T: DeserializeOwned>(&mut self, path: &str, columns: &[&str]) -> Vec<T> {
+        match self.text(path) {
+            Some(text) => read_csv(path, text, columns, &mut self.problems),
+            None => Vec::new(),
+        }
+    }
+
+    fn rules(&mut self, wanted: fn(&str) -> bool) -> Vec<RuleFile> {
+        let paths = self.files.files.keys().filter(|path| wanted(path));
+        let mut rules = Vec::new();
+        for path in paths {
+            if let Some(text) = self.text(path) {
+                rules.push(RuleFile {
+                    path: path.clone(),
+                    text: text.to_owned(),
+                });
+            }
+        }
+        rules
+    }
+
+    fn examples(&mut self) -> Vec<crate::types::Example> {
+        let paths = self.files.files.keys().filter(|path| is_example(path));
+        let mut examples = Vec::new();
+        for path in paths {
+            if let Some(text) = self.text(path) {
+                examples.extend(read_examples(path, text, &mut self.problems));
+            }
+        }
+        examples
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_pack_loads() {
+        for files in PackFiles::builtin() {
+            if let Err(error) = Pack::from_files(&files) {
+                panic!("{}:\n{error}", files.name);
+            }
+        }
+        let names: Vec<String> = builtin_packs()
+            .into_iter()
+            .map(|pack| pack.manifest.name)
+            .collect();
+        assert!(names.contains(&"proxylogon".to_owned()), "{names:?}");
+    }
+}
