@@ -1,0 +1,270 @@
+//! Compromise: the stages reached, the footholds, and when.
+
+use crate::derive;
+use crate::exposure::{ExposureJudged, latest_taken};
+use crate::{speaks_for, story, words};
+use model::report::{Compromise, ExposureState, FootholdReport};
+use model::{
+    CollectionSeen, Fact, Finding, FootholdKind, FootholdState, Observed, Stage, Timestamp,
+    VirtualDirectory,
+};
+use pack::Pack;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What an intruder reached on a host, by one campaign.
+#[derive(Clone, Debug)]
+pub(crate) struct CompromiseJudged {
+    pub(crate) report: Compromise,
+    /// Ids of every finding that speaks for this campaign.
+    pub(crate) findings: Vec<String>,
+    /// Leads without a stage that somebody has to look at before anyone says `clear`.
+    pub(crate) open_leads: Vec<(String, model::Place)>,
+    /// The earliest time of an effect, with its place, for reasons.
+    pub(crate) first_effect: Option<(Timestamp, model::Place)>,
+}
+
+/// Judges the compromise.
+pub(crate) fn compromise(
+    pack: &Pack,
+    observed: &Observed,
+    exposure: &ExposureJudged,
+) -> CompromiseJudged {
+    // What no pack explains speaks for every campaign whose product is, or may be, on the host.
+    let product_absent = exposure.report.state == ExposureState::NotAffected;
+    let findings: Vec<&Finding> = observed
+        .findings
+        .iter()
+        .filter(|finding| speaks_for(finding, pack))
+        .filter(|finding| finding.campaign.is_some() || !product_absent)
+        .collect();
+    let stages: BTreeSet<Stage> = findings
+        .iter()
+        .filter_map(|finding| finding.stage)
+        .collect();
+    let stage = stages.last().copied().unwrap_or(Stage::NoneSeen);
+    let effects: Vec<&Finding> = findings
+        .iter()
+        .copied()
+        .filter(|finding| finding.stage.is_some_and(Stage::proves_effect))
+        .collect();
+    let dated = if effects.is_empty() {
+        &findings
+    } else {
+        &effects
+    };
+    let first = dated.iter().filter_map(|finding| finding.time).min();
+    let last = dated
+        .iter()
+        .filter_map(|finding| finding.last.or(finding.time))
+        .max();
+    let first_effect = effects
+        .iter()
+        .filter_map(|finding| Some((finding.time?, finding.place.clone())))
+        .min();
+    let footholds = footholds(observed, &effects);
+    let story = story::story(pack, observed, exposure, &findings, &footholds);
+    let open_leads = observed
+        .findings
+        .iter()
+        .filter(|finding| finding.stage.is_none() && matches!(&*finding.level, "high" | "critical"))
+        .map(|finding| (finding.title.clone(), finding.place.clone()))
+        .collect();
+    CompromiseJudged {
+        report: Compromise {
+            stage,
+            stages: stages.into_iter().collect(),
+            first,
+            last,
+            footholds,
+            story,
+        },
+        findings: findings.iter().map(|finding| finding.id.clone()).collect(),
+        open_leads,
+        first_effect,
+    }
+}
+
+/// Footholds one by one: findings that name the same place are one.
+fn footholds(observed: &Observed, effects: &[&Finding]) -> Vec<FootholdReport> {
+    let directories = all_directories(observed);
+    let latest = observed.collections.last();
+    let mut by_place: BTreeMap<(FootholdKind, String), Vec<&Finding>> = BTreeMap::new();
+    for finding in effects {
+        if let Some(foothold) = &finding.foothold {
+            let key = (foothold.kind, place_key(&foothold.path, &directories));
+            by_place.entry(key).or_default().push(finding);
+        }
+    }
+    let by_place = join_names(by_place);
+    by_place
+        .into_iter()
+        .map(|((kind, key), findings)| foothold(observed, latest, kind, &key, &findings))
+        .collect()
+}
+
+fn all_directories(observed: &Observed) -> Vec<&VirtualDirectory> {
+    observed
+        .facts
+        .iter()
+        .filter_map(|known| match &known.fact {
+            Fact::VirtualDirectory(directory) => Some(directory),
+            _ => None,
+        })
+        .collect()
+}
+
+/// One spelling for a place: URL paths become Windows paths where the configuration says how.
+fn place_key(path: &str, directories: &[&VirtualDirectory]) -> String {
+    if path.starts_with('/')
+        && let Some(physical) = derive::physical_paths(directories, path).into_iter().next()
+    {
+        return physical;
+    }
+    if path.starts_with('/') {
+        return path.to_lowercase();
+    }
+    unc_to_local(&derive::expand(path).to_lowercase())
+}
+
+/// A path through an administrative share names a local drive: `\\host\c$\x` is `c:\x`.
+fn unc_to_local(path: &str) -> String {
+    let Some(rest) = path.strip_prefix("\\\\") else {
+        return path.to_owned();
+    };
+    let mut parts = rest.splitn(3, '\\');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(_host), Some(share), Some(tail)) if share.len() == 2 && share.ends_with('$') => {
+            format!("{}:\\{tail}", &share[..1])
+        }
+        _ => path.to_owned(),
+    }
+}
+
+type ByPlace<'a> = BTreeMap<(FootholdKind, String), Vec<&'a Finding>>;
+
+/// A log that names only a URL or a file name means the full path that other evidence gives, where there is just one.
+fn join_names(by_place: ByPlace<'_>) -> ByPlace<'_> {
+    let full: Vec<(FootholdKind, String)> = by_place
+        .keys()
+        .filter(|(_, key)| key.get(1..3) == Some(":\\"))
+        .cloned()
+        .collect();
+    let mut joined: ByPlace<'_> = BTreeMap::new();
+    for ((kind, key), findings) in by_place {
+        let tail = format!(
+            "\\{}",
+            key.trim_start_matches(['/', '\\']).replace('/', "\\")
+        );
+        let mut matching = full
+            .iter()
+            .filter(|(known, path)| *known == kind && *path != key && path.ends_with(&tail));
+        let target = match (matching.next(), matching.next()) {
+            (Some((_, path)), None) if key.get(1..3) != Some(":\\") => path.clone(),
+            _ => key,
+        };
+        joined.entry((kind, target)).or_default().extend(findings);
+    }
+    joined
+}
+
+fn foothold(
+    observed: &Observed,
+    latest: Option<&CollectionSeen>,
+    kind: FootholdKind,
+    key: &str,
+    findings: &[&Finding],
+) -> FootholdReport {
+    // The spelling of the finding that saw the file itself comes first.
+    let shown = findings
+        .iter()
+        .filter_map(|finding| finding.foothold.as_ref())
+        .min_by_key(|foothold| (foothold.sha256.is_none(), foothold.path.starts_with('/')))
+        .map_or_else(|| key.to_owned(), |foothold| foothold.path.clone());
+    let path = if shown.to_lowercase() == key || !key.contains('\\') {
+        shown
+    } else {
+        item_spelling(observed, key).unwrap_or_else(|| key.to_owned())
+    };
+    let sha256 = findings
+        .iter()
+        .filter_map(|finding| finding.foothold.as_ref()?.sha256.clone())
+        .min();
+    let (state, reason) = state(latest, key, findings);
+    let mut ids: Vec<String> = findings.iter().map(|finding| finding.id.clone()).collect();
+    ids.sort();
+    ids.dedup();
+    FootholdReport {
+        kind,
+        path,
+        sha256,
+        state,
+        first: findings.iter().filter_map(|finding| finding.time).min(),
+        reason,
+        findings: ids,
+    }
+}
+
+fn item_spelling(observed: &Observed, key: &str) -> Option<String> {
+    observed
+        .collections
+        .iter()
+        .flat_map(|collection| &collection.items)
+        .find(|item| item.path.to_lowercase() == key)
+        .map(|item| item.path.clone())
+}
+
+/// Present where the latest collection holds it; verified absent where that collection looked into its folder and does
+/// not; else nobody can say.
+fn state(
+    latest: Option<&CollectionSeen>,
+    key: &str,
+    findings: &[&Finding],
+) -> (FootholdState, String) {
+    let Some(latest) = latest else {
+        return (FootholdState::Unknown, "no collection is dated".to_owned());
+    };
+    let when = latest
+        .taken
+        .map_or_else(String::new, |taken| format!(" of {}", words::minute(taken)));
+    let seen_there = findings.iter().any(|finding| {
+        finding.place.collection == latest.id
+            && finding
+                .foothold
+                .as_ref()
+                .is_some_and(|foothold| foothold.state == FootholdState::Present)
+    });
+    let holds_path = latest
+        .items
+        .iter()
+        .any(|item| item.path.to_lowercase() == key);
+    if seen_there || holds_path {
+        return (
+            FootholdState::Present,
+            format!("in the latest collection{when}"),
+        );
+    }
+    let folder = model::parent(key);
+    let neighbours = latest
+        .items
+        .iter()
+        .filter(|item| model::parent(&item.path).to_lowercase() == folder)
+        .count();
+    if neighbours > 0 && folder.contains('\\') {
+        return (
+            FootholdState::AbsentVerified,
+            format!(
+                "not among the {neighbours} files of its folder in the latest collection{when}"
+            ),
+        );
+    }
+    (
+        FootholdState::Unknown,
+        format!("the latest collection{when} does not hold its folder"),
+    )
+}
+
+/// From when on footholds were possible: the first possible exploitation.
+pub(crate) fn foothold_span(observed: &Observed, exposure: &ExposureJudged) -> Option<model::Span> {
+    let entry = exposure.entry?;
+    model::Span::new(entry.from, latest_taken(observed)?)
+}

@@ -1,0 +1,196 @@
+//! What the latest collection holds of files: hives, configuration, tasks and the web server's folders.
+
+use crate::derive::{self, WEB_ROOTS};
+use crate::exposure::ExposureJudged;
+use model::{
+    CollectionSeen, Fact, Gap, GapKind, ItemSeen, Observed, Place, SourceName, VirtualDirectory,
+};
+use pack::NeededSource;
+use std::collections::BTreeSet;
+
+/// How many checks a needed source takes, how many it passed, and why not all.
+pub(super) struct Checked {
+    pub(super) passed: u64,
+    pub(super) checks: u64,
+    pub(super) gaps: Vec<Gap>,
+}
+
+/// Checks one needed source of files against the latest collection.
+pub(super) fn check(
+    needed: &NeededSource,
+    observed: &Observed,
+    exposure: &ExposureJudged,
+) -> Checked {
+    let Some(latest) = observed.collections.last() else {
+        return Checked {
+            passed: 0,
+            checks: 1,
+            gaps: vec![Gap::new(
+                GapKind::Missing,
+                Place::default(),
+                format!("no collection holds {}", needed.source),
+            )],
+        };
+    };
+    let mut gaps = Vec::new();
+    let mut checks = 0;
+    if needed.source != WEB_ROOTS {
+        checks += 1;
+        let items: Vec<&ItemSeen> = latest
+            .items
+            .iter()
+            .filter(|item| {
+                item.source
+                    .as_ref()
+                    .is_some_and(|source| source.as_str() == needed.source)
+            })
+            .collect();
+        if items.is_empty() {
+            gaps.push(missing(latest, needed, "is not in the latest collection"));
+        }
+    }
+    let mut failed = u64::from(!gaps.is_empty());
+    for folder in &needed.folders {
+        checks += 1;
+        if !folder_is_there(folder, observed, latest, exposure) {
+            failed += 1;
+            gaps.push(missing(
+                latest,
+                needed,
+                &format!(
+                    "nothing below {folder} is in the latest collection: a folder that is empty and one that was \
+                     not collected look alike"
+                ),
+            ));
+        }
+    }
+    if needed.every_virtual_directory {
+        let (directories, unseen) = virtual_directories(observed, latest, needed);
+        checks += directories;
+        failed += unseen.len() as u64;
+        gaps.extend(unseen);
+    }
+    let reported: Vec<Gap> = observed
+        .gaps
+        .iter()
+        .filter(|gap| gap.place.collection == latest.id)
+        .filter(|gap| {
+            gap.source
+                .as_ref()
+                .is_some_and(|source| source.as_str() == needed.source)
+        })
+        .cloned()
+        .collect();
+    if !reported.is_empty() {
+        checks += 1;
+        failed += 1;
+        gaps.extend(reported);
+    }
+    Checked {
+        passed: checks.saturating_sub(failed),
+        checks,
+        gaps,
+    }
+}
+
+fn missing(latest: &CollectionSeen, needed: &NeededSource, what: &str) -> Gap {
+    let detail = if what.starts_with("is ") {
+        format!("{} {what}", needed.source)
+    } else {
+        what.to_owned()
+    };
+    Gap::new(GapKind::Missing, Place::item(&latest.id, ""), detail)
+        .of_source(SourceName::new(&needed.source))
+}
+
+/// Whether the collection (or a listing in it) holds something below a folder. `{install}` is the product's folder; a
+/// folder without a drive matches on any drive, and where the collection kept no drive.
+fn folder_is_there(
+    folder: &str,
+    observed: &Observed,
+    latest: &CollectionSeen,
+    exposure: &ExposureJudged,
+) -> bool {
+    let mut wanted: Vec<String> = Vec::new();
+    if let Some(below) = folder.strip_prefix("{install}") {
+        if let Some(install) = &exposure.install_path {
+            wanted.push(format!("{install}{below}"));
+        }
+        wanted.push(below.to_owned());
+    } else {
+        wanted.push(folder.to_owned());
+    }
+    let wanted: Vec<String> = wanted
+        .iter()
+        .map(|path| {
+            let path = model::windows_path(path).to_lowercase();
+            format!("\\{}\\", path.trim_matches('\\'))
+        })
+        .collect();
+    let listed = observed.facts.iter().filter_map(|known| match &known.fact {
+        Fact::ListedFile(file) if known.place.collection == latest.id => Some(file.path.as_str()),
+        _ => None,
+    });
+    latest
+        .items
+        .iter()
+        .map(|item| item.path.as_str())
+        .chain(listed)
+        .any(|path| {
+            let path = format!("\\{}", path.to_lowercase());
+            wanted.iter().any(|folder| path.contains(folder.as_str()))
+        })
+}
+
+/// Every folder that the web server serves must be in the collection; names of folders that hold nothing to serve
+/// cannot be told from folders nobody collected.
+fn virtual_directories(
+    observed: &Observed,
+    latest: &CollectionSeen,
+    needed: &NeededSource,
+) -> (u64, Vec<Gap>) {
+    let folders: BTreeSet<String> = latest
+        .items
+        .iter()
+        .map(|item| item.path.to_lowercase())
+        .collect();
+    let mut checked = BTreeSet::new();
+    let mut unseen = Vec::new();
+    for known in &observed.facts {
+        let Fact::VirtualDirectory(VirtualDirectory {
+            url_path,
+            physical_path,
+            site,
+            ..
+        }) = &known.fact
+        else {
+            continue;
+        };
+        if known.place.collection != latest.id {
+            continue;
+        }
+        let folder = derive::expand(physical_path).to_lowercase();
+        let folder = format!("{}\\", folder.trim_end_matches('\\'));
+        if !checked.insert(folder.clone()) {
+            continue;
+        }
+        let there = folders
+            .range(folder.clone()..)
+            .next()
+            .is_some_and(|path| path.starts_with(&folder));
+        if !there {
+            unseen.push(
+                Gap::new(
+                    GapKind::Missing,
+                    known.place.clone(),
+                    format!(
+                        "{site}{url_path} is served from {physical_path}, and nothing of that folder is in the \
+                         collection"
+                    ),
+                )
+                .of_source(SourceName::new(&needed.source)),
+            );
+        }
+    }
+    (checked.len() as u64, unseen)
+}

@@ -1,0 +1,482 @@
+//! Findings, facts and gaps that no single item shows, only several together.
+//!
+//! A compiled page whose source is gone, a page that answered and was not collected, a script file that the vendor does
+//! not ship: each joins files with configuration, web logs and the table of shipped files.
+
+use crate::Knowledge;
+use model::{
+    Build, BuildSeen, CollectionSeen, CompiledPage, Fact, FactAt, Finding, Foothold, FootholdKind,
+    FootholdState, Gap, GapKind, ItemSeen, Observed, Place, SourceName, Stage, VirtualDirectory,
+    WebAccess,
+};
+use pack::shipped_files::{self, Answer};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The source that coverage computes from the web server's folders.
+pub(crate) const WEB_ROOTS: &str = "files:web_roots";
+
+/// Gaps of one kind that are told one by one; more are summed up.
+const SINGLE_GAPS_MAX: usize = 50;
+
+/// Adds to `observed` what follows from several items together.
+pub fn derived_findings(knowledge: &Knowledge<'_>, observed: &mut Observed) {
+    let Some(latest) = observed.collections.last() else {
+        return;
+    };
+    let site = WebSite::new(knowledge, observed, latest);
+    let mut findings = Vec::new();
+    let mut gaps = Vec::new();
+    for known in &observed.facts {
+        match &known.fact {
+            Fact::CompiledPage(page) => {
+                compiled_page(&site, page, &known.place, &mut findings, &mut gaps);
+            }
+            Fact::WebAccess(access) => answered_page(&site, access, &known.place, &mut gaps),
+            _ => {}
+        }
+    }
+    unlisted_scripts(&site, observed, &mut gaps);
+    let facts = builds_by_hash(&site);
+    observed.findings.extend(findings);
+    observed.gaps.extend(bounded(gaps));
+    observed.facts.extend(facts);
+    observed.facts.sort();
+    observed.facts.dedup();
+}
+
+/// The web server of a host, as its configuration, files and the shipped-file tables describe it.
+pub(crate) struct WebSite<'a> {
+    knowledge: &'a Knowledge<'a>,
+    latest: &'a CollectionSeen,
+    directories: Vec<&'a VirtualDirectory>,
+    /// Lower-case paths of the latest collection's items.
+    items: BTreeMap<String, &'a ItemSeen>,
+    /// Lower-case folders that hold at least one item.
+    folders: BTreeSet<String>,
+    /// Install folders in lower case, with the product's id.
+    installs: Vec<(String, String)>,
+}
+
+impl<'a> WebSite<'a> {
+    pub(crate) fn new(
+        knowledge: &'a Knowledge<'a>,
+        observed: &'a Observed,
+        latest: &'a CollectionSeen,
+    ) -> Self {
+        let items: BTreeMap<String, &ItemSeen> = latest
+            .items
+            .iter()
+            .map(|item| (item.path.to_lowercase(), item))
+            .collect();
+        let folders = items
+            .keys()
+            .map(|path| model::parent(path).to_owned())
+            .collect();
+        Self {
+            knowledge,
+            latest,
+            directories: virtual_directories(observed, latest),
+            installs: install_folders(knowledge, observed, &items),
+            items,
+            folders,
+        }
+    }
+
+    /// Where a URL path may lie on disk, by every virtual directory that fits best, in lower case.
+    pub(crate) fn physical_paths(&self, url_path: &str) -> Vec<String> {
+        physical_paths(&self.directories, url_path)
+    }
+
+    /// Whether the vendor ships a file of this name at this place, in any build.
+    fn is_shipped_path(&self, physical: &str) -> bool {
+        self.relative(physical)
+            .is_some_and(|(relative, _)| !self.knowledge.shipped.versions(&relative).is_empty())
+    }
+
+    /// The path below the product's install folder, and the product.
+    fn relative(&self, path: &str) -> Option<(String, &str)> {
+        let path = path.to_lowercase();
+        self.installs.iter().find_map(|(folder, product)| {
+            let rest = path.strip_prefix(folder.as_str())?;
+            rest.starts_with('\\')
+                .then(|| (rest.to_owned(), product.as_str()))
+        })
+    }
+
+    fn holds(&self, physical: &str) -> bool {
+        self.items.contains_key(physical)
+    }
+
+    /// Whether the collection looked into the folder of this path.
+    fn looked_into(&self, physical: &str) -> bool {
+        self.folders.contains(model::parent(physical))
+    }
+}
+
+/// The virtual directories of the latest collection, else of any.
+fn virtual_directories<'a>(
+    observed: &'a Observed,
+    latest: &CollectionSeen,
+) -> Vec<&'a VirtualDirectory> {
+    let all = |only_latest: bool| -> Vec<&'a VirtualDirectory> {
+        observed
+            .facts
+            .iter()
+            .filter(|known| !only_latest || known.place.collection == latest.id)
+            .filter_map(|known| match &known.fact {
+                Fact::VirtualDirectory(directory) => Some(directory),
+                _ => None,
+            })
+            .collect()
+    };
+    let current = all(true);
+    if current.is_empty() {
+        all(false)
+    } else {
+        current
+    }
+}
+
+/// Maps a URL path to lower-case Windows paths through the longest matching virtual directory of each site.
+pub(crate) fn physical_paths(directories: &[&VirtualDirectory], url_path: &str) -> Vec<String> {
+    let url = url_path.to_lowercase().replace('\\', "/");
+    let mut best: BTreeMap<u32, (usize, String)> = BTreeMap::new();
+    for directory in directories {
+        let root = directory.url_path.trim_end_matches('/').to_lowercase();
+        let Some(rest) = url.strip_prefix(&root) else {
+            continue;
+        };
+        if !rest.starts_with('/') {
+            continue;
+        }
+        let physical = expand(&directory.physical_path);
+        let path = format!(
+            "{}{}",
+            physical.trim_end_matches('\\'),
+            rest.replace('/', "\\")
+        );
+        let known = best.entry(directory.site_id).or_default();
+        if known.1.is_empty() || root.len() > known.0 {
+            *known = (root.len(), path.to_lowercase());
+        }
+    }
+    let mut paths: Vec<String> = best.into_values().map(|(_, path)| path).collect();
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+/// Windows' own variables in configured paths; every default installation has them so.
+pub(crate) fn expand(path: &str) -> String {
+    let mut text = model::windows_path(path);
+    for (variable, value) in [
+        ("%systemdrive%", "C:"),
+        ("%systemroot%", "C:\\Windows"),
+        ("%windir%", "C:\\Windows"),
+    ] {
+        if let Some(head) = text.get(..variable.len())
+            && head.eq_ignore_ascii_case(variable)
+        {
+            text = format!("{value}{}", &text[variable.len()..]);
+        }
+    }
+    text
+}
+
+/// Install folders that evidence states, else the vendor's usual ones where items lie below them.
+fn install_folders(
+    knowledge: &Knowledge<'_>,
+    observed: &Observed,
+    paths: &BTreeMap<String, &ItemSeen>,
+) -> Vec<(String, String)> {
+    let mut folders: Vec<(String, String)> = observed
+        .facts
+        .iter()
+        .filter_map(|known| match &known.fact {
+            Fact::InstallPath(install) => Some((
+                install.path.trim_end_matches('\\').to_lowercase(),
+                install.product.clone(),
+            )),
+            _ => None,
+        })
+        .collect();
+    for product in knowledge.products {
+        for usual in &product.install_folders {
+            let usual = usual.trim_matches('\\').to_lowercase();
+            let marker = format!("{usual}\\");
+            for path in paths.keys() {
+                // Below the drive, or below nothing where the collection kept no drive.
+                if let Some(at) = path.find(&marker)
+                    && (at == 0 || path[..at].ends_with(":\\"))
+                {
+                    folders.push((path[..at + usual.len()].to_owned(), product.id.clone()));
+                    break;
+                }
+            }
+        }
+    }
+    folders.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
+    folders.dedup();
+    folders
+}
+
+/// A page was compiled, so it was requested. Where its source is neither shipped nor there, somebody removed it.
+fn compiled_page(
+    site: &WebSite<'_>,
+    page: &CompiledPage,
+    place: &Place,
+    findings: &mut Vec<Finding>,
+    gaps: &mut Vec<Gap>,
+) {
+    let mut candidates = site.physical_paths(&page.virtual_path);
+    candidates.extend(
+        page.sources
+            .iter()
+            .map(|source| expand(source).to_lowercase())
+            .filter(|source| source.get(1..2) == Some(":")),
+    );
+    candidates.sort();
+    candidates.dedup();
+    let url_tail = page.virtual_path.to_lowercase().replace('/', "\\");
+    let source_is_there = candidates.iter().any(|path| site.holds(path))
+        || site.items.keys().any(|path| path.ends_with(&url_tail));
+    if source_is_there || candidates.iter().any(|path| site.is_shipped_path(path)) {
+        return;
+    }
+    let Some(stood_at) = candidates.iter().find(|path| site.looked_into(path)) else {
+        gaps.push(
+            Gap::new(
+                GapKind::Missing,
+                place.clone(),
+                format!(
+                    "the page {} was compiled, but the folder of its source was not collected",
+                    page.virtual_path
+                ),
+            )
+            .of_source(SourceName::new(WEB_ROOTS)),
+        );
+        return;
+    };
+    findings.push(Finding {
+        id: String::new(),
+        rule: "analysis/compiled-page-without-source".to_owned(),
+        title: "A compiled page outlived its source".to_owned(),
+        stage: Some(Stage::Foothold),
+        campaign: None,
+        level: "high".to_owned(),
+        techniques: vec!["T1505.003".to_owned(), "T1070.004".to_owned()],
+        time: None,
+        last: None,
+        count: 1,
+        place: place.clone(),
+        author: "Allclear".to_owned(),
+        reference: "https://learn.microsoft.com/en-us/previous-versions/aspnet/ms366723(v=vs.100)"
+            .to_owned(),
+        evidence: format!("virtualPath={} assembly={}", page.virtual_path, page.assembly),
+        meaning: format!(
+            "ASP.NET compiled {}, which the product does not ship; the source is gone from its folder",
+            page.virtual_path
+        ),
+        step: "page_compiled".to_owned(),
+        details: BTreeMap::from([("path".to_owned(), page.virtual_path.clone())]),
+        foothold: Some(Foothold {
+            kind: FootholdKind::WebShell,
+            path: display_path(site, stood_at),
+            sha256: None,
+            state: FootholdState::Unknown,
+        }),
+    });
+}
+
+/// Gives a lower-case path the case that configuration or other items use for its folder.
+fn display_path(site: &WebSite<'_>, lower: &str) -> String {
+    let folder = model::parent(lower);
+    let sibling = site
+        .items
+        .iter()
+        .find(|(path, _)| model::parent(path) == folder)
+        .map(|(_, item)| model::parent(&item.path).to_owned());
+    match sibling {
+        Some(folder) => format!("{folder}\\{}", model::file_name(lower)),
+        None => lower.to_owned(),
+    }
+}
+
+/// A page that answered with success and that the collection does not hold is evidence that something stood there.
+fn answered_page(site: &WebSite<'_>, access: &WebAccess, place: &Place, gaps: &mut Vec<Gap>) {
+    if !(200..300).contains(&access.status) {
+        return;
+    }
+    let candidates = site.physical_paths(&access.path);
+    let url_tail = access.path.to_lowercase().replace('/', "\\");
+    if candidates.is_empty()
+        || candidates
+            .iter()
+            .any(|path| site.holds(path) || site.is_shipped_path(path))
+        || site.items.keys().any(|path| path.ends_with(&url_tail))
+    {
+        return;
+    }
+    gaps.push(
+        Gap::new(
+            GapKind::Missing,
+            place.clone(),
+            format!(
+                "{} answered {} with {} on {}, and the collection does not hold the file",
+                access.path,
+                access.method,
+                access.status,
+                crate::words::minute(access.first)
+            ),
+        )
+        .between(Some(access.first), Some(access.last))
+        .of_source(SourceName::new(WEB_ROOTS)),
+    );
+}
+
+/// Script files below the install folder that the vendor does not ship there, or ships otherwise, and that no finding
+/// explains: nobody can say what they do.
+fn unlisted_scripts(site: &WebSite<'_>, observed: &Observed, gaps: &mut Vec<Gap>) {
+    let explained: BTreeSet<&str> = observed
+        .findings
+        .iter()
+        .filter(|finding| finding.place.collection == site.latest.id && finding.stage.is_some())
+        .map(|finding| finding.place.item.as_str())
+        .collect();
+    let builds = builds_of(observed);
+    for item in &site.latest.items {
+        if !shipped_files::is_script(&item.path) || explained.contains(item.path.as_str()) {
+            continue;
+        }
+        let Some((relative, _)) = site.relative(&item.path) else {
+            continue;
+        };
+        let Some(digest) = digest(&item.sha256) else {
+            continue;
+        };
+        // A server keeps pages of the builds it ran before; each is looked up for every build it is known to have run.
+        let mut answers = builds
+            .iter()
+            .map(|build| site.knowledge.shipped.lookup(*build, &relative, &digest));
+        let Some(first) = answers.next() else {
+            continue;
+        };
+        let answer = answers.fold(first, better);
+        let detail = match answer {
+            Answer::Shipped { .. } | Answer::ShippedInOtherBuild { .. } => continue,
+            Answer::NotShipped { path_is_shipped: true, .. } => {
+                "the vendor ships other content at this path; what the changed file does is not known"
+                    .to_owned()
+            }
+            Answer::NotShipped { .. } => {
+                "the vendor ships no such script file; what it does is not known".to_owned()
+            }
+            Answer::NotCovered(why) => format!(
+                "no table can tell whether this script file is shipped ({why}); add one with --known"
+            ),
+        };
+        gaps.push(
+            Gap::new(
+                GapKind::NotUnderstood,
+                Place::item(&site.latest.id, &item.path),
+                detail,
+            )
+            .of_source(SourceName::new(WEB_ROOTS)),
+        );
+    }
+}
+
+/// The more assuring of two answers.
+fn better(a: Answer, b: Answer) -> Answer {
+    fn rank(answer: &Answer) -> u8 {
+        match answer {
+            Answer::Shipped { .. } => 0,
+            Answer::ShippedInOtherBuild { .. } => 1,
+            Answer::NotShipped { .. } => 2,
+            Answer::NotCovered(_) => 3,
+        }
+    }
+    if rank(&b) < rank(&a) { b } else { a }
+}
+
+/// Every exact build the host is known to have run; one `None` where there is none.
+fn builds_of(observed: &Observed) -> Vec<Option<Build>> {
+    let builds: BTreeSet<Build> = observed
+        .facts
+        .iter()
+        .filter_map(|known| match &known.fact {
+            Fact::Build(seen) => Some(seen.build),
+            _ => None,
+        })
+        .filter(|build| build.revision.is_some())
+        .collect();
+    if builds.is_empty() {
+        return vec![None];
+    }
+    builds.into_iter().map(Some).collect()
+}
+
+/// Files whose content only one build ships prove that build on disk.
+fn builds_by_hash(site: &WebSite<'_>) -> Vec<FactAt> {
+    let mut facts = Vec::new();
+    for item in &site.latest.items {
+        if shipped_files::is_script(&item.path) {
+            continue;
+        }
+        let (Some((relative, product)), Some(digest)) =
+            (site.relative(&item.path), digest(&item.sha256))
+        else {
+            continue;
+        };
+        let versions = site.knowledge.shipped.versions(&relative);
+        let shipped: BTreeSet<Build> = versions
+            .iter()
+            .filter(|version| version.sha256 == digest)
+            .flat_map(|version| version.builds.iter().copied())
+            .collect();
+        let (Some(build), 1) = (shipped.first(), shipped.len()) else {
+            continue;
+        };
+        facts.push(FactAt {
+            fact: Fact::Build(BuildSeen {
+                product: product.to_owned(),
+                build: *build,
+                first: None,
+                last: None,
+                count: 1,
+                rule: format!("file hash of {}", model::file_name(&item.path)),
+            }),
+            place: Place::item(&site.latest.id, &item.path),
+        });
+    }
+    facts
+}
+
+/// The 32 bytes of a digest in hex.
+fn digest(hex: &str) -> Option<shipped_files::Sha256> {
+    if hex.len() != 64 {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (position, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(hex.get(position * 2..position * 2 + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// The first gaps singly, the rest as one that counts them, so that a hostile web root cannot flood the report.
+fn bounded(mut gaps: Vec<Gap>) -> Vec<Gap> {
+    gaps.sort();
+    gaps.dedup();
+    let more = gaps.len().saturating_sub(SINGLE_GAPS_MAX);
+    if more == 0 {
+        return gaps;
+    }
+    let last = gaps[SINGLE_GAPS_MAX].clone();
+    gaps.truncate(SINGLE_GAPS_MAX);
+    gaps.push(Gap {
+        detail: format!("and {more} more of this kind; the first: {}", last.detail),
+        ..last
+    });
+    gaps
+}
