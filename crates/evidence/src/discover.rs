@@ -196,7 +196,7 @@ fn archive_name(path: &Path, limits: &Limits) -> io::Result<Option<String>> {
     let mut item = SeekItem::new(Box::new(open_file(path)?), limits.item_bytes_max)?;
     let name = path.to_string_lossy();
     let container = match form(item.head(), &name) {
-        Form::Plain => return Ok(None),
+        Form::Plain | Form::Foreign(_) => return Ok(None),
         Form::Zip => "zip".to_owned(),
         Form::SevenZip => "7z".to_owned(),
         Form::Tar => "tar".to_owned(),

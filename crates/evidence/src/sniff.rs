@@ -6,6 +6,8 @@ use crate::content::HEAD_BYTES;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     Plain,
+    /// Something that may hold more but is not opened; why, as a sentence.
+    Foreign(&'static str),
     Zip,
     Tar,
     SevenZip,
@@ -52,8 +54,46 @@ pub(crate) fn form(head: &[u8], name: &str) -> Form {
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Form::Compressed(Codec::Zstd),
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Form::Compressed(Codec::Xz),
         _ if is_tar_header(head) => Form::Tar,
-        _ => Form::Plain,
+        _ => foreign(head, name).map_or(Form::Plain, Form::Foreign),
     }
+}
+
+/// Containers that hold evidence and are not opened, so that the report can say so.
+fn foreign(head: &[u8], name: &str) -> Option<&'static str> {
+    const FOREIGN: [(&[u8], &str); 8] = [
+        (
+            b"Rar!\x1a\x07",
+            "a RAR archive, which is not opened; pack it as zip or 7z",
+        ),
+        (b"MSCF", "a cabinet archive, which is not opened"),
+        (b"BZh", "compressed by bzip2, which is not opened"),
+        (
+            b"vhdxfile",
+            "a disk image (VHDX), which is not opened; mount it and give its folder",
+        ),
+        (
+            b"conectix",
+            "a disk image (VHD), which is not opened; mount it and give its folder",
+        ),
+        (
+            b"KDMV",
+            "a disk image (VMDK), which is not opened; mount it and give its folder",
+        ),
+        (
+            b"EVF\x09\x0d\x0a\xff\0",
+            "a disk image (E01), which is not opened; mount it and give its folder",
+        ),
+        (
+            b"AFF10",
+            "a disk image (AFF), which is not opened; mount it and give its folder",
+        ),
+    ];
+    const ARCHIVE_NAMES: [&str; 8] = ["zip", "7z", "tar", "tgz", "gz", "zst", "xz", "txz"];
+    if let Some((_, why)) = FOREIGN.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return Some(why);
+    }
+    let named_archive = ARCHIVE_NAMES.contains(&model::extension(name).as_str());
+    named_archive.then_some("named like an archive, but its bytes are not those of one")
 }
 
 /// Whether this block is a tar header: the sum over its bytes stands in it.
@@ -120,7 +160,9 @@ mod tests {
         document.extend_from_slice(b"[Content_Types].xml");
         let mut tar = tar::Header::new_gnu();
         tar.set_cksum();
-        let table: [(&[u8], &str, Form); 10] = [
+        let not_an_archive =
+            Form::Foreign("named like an archive, but its bytes are not those of one");
+        let table: [(&[u8], &str, Form); 11] = [
             (b"PK\x03\x04", "x.log", Form::Zip),
             (b"PK\x05\x06", "x", Form::Zip),
             (b"PK\x03\x04", "x.DOCX", Form::Plain),
@@ -129,8 +171,9 @@ mod tests {
             (b"\x1f\x8b\x08", "x", Form::Compressed(Codec::Gzip)),
             (b"\xfd7zXZ\0", "x", Form::Compressed(Codec::Xz)),
             (tar.as_bytes(), "x", Form::Tar),
-            (&[0; 1024], "x.tar", Form::Plain),
-            (b"#Software: Microsoft", "x.zip", Form::Plain),
+            (&[0; 1024], "x.tar", not_an_archive),
+            (b"#Software: Microsoft", "x.zip", not_an_archive),
+            (b"#Software: Microsoft", "x.log", Form::Plain),
         ];
         for (head, name, expected) in table {
             assert_eq!(form(head, name), expected, "{name}");

@@ -10,7 +10,7 @@ use crate::sniff::{Codec, Form, form};
 use model::GapKind;
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufReader, Cursor};
+use std::io::{self, BufReader, Cursor, Read as _};
 use std::rc::Rc;
 
 /// Gaps of one kind told one by one for each archive; further ones are counted in one gap.
@@ -187,6 +187,8 @@ pub(crate) struct Offered<'n> {
     pub(crate) size: Option<u64>,
     /// Bytes it takes in the container, where that is known before reading.
     pub(crate) stored_bytes: Option<u64>,
+    /// What so many stored bytes can expand to at most, whatever the container declares.
+    pub(crate) expands_to_max: u64,
 }
 
 /// An entry that is to be read.
@@ -202,6 +204,8 @@ pub(crate) struct Admitted {
 pub(crate) enum Admission {
     Read(Box<Admitted>),
     Skip,
+    /// It expands too far, whatever the visitor decided.
+    Refused,
     /// No more entries are taken; the gap was told.
     Stop,
 }
@@ -263,7 +267,10 @@ impl<'v> Walker<'v> {
         };
         let refusal = self.refuse(scope, offered);
         if self.visitor.begin(&entry) == Decision::Skip {
-            return Admission::Skip;
+            return match refusal {
+                Some(_) => Admission::Refused,
+                None => Admission::Skip,
+            };
         }
         if let Some(why) = restored.altered {
             let detail = format!("its stored name `{}` {why}", shorten(&entry.stored));
@@ -273,7 +280,7 @@ impl<'v> Walker<'v> {
             if scope.refused.get() <= REFUSALS_TOLD_MAX {
                 self.gap(&entry.path, GapKind::Limit, &detail);
             }
-            return Admission::Skip;
+            return Admission::Refused;
         }
         Admission::Read(Box::new(Admitted {
             entry,
@@ -294,19 +301,16 @@ impl<'v> Walker<'v> {
     fn refuse(&self, scope: &Scope, offered: &Offered<'_>) -> Option<String> {
         let archive_bytes = scope.archive_bytes?;
         // A lie about one member must not use up what the others need.
-        let believable = offered
-            .stored_bytes
-            .map_or(u64::MAX, |stored| self.limits.expansion_max(stored));
-        let size = offered.size.unwrap_or(0).min(believable);
+        let size = offered.size.unwrap_or(0).min(offered.expands_to_max);
         let declared = scope.declared.get().saturating_add(size);
         let detail = if declared > self.limits.expansion_max(archive_bytes) {
             format!(
-                "not read: the archive expands beyond {} bytes for each of its own",
+                "not read: with it the archive would expand to more than {} times its size",
                 self.limits.ratio_max
             )
         } else if declared > self.limits.expanded_bytes_max {
             format!(
-                "not read: the archive expands beyond {} bytes",
+                "not read: with it the archive would expand to more than {} bytes",
                 self.limits.expanded_bytes_max
             )
         } else {
@@ -347,6 +351,7 @@ impl<'v> Walker<'v> {
             name: name.rsplit(['/', '\\']).next().unwrap_or(name),
             size: Some(size),
             stored_bytes: Some(size),
+            expands_to_max: size,
         };
         if let Admission::Read(admitted) = self.admit(scope, &offered) {
             self.read_as(&admitted, &mut item, form);
@@ -362,7 +367,8 @@ impl<'v> Walker<'v> {
     /// Looks through a compression for a tar, too.
     fn form_of(&mut self, item: &mut dyn Item, name: &str) -> Opened {
         match form(item.head(), name) {
-            Form::Plain => Opened::Plain,
+            Form::Plain => Opened::Plain(None),
+            Form::Foreign(what) => Opened::Plain(Some(what)),
             Form::Zip => Opened::Zip,
             Form::SevenZip => Opened::SevenZip,
             Form::Tar => Opened::Tar(None),
@@ -394,6 +400,8 @@ impl<'v> Walker<'v> {
                 Ok(mut source) => self.members(&scope, form, &mut *source),
                 Err(error) => self.unreadable(&entry.path, &error),
             }
+        } else if let Opened::Plain(Some(what)) = form {
+            self.gap(&entry.path, GapKind::NotUnderstood, what);
         } else if form.is_archive() {
             let detail = format!(
                 "archives inside archives are opened {} deep; the members of this one were not read",
@@ -405,17 +413,27 @@ impl<'v> Walker<'v> {
 
     /// Walks the members of an archive.
     fn members(&mut self, scope: &Scope, form: Opened, source: &mut dyn ReadSeek) {
+        if let Err(error) = source.rewind() {
+            return self.unreadable(scope.path(), &error);
+        }
         match form {
             Opened::Zip => open::zip::walk(self, scope, source),
             Opened::SevenZip => open::sevenz::walk(self, scope, source),
             Opened::Tar(None) => open::tar::walk_seekable(self, scope, source),
             Opened::Tar(Some(codec)) => {
+                // Beyond what its members may declare there is only room for their headers.
+                let expanded_max = self
+                    .limits
+                    .expansion_max(scope.archive_bytes.unwrap_or(0))
+                    .saturating_mul(2);
                 match open::compressed::decoder(codec, Box::new(source), &self.limits) {
-                    Ok(mut decoder) => open::tar::walk_stream(self, scope, &mut decoder),
+                    Ok(decoder) => {
+                        open::tar::walk_stream(self, scope, &mut decoder.take(expanded_max));
+                    }
                     Err(error) => self.unreadable(scope.path(), &error),
                 }
             }
-            Opened::Plain | Opened::Compressed(_) => {}
+            Opened::Plain(_) | Opened::Compressed(_) => {}
         }
         self.close(scope);
     }
@@ -462,7 +480,8 @@ impl<'v> Walker<'v> {
 /// How an item is opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Opened {
-    Plain,
+    /// With why nothing in it is opened, where there may be something.
+    Plain(Option<&'static str>),
     Zip,
     SevenZip,
     /// A tar, perhaps below a compression.

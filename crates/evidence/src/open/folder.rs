@@ -164,10 +164,11 @@ fn file(
         name,
         size,
         stored_bytes: size,
+        expands_to_max: size.unwrap_or(0),
     };
     let admitted = match walker.admit(scope, &offered) {
         Admission::Read(admitted) => admitted,
-        Admission::Skip => return true,
+        Admission::Skip | Admission::Refused => return true,
         Admission::Stop => return false,
     };
     let shown = &admitted.entry.path;

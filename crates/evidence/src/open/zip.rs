@@ -35,7 +35,14 @@ const WINDOW_BYTES: u64 = 64 * 1024;
 const FLAG_ENCRYPTED: u16 = 1;
 const FLAG_DATA_DESCRIPTOR: u16 = 1 << 3;
 const FLAG_UTF8: u16 = 1 << 11;
+const METHOD_STORED: u16 = 0;
+const METHOD_DEFLATE: u16 = 8;
+const METHOD_DEFLATE_64: u16 = 9;
 const METHOD_LZMA: u16 = 14;
+
+/// One Deflate symbol of at least two bits stands for at most 258 bytes; Deflate64's for 64 KiB.
+const DEFLATE_RATIO_MAX: u64 = 1032;
+const DEFLATE_64_RATIO_MAX: u64 = 262_144;
 const EXTRA_ZIP64: u16 = 1;
 const SIZE_IN_EXTRA: u64 = 0xffff_ffff;
 
@@ -113,10 +120,11 @@ fn offer(
         name: &name,
         size: member.size,
         stored_bytes: Some(member.stored_bytes),
+        expands_to_max: member.expands_to_max(),
     };
     match walker.admit(scope, &offered) {
         Admission::Read(admitted) => read(walker, &admitted, archive, member),
-        Admission::Skip => {}
+        Admission::Skip | Admission::Refused => {}
         Admission::Stop => return false,
     }
     true
@@ -499,6 +507,17 @@ impl Member {
 
     fn data_end(&self) -> u64 {
         self.data_start.saturating_add(self.stored_bytes)
+    }
+
+    /// A directory may lie about sizes, but no method can give more than its own ratio.
+    fn expands_to_max(&self) -> u64 {
+        let ratio = match self.method {
+            METHOD_STORED => 1,
+            METHOD_DEFLATE => DEFLATE_RATIO_MAX,
+            METHOD_DEFLATE_64 => DEFLATE_64_RATIO_MAX,
+            _ => u64::MAX,
+        };
+        self.stored_bytes.saturating_mul(ratio)
     }
 
     fn is_folder(&self) -> bool {
