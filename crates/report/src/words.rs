@@ -91,19 +91,6 @@ pub(crate) fn gap_kind(kind: GapKind) -> String {
     kind.name().replace('_', " ")
 }
 
-/// What kind of step this is, as a heading.
-pub(crate) fn step_kind(kind: &str) -> &str {
-    match kind {
-        "contain" => "Contain",
-        "preserve" => "Preserve",
-        "patch" => "Patch",
-        "collect" => "Collect",
-        "evict" => "Evict",
-        "lead" => "Follow up",
-        other => other,
-    }
-}
-
 /// `2021-03-03 04:05:11 UTC`.
 pub(crate) fn time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
@@ -149,19 +136,26 @@ pub(crate) fn product(campaign: &CampaignReport) -> String {
     }
 }
 
-/// How many needs were seen whole: `5 of 8 needs met`.
+/// How many needs were seen whole, and whether that suffices.
 pub(crate) fn coverage(campaign: &CampaignReport) -> String {
+    let met = needs_met(campaign);
+    if campaign.coverage.sufficient {
+        format!("{met}: enough for a clear verdict")
+    } else {
+        format!("{met}: not enough for a clear verdict")
+    }
+}
+
+/// `5 of 8 needs met`.
+pub(crate) fn needs_met(campaign: &CampaignReport) -> String {
     let needs = &campaign.coverage.needs;
     let met = needs
         .iter()
         .filter(|need| need.seen == Share::WHOLE)
         .count();
-    let total = needs.len();
-    match (total, campaign.coverage.sufficient) {
-        (0, true) => "no evidence was needed".to_owned(),
-        (0, false) => "nothing that this campaign needs was seen".to_owned(),
-        (_, true) => format!("{met} of {total} needs met: enough for a clear verdict"),
-        (_, false) => format!("{met} of {total} needs met: not enough for a clear verdict"),
+    match needs.len() {
+        0 => "no need applies".to_owned(),
+        total => format!("{met} of {} met", counted(total as u64, "need")),
     }
 }
 

@@ -203,14 +203,14 @@ fn step_list(page: &mut Page<'_, '_>, steps: &[&NextStep]) -> io::Result<()> {
         let first = format!("  {:>2} ", index + 1);
         let kind = match step.kind.as_str() {
             "" => String::new(),
-            kind => format!("{}:", words::step_kind(kind)),
+            kind => format!("[{kind}]"),
         };
         page.flow(
             Indent {
                 first: &first,
                 rest: "     ",
             },
-            &[(Style::Strong, &kind), (Style::Plain, &step.text)],
+            &[(Style::Neutral, &kind), (Style::Plain, &step.text)],
         )?;
         for detail in &step.details {
             let dash = page.glyph("     – ", "     - ");

@@ -91,3 +91,46 @@ fn json() {
         &expect_file!["expected/empty.ndjson"],
     );
 }
+
+#[test]
+fn html() {
+    check(
+        &sample::compromised(),
+        report::html,
+        &expect_file!["expected/compromised.html"],
+    );
+    check(
+        &sample::clear(),
+        report::html,
+        &expect_file!["expected/clear.html"],
+    );
+    check(
+        &sample::empty(),
+        report::html,
+        &expect_file!["expected/empty.html"],
+    );
+    check(
+        &sample::fleet(),
+        report::html,
+        &expect_file!["expected/fleet.html"],
+    );
+}
+
+#[test]
+fn markdown() {
+    check(
+        &sample::compromised(),
+        report::markdown,
+        &expect_file!["expected/compromised.md"],
+    );
+    check(
+        &sample::empty(),
+        report::markdown,
+        &expect_file!["expected/empty.md"],
+    );
+    check(
+        &sample::fleet(),
+        report::markdown,
+        &expect_file!["expected/fleet.md"],
+    );
+}
