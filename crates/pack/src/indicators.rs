@@ -36,8 +36,11 @@ pub fn read_indicators(name: &str, text: &str) -> Result<Vec<Indicator>, PackErr
     let mut problems = Vec::new();
     let text = without_mark(text);
     let rows: Vec<Indicator> = read_csv(name, text, INDICATOR_COLUMNS, &mut problems);
-    for row in &rows {
-        problems.extend(crate::lint::check_indicator(name, row));
+    // Row numbers hold only where every row was read.
+    if problems.is_empty() {
+        for (number, row) in rows.iter().enumerate() {
+            problems.extend(crate::lint::check_indicator(name, number, row));
+        }
     }
     for problem in &mut problems {
         Problem::locate(problem, text);
@@ -125,8 +128,16 @@ mod tests {
 
     #[test]
     fn a_users_table_is_told_its_faults_with_lines() {
-        let text = "type,value,meaning,confidence,first_seen,source\nip,1.2.3,scanner,5,2021-03-02,us\nip,192.0.2.1,scanner,many,,us\n";
-        let error = read_indicators("mine.csv", text).unwrap_err();
+        let head = "type,value,meaning,confidence,first_seen,source\n";
+        let error = |rows: &str| {
+            let text = format!("{head}{rows}");
+            read_indicators("mine.csv", &text).unwrap_err().to_string()
+        };
+        let error = [
+            error("ip,192.0.2.1,scanner,5,2021-03-02,us\nip,192.0.2.1,scanner,many,,us\n"),
+            error("ip,1.2.3,scanner,5,2021-03-02,us\n"),
+        ]
+        .join("\n\n");
         expect![[r"
             error[P005]: not a number: invalid digit found in string
              --> mine.csv:3:22
@@ -141,6 +152,6 @@ mod tests {
             2 | ip,1.2.3,scanner,5,2021-03-02,us
               |    ^^^^^
               = help: write an IPv4 or IPv6 address"]]
-        .assert_eq(&error.to_string());
+        .assert_eq(&error);
     }
 }

@@ -26,7 +26,6 @@ mod patch;
 mod problem;
 mod products;
 pub mod shipped_files;
-mod steps;
 mod tables;
 mod types;
 

@@ -23,15 +23,21 @@ impl Pack {
                 && path.from.cumulative_update() <= update
                 && update <= path.until.cumulative_update()
         });
+        // Where tables disagree, only the later build proves the fix.
+        let fixed = match self.fixed_builds(product, build).last() {
+            Some(fixed) => fixed.to_string(),
+            None => "a fixed build".to_owned(),
+        };
+        let fill = |text: &str| text.replace("{fixed}", &fixed);
         for path in paths {
             let name = known
                 .name_of(product, build)
                 .map_or_else(|| build.to_string(), |name| format!("{name} ({build})"));
-            advice.push(format!("From {name}: {}", path.text));
+            advice.push(format!("From {name}: {}", fill(&path.text)));
             if !path.prerequisites.is_empty() {
-                advice.push(format!("Before that: {}", path.prerequisites));
+                advice.push(format!("Before that: {}", fill(&path.prerequisites)));
             }
-            advice.push(format!("Verify: {}", path.verified_by));
+            advice.push(format!("Verify: {}", fill(&path.verified_by)));
         }
         if !advice.is_empty() {
             advice.extend(self.proof_of_patch(product, build));
@@ -44,7 +50,6 @@ impl Pack {
         let proof = update_proofs()
             .iter()
             .find(|proof| proof.product == product)?;
-        // Where tables disagree, only the later build proves the fix.
         let fixed = self.fixed_builds(product, build).pop()?;
         let hashes = proof.files.shipped(fixed, &proof.path);
         if hashes.is_empty() {
@@ -89,4 +94,59 @@ fn update_proofs() -> &'static [UpdateProof] {
         }
         proofs
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{BuildTable, builtin_packs};
+    use expect_test::{Expect, expect};
+
+    fn check(build: &str, expected: &Expect) {
+        let packs = builtin_packs();
+        let pack = packs.iter().find(|pack| pack.manifest.name == "proxylogon");
+        let advice =
+            pack.unwrap()
+                .patch_path("exchange", &build.parse().unwrap(), &BuildTable::builtin());
+        expected.assert_eq(&advice.join("\n"));
+    }
+
+    #[test]
+    fn an_update_for_this_level_comes_with_the_hash_that_proves_it() {
+        check(
+            "15.1.2176.4",
+            &expect![[r"
+                From Exchange Server 2016 CU19 Feb21SU (15.1.2176.4): Install KB5000871 for this CU, which was a supported one and holds all earlier fixes too; then CU23 and its newest security update.
+                Before that: run the .msp file from an elevated command prompt: without elevation it reports success and leaves files old
+                Verify: ExSetup.exe shows 15.1.2176.9 or later, and Microsoft.Exchange.FrontEndHttpProxy.dll has the hash of that build
+                In 15.1.2176.9, \FrontEnd\HttpProxy\bin\Microsoft.Exchange.FrontEndHttpProxy.dll has SHA-256 a7ef7107b652e2a120294acff89a997ad5f44a32e07a9cb7aa9d803039e6ca31"]],
+        );
+    }
+
+    #[test]
+    fn a_level_without_an_update_goes_to_a_newer_one() {
+        check(
+            "15.1.1261",
+            &expect![[r"
+            From Exchange Server 2016 CU7 (15.1.1261): No update was made for this level. Install CU20 or later (CU20 is the first that holds these fixes), best CU23, then its newest security update.
+            Before that: .NET Framework 4.8, which CU15 and later need and this level does not support: install .NET with Exchange's services stopped and the CU right after it, or go by way of CU14 with .NET 4.7.2; schema and Active Directory prepared by the CU's setup
+            Verify: ExSetup.exe shows 15.1.2242.4 or later"]],
+        );
+    }
+
+    #[test]
+    fn a_disputed_build_is_told_the_later_one() {
+        check(
+            "15.1.1415.8",
+            &expect![[r"
+            From Exchange Server 2016 CU8 Mar21SU (15.1.1415.8): Install KB5000871 for this CU today as a stopgap, which closes only the weaknesses of March 2021; then CU20 or later, best CU23, and its newest security update. Public tables disagree about the build that this stopgap gives: only 15.1.1415.10 (CU8) and 15.1.1466.16 (CU9) or later are fixed by all of them, so do not rest on a lower one.
+            Before that: run the .msp file from an elevated command prompt: without elevation it reports success and leaves files old; for CU20 or later, .NET Framework 4.8 by way of CU14 with .NET 4.7.2, or with Exchange's services stopped
+            Verify: ExSetup.exe shows 15.1.1415.10, or 15.1.2242.4 or later; no table of hashes knows these builds"]],
+        );
+    }
+
+    #[test]
+    fn fixed_builds_and_other_products_get_no_advice() {
+        check("15.1.2176.9", &expect![[r""]]);
+        check("16.0.1.1", &expect![[r""]]);
+    }
 }

@@ -64,6 +64,35 @@ pub enum Code {
 }
 
 impl Code {
+    /// Every code, in order.
+    pub const ALL: &[Self] = &[
+        Self::FileMissing,
+        Self::FileUnreadable,
+        Self::Yaml,
+        Self::Columns,
+        Self::Row,
+        Self::Example,
+        Self::SourceMissing,
+        Self::Duplicate,
+        Self::Date,
+        Self::IndicatorType,
+        Self::IndicatorValue,
+        Self::Confidence,
+        Self::ShippedFile,
+        Self::Meaning,
+        Self::UnknownStep,
+        Self::ExampleMissing,
+        Self::UnknownRule,
+        Self::EmptyText,
+        Self::Placeholder,
+        Self::UnknownProduct,
+        Self::UnknownBuild,
+        Self::PatchPath,
+        Self::UnknownSource,
+        Self::StrayFile,
+        Self::UnknownVulnerability,
+    ];
+
     /// The code as it is printed and documented: `P001`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -108,6 +137,8 @@ pub struct Problem {
     pub recommendation: String,
     /// Text in the file that the problem is about, by which its line can be found.
     pub subject: Option<String>,
+    /// The subject is looked for from this line on, counted from 1.
+    pub subject_from_line: usize,
     /// Where in the file, if known.
     pub spot: Option<Spot>,
 }
@@ -139,6 +170,7 @@ impl Problem {
             what: what.into(),
             recommendation: recommendation.into(),
             subject: None,
+            subject_from_line: 1,
             spot: None,
         }
     }
@@ -149,18 +181,25 @@ impl Problem {
         self
     }
 
+    /// Says that the problem stands in this row of a table, counted from 0; its first line names the columns.
+    pub(crate) fn in_row(mut self, row: usize) -> Self {
+        self.subject_from_line = row + 2;
+        self
+    }
+
     pub(crate) fn at(mut self, spot: Option<Spot>) -> Self {
         self.spot = spot;
         self
     }
 
-    /// Finds the place in the file's text by the subject. For something that occurs twice, the later place is the
-    /// one to mend.
+    /// Finds the place in the file's text by the subject. Of an id that occurs twice, the later place is the one to
+    /// mend.
     pub(crate) fn locate(&mut self, text: &str) {
         let (None, Some(subject)) = (&self.spot, &self.subject) else {
             return;
         };
-        let mut spots = text.lines().enumerate().filter_map(|(index, line)| {
+        let lines = text.lines().enumerate().skip(self.subject_from_line - 1);
+        let mut spots = lines.filter_map(|(index, line)| {
             let start = line.find(subject.as_str())?;
             Some(Spot {
                 line: index + 1,
@@ -169,7 +208,7 @@ impl Problem {
                 text: line.to_owned(),
             })
         });
-        self.spot = if self.code == Code::Duplicate {
+        self.spot = if self.code == Code::Duplicate && self.subject_from_line == 1 {
             spots.last()
         } else {
             spots.next()

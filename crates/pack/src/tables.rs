@@ -118,15 +118,14 @@ fn row_problem(file: &str, text: &str, error: &csv::Error) -> Problem {
     };
     match error.kind() {
         csv::ErrorKind::Deserialize { pos, err } => {
+            let what = row_trouble(err.kind());
             let field = err.field().and_then(|field| usize::try_from(field).ok());
-            let spot = line(pos).and_then(|line| field_spot(text, line, field.unwrap_or(0)));
-            Problem::new(
-                Code::Row,
-                file,
-                row_trouble(err.kind()),
-                "mend the field, or take the row out",
-            )
-            .at(spot)
+            let spot = line(pos).and_then(|line| match field {
+                Some(field) => field_spot(text, line, field),
+                None => quoted_spot(text, line, &what),
+            });
+            let help = "mend the field, or take the row out";
+            Problem::new(Code::Row, file, what, help).at(spot)
         }
         csv::ErrorKind::UnequalLengths {
             pos,
@@ -153,6 +152,20 @@ fn row_trouble(kind: &csv::DeserializeErrorKind) -> String {
         | csv::DeserializeErrorKind::Unsupported(message) => message.clone(),
         csv::DeserializeErrorKind::ParseInt(source) => format!("not a number: {source}"),
         other => other.to_string(),
+    }
+}
+
+/// The place in a line of what a message quotes first; the whole line where it quotes nothing of it.
+fn quoted_spot(text: &str, line: usize, message: &str) -> Option<Spot> {
+    let content = text.lines().nth(line.checked_sub(1)?)?;
+    let quoted = message.split('`').nth(1).filter(|word| !word.is_empty());
+    let found = quoted.and_then(|word| Some((content.find(word)?, word)));
+    match found {
+        Some((at, word)) => {
+            let column = content[..at].chars().count() + 1;
+            spot_at(text, line, column, word.chars().count())
+        }
+        None => spot_at(text, line, 1, usize::MAX),
     }
 }
 

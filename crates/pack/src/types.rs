@@ -227,7 +227,8 @@ pub struct Step {
     pub source: String,
 }
 
-/// Patch advice for a range of builds.
+/// Patch advice for a range of builds. In its texts, `{fixed}` stands for the build from which on the cumulative update
+/// at hand is fixed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PatchPath {

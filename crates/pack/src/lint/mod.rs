@@ -8,7 +8,6 @@ use crate::meaning::{RuleHead, sigma_heads, yara_heads};
 use crate::problem::{Code, PackError, Problem};
 use crate::products::{Product, products};
 use crate::shipped_files::ShippedFiles;
-use crate::steps::PLACEHOLDERS;
 use crate::tables::without_mark;
 use crate::types::{
     BuildStatus, Helpful, Indicator, Need, NeedSpan, Pack, RuleFile, Step, Vulnerability,
@@ -22,6 +21,17 @@ const VULNERABILITIES: &str = "vulnerabilities.csv";
 const INDICATORS: &str = "indicators.csv";
 const NEEDS: &str = "needs.yaml";
 const REMEDIATION: &str = "remediation.yaml";
+
+/// Every placeholder that a step's text may use.
+const PLACEHOLDERS: &[&str] = &[
+    "path",
+    "client",
+    "user_agent",
+    "command",
+    "target_host",
+    "user",
+    "foothold",
+];
 
 /// Families of source names that readers give; `files:web_roots` is made from the paths of items.
 const SOURCE_FAMILIES: &[&str] = &[
@@ -103,11 +113,12 @@ pub fn lint(pack: &Pack) -> Vec<Problem> {
     check.problems
 }
 
-/// Checks one indicator by itself.
-pub(crate) fn check_indicator(file: &str, row: &Indicator) -> Vec<Problem> {
+/// Checks one indicator by itself; `number` is its row, counted from 0.
+pub(crate) fn check_indicator(file: &str, number: usize, row: &Indicator) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut tell = |code, what: String, help: &str, subject: &str| {
-        problems.push(Problem::new(code, file, what, help).about(subject));
+        let problem = Problem::new(code, file, what, help);
+        problems.push(problem.about(subject).in_row(number));
     };
     let form = INDICATOR_TYPES.iter().find(|(name, _)| *name == row.r#type);
     let (kind, value) = (&row.r#type, &row.value);
@@ -183,6 +194,13 @@ impl Check<'_> {
     ) {
         self.problems
             .push(Problem::new(code, file, what, help).about(subject));
+    }
+
+    /// Says that the problems told since `before` stand in this row of a table, counted from 0.
+    fn in_row(&mut self, before: usize, row: usize) {
+        for problem in self.problems.iter_mut().skip(before) {
+            problem.subject_from_line = row + 2;
+        }
     }
 
     fn need_text(&mut self, file: &str, field: &str, text: &str, subject: &str) {
@@ -276,7 +294,7 @@ impl Check<'_> {
         self.need_unique(MANIFEST, "step", steps.map(|step| step.id.as_str()));
         for step in &manifest.steps {
             self.need_text(MANIFEST, "text", &step.text, &step.id);
-            for name in step.placeholders() {
+            for name in placeholders(&step.text) {
                 if !PLACEHOLDERS.contains(&name) {
                     let what = format!("nothing fills `{{{name}}}`");
                     let help = format!("use one of {}", PLACEHOLDERS.join(", "));
@@ -300,7 +318,8 @@ impl Check<'_> {
         let key = |row: &Vulnerability| format!("{},{},{}", row.cve, row.product, row.fixed);
         let keys: Vec<String> = rows.iter().map(key).collect();
         self.need_unique(VULNERABILITIES, "row", keys.iter().map(String::as_str));
-        for row in rows {
+        for (number, row) in rows.iter().enumerate() {
+            let before = self.problems.len();
             let subject = key(row);
             self.need_source(VULNERABILITIES, &row.source, &subject);
             self.need_product(VULNERABILITIES, &row.product);
@@ -324,6 +343,7 @@ impl Check<'_> {
                     "add it to the table of builds in knowledge/ with its source, or mend it";
                 self.tell(Code::UnknownBuild, VULNERABILITIES, what, help, &subject);
             }
+            self.in_row(before, number);
         }
     }
 
@@ -336,13 +356,16 @@ impl Check<'_> {
         self.need_unique(INDICATORS, "indicator", keys.iter().map(String::as_str));
         let shipped = ShippedFiles::builtin();
         let names = shipped_names(&shipped);
-        for row in rows {
-            self.problems.extend(check_indicator(INDICATORS, row));
+        for (number, row) in rows.iter().enumerate() {
+            let before = self.problems.len();
+            self.problems
+                .extend(check_indicator(INDICATORS, number, row));
             if self.is_shipped(row, &shipped, &names) {
                 let what = format!("the vendor ships a file of this name: `{}`", row.value);
                 let help = "a file at this place is told apart by its hash alone; take the row out";
                 self.tell(Code::ShippedFile, INDICATORS, what, help, &row.value);
             }
+            self.in_row(before, number);
         }
     }
 
@@ -515,9 +538,15 @@ impl Check<'_> {
                 }
             }
         }
-        for name in missing.into_values() {
-            let what = format!("no patch path leads away from {name}");
-            let help = "add a range to `patch` that holds it";
+        let names: Vec<String> = missing.into_values().collect();
+        if let (Some(first), Some(last)) = (names.first(), names.last()) {
+            let what = match names.len() {
+                1 => format!("no patch path leads away from {first}"),
+                count => format!(
+                    "no patch path leads away from {count} vulnerable updates, from {first} to {last}"
+                ),
+            };
+            let help = "add ranges to `patch` that hold them";
             self.tell(Code::PatchPath, REMEDIATION, what, help, "patch:");
         }
     }
@@ -538,20 +567,20 @@ impl Check<'_> {
         }
         let mut ids = BTreeSet::new();
         for (file, head) in &heads {
-            if !ids.insert(head.id.clone()) {
-                let what = format!("the rule `{}` occurs twice", head.id);
-                self.tell(
-                    Code::Duplicate,
-                    &file.path,
-                    what,
-                    "give one a new id",
-                    &head.id,
-                );
+            let (id, path) = (head.id.as_str(), file.path.as_str());
+            if id.is_empty() {
+                let what = format!("the rule `{}` has no id", head.title);
+                let help = "give it a UUID as `id`";
+                self.tell(Code::EmptyText, path, what, help, &head.title);
+            } else if ids.insert(id) {
+                self.rule(file, head);
+            } else {
+                let what = format!("the rule `{id}` occurs twice");
+                self.tell(Code::Duplicate, path, what, "give one a new id", id);
             }
-            self.rule(file, head);
         }
         for example in &self.pack.examples {
-            if !ids.contains(&example.rule) {
+            if !ids.contains(example.rule.as_str()) {
                 let what = format!("the pack has no rule `{}`", example.rule);
                 let help = "an example names the `id` of a Sigma rule or the name of a YARA rule";
                 self.tell(Code::UnknownRule, &example.path, what, help, &example.rule);
@@ -559,18 +588,13 @@ impl Check<'_> {
         }
     }
 
+    fn tells_step(&self, id: &str) -> bool {
+        let mut steps = self.pack.manifest.steps.iter();
+        steps.any(|step| step.id == id)
+    }
+
     fn rule(&mut self, file: &RuleFile, head: &RuleHead) {
         let id = head.id.as_str();
-        if id.is_empty() {
-            let what = format!("the rule `{}` has no id", head.title);
-            self.tell(
-                Code::EmptyText,
-                &file.path,
-                what,
-                "give it a UUID as `id`",
-                &head.title,
-            );
-        }
         match &head.meaning {
             Err(why) => {
                 let what = format!("the rule `{}` has no readable meaning: {why}", head.title);
@@ -579,7 +603,7 @@ impl Check<'_> {
             }
             Ok(meaning) => {
                 self.need_text(&file.path, "meaning", &meaning.meaning, id);
-                if self.pack.manifest.step(&meaning.step).is_none() {
+                if !self.tells_step(&meaning.step) {
                     let what = format!("pack.yaml does not tell the step `{}`", meaning.step);
                     let help = "add the step to `steps`, or use one of those";
                     self.tell(Code::UnknownStep, &file.path, what, help, &meaning.step);
@@ -605,6 +629,14 @@ impl Check<'_> {
             }
         }
     }
+}
+
+/// The names between braces in a step's text.
+fn placeholders(text: &str) -> Vec<&str> {
+    let pieces = text.split('{').skip(1);
+    pieces
+        .map(|piece| piece.split('}').next().unwrap_or_default())
+        .collect()
 }
 
 /// Names of all files in the tables of shipped files, without folders, in lower case.
