@@ -280,7 +280,6 @@ impl Server {
 
     /// The same process creation as Sysmon records it.
     pub(crate) fn sysmon_process(
-        &self,
         time: Moment,
         process: &Process<'_>,
         random: &mut Random,
@@ -314,7 +313,6 @@ impl Server {
 
     /// A file creation as Sysmon records it.
     pub(crate) fn sysmon_file(
-        &self,
         time: Moment,
         image: &str,
         path: &str,

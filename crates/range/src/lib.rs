@@ -7,7 +7,7 @@
 //! **What is real.** The formats: event logs are EVTX files with BinXML templates, hives are regf files, programs are PE
 //! files with version resources, text logs have the heads and columns of the product. Each writer in [`formats`] names
 //! the description that it follows, and reads its output back with an independent parser in its tests. The shape of an
-//! attack follows the published logs of a real victim (HelseCERT) and of a laboratory (OTRF Security-Datasets).
+//! attack follows the published logs of a real victim (`HelseCERT`) and of a laboratory (OTRF Security-Datasets).
 //!
 //! **What is synthetic.** Every name, address, user, identifier and time. Addresses are of the ranges kept for
 //! documentation. Files that the product ships are stand-ins of our own words: pass [`Made::known_files`] to whatever
@@ -36,6 +36,7 @@
 mod events;
 mod files;
 pub mod formats;
+mod logs;
 mod make;
 mod moment;
 mod random;
@@ -45,11 +46,12 @@ mod source;
 mod story;
 mod traffic;
 mod truth;
+mod windows;
 
 pub use make::{Made, make, make_in_folder};
 pub use sink::{Collection, Container, Folder, Layout, Memory, Sink, Taken, Tar, Zip};
 pub use source::{Source, Withheld};
-pub use story::scenarios;
+pub use story::{scenarios, summary};
 pub use truth::{BuildSpan, Foothold, KnownFile, Step, Truth, known_files_csv};
 
 use jiff::Timestamp;

@@ -3,6 +3,7 @@
 use crate::formats::Guid;
 use crate::moment::{DAY, HOUR, MINUTE, Moment, SECOND};
 use crate::random::Random;
+use crate::traffic::Protocol;
 use crate::{Error, Options};
 use serde::Deserialize;
 use std::fmt;
@@ -61,6 +62,10 @@ pub(crate) struct World {
     pub(crate) mac_outlook: String,
     /// Method, path, status and agent of what any address on the internet receives.
     pub(crate) noise: Vec<(String, String, u16, String)>,
+    /// Seconds after the start, and the line.
+    pub(crate) setup_log: Vec<(i64, String)>,
+    /// Protocol, method, path, query and status of pages that need no session.
+    pub(crate) pages: Vec<(Protocol, String, String, String, u16)>,
     pub(crate) cmdlets: Vec<(String, String)>,
 }
 

@@ -206,6 +206,11 @@ impl<W: Write> Tar<W> {
         Self { out }
     }
 
+    /// What the archive was written to.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+
     fn entry(&mut self, kind: u8, name: &[u8], modified: i64, contents: &[u8]) -> io::Result<()> {
         let mut header = [0_u8; 512];
         let kept = name.len().min(100);
@@ -274,6 +279,11 @@ impl<W: Write> Zip<W> {
             directory: Vec::new(),
             members: 0,
         }
+    }
+
+    /// What the archive was written to.
+    pub fn into_inner(self) -> W {
+        self.out
     }
 }
 

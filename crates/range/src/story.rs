@@ -48,12 +48,18 @@ pub fn scenarios() -> Vec<&'static str> {
     SCENARIOS.iter().map(|(name, _)| *name).collect()
 }
 
+/// What happens in the scenario of that name, in a sentence or two.
+pub fn summary(scenario: &str) -> Result<String, Error> {
+    Ok(Scenario::named(scenario)?.story)
+}
+
 /// A scenario as its file states it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Scenario {
     pub(crate) name: String,
     pub(crate) story: String,
+    pub(crate) campaign: String,
     pub(crate) has_exchange: bool,
     #[serde(default)]
     pub(crate) process_auditing: bool,
@@ -78,6 +84,8 @@ struct Window {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expected {
     pub(crate) verdict: String,
+    /// The verdict if the server is never patched, where that is another.
+    pub(crate) unpatched_verdict: Option<String>,
     pub(crate) stages: Vec<String>,
 }
 
@@ -247,6 +255,7 @@ pub(crate) fn happen(scenario: &Scenario, server: &Server) -> Result<Traces, Err
         session: random.guid(),
         worker: u32::try_from(random.between(900, 3_500)).unwrap_or(0) * 4,
         random,
+        step_begun: Moment(0),
         now: Moment(0),
     };
     teller.now = entry.draw(&mut teller.random);
@@ -340,6 +349,7 @@ struct Teller<'a> {
     traces: Traces,
     detection: Guid,
     session: Guid,
+    step_begun: Moment,
     /// The process id of the worker process.
     worker: u32,
     random: Random,
@@ -362,6 +372,7 @@ impl Teller<'_> {
                     .unwrap_or(self.now)
                     .after(9 * MINUTE);
             }
+            self.step_begun = self.now;
             self.traces.steps.push(TrueStep {
                 time: self.now.timestamp(),
                 stage: step.stage.clone(),
@@ -409,7 +420,7 @@ impl Teller<'_> {
             Record::ControlPanel { command, url } => {
                 let activity = self.random.guid();
                 let entry = EcpEntry {
-                    time: self.slightly_later(120, 400),
+                    time: self.slightly_later(20, 400),
                     command: self.fill(command),
                     url: self.fill(url),
                     error: String::new(),
@@ -464,7 +475,7 @@ impl Teller<'_> {
                         .compiled(time, &application, &page, &literals, &mut self.random);
                 if self.sysmon {
                     for file in &files {
-                        let event = self.server.sysmon_file(
+                        let event = Server::sysmon_file(
                             time,
                             r"C:\Windows\System32\inetsrv\w3wp.exe",
                             &file.path,
@@ -522,7 +533,10 @@ impl Teller<'_> {
     }
 
     fn request(&mut self, record: &RequestRecord) -> Result<(), Error> {
-        let mut request = self.server.request(self.now, &mut self.random);
+        // A request is logged when it ends, after all that it caused.
+        let now = self.slightly_later(15, 300);
+        let mut request = self.server.request(now, &mut self.random);
+        request.duration_ms = u32::try_from(now.0 - self.step_begun.0).unwrap_or(u32::MAX);
         let protocol = self.fill(&record.protocol);
         request.protocol = Protocol::ALL
             .into_iter()
@@ -542,7 +556,7 @@ impl Teller<'_> {
             "FBA".clone_into(&mut request.authentication);
         }
         if let Some(bytes) = record.response_bytes {
-            request.response_bytes = bytes;
+            request.bytes_out = bytes;
         }
         request.backend = record.backend.as_ref().map(|backend| Backend {
             stem: self.fill(&backend.stem),
@@ -565,9 +579,7 @@ impl Teller<'_> {
             self.traces.events.extend(events);
         }
         if self.sysmon {
-            let event = self
-                .server
-                .sysmon_file(time, "System", &path, &mut self.random);
+            let event = Server::sysmon_file(time, "System", &path, &mut self.random);
             self.traces.events.push(event);
         }
         self.traces.footholds.push(Foothold {
@@ -605,7 +617,7 @@ impl Teller<'_> {
             self.traces.events.push(event);
         }
         if self.sysmon {
-            let event = self.server.sysmon_process(time, &process, &mut self.random);
+            let event = Server::sysmon_process(time, &process, &mut self.random);
             debug_assert_eq!(event.channel, Channel::Sysmon);
             self.traces.events.push(event);
         }

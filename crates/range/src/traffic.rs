@@ -81,8 +81,8 @@ pub(crate) struct Request {
     pub(crate) backend_status: Option<u16>,
     pub(crate) error: String,
     pub(crate) target: Option<String>,
-    pub(crate) request_bytes: u32,
-    pub(crate) response_bytes: u32,
+    pub(crate) bytes_in: u32,
+    pub(crate) bytes_out: u32,
     pub(crate) duration_ms: u32,
     /// What reached the back end's web site, where that is logged.
     pub(crate) backend: Option<Backend>,
@@ -122,8 +122,8 @@ impl Request {
             error: &self.error,
             method: &self.method,
             target: self.target.as_deref(),
-            request_bytes: self.request_bytes,
-            response_bytes: self.response_bytes,
+            request_bytes: self.bytes_in,
+            response_bytes: self.bytes_out,
             duration_ms: self.duration_ms,
             database: proxied.then_some(server.database),
         }
@@ -135,7 +135,7 @@ impl Request {
         let mut query = self.query.trim_start_matches('?').to_owned();
         if self.protocol.is_some() {
             // The proxy appends this to every request that it handles.
-            query.push_str(&format!("&CorrelationID=<empty>;&cafeReqId={};", self.id));
+            query = format!("{query}&CorrelationID=<empty>;&cafeReqId={};", self.id);
         }
         let local = matches!(self.client.as_str(), "127.0.0.1" | "::1");
         IisRow {
@@ -193,7 +193,7 @@ impl Server {
             }
         }
         let mut random = self.random("noise", hour);
-        for _ in 0..1 + random.below(2) {
+        for _ in 0..=random.below(2) {
             let time = hour.after(random.between(0, HOUR - 1));
             requests.push(self.noise(time, &mut random));
         }
@@ -309,20 +309,31 @@ impl Server {
             backend_status: None,
             error: String::new(),
             target: None,
-            request_bytes: small(random, 0, 900),
-            response_bytes: small(random, 200, 20_000),
+            bytes_in: small(random, 0, 900),
+            bytes_out: small(random, 200, 20_000),
             duration_ms: small(random, 3, 180),
             backend: None,
         }
     }
 
-    /// Somebody reads mail.
+    /// Somebody reads mail, or signs in or out.
     fn person(&self, time: Moment, random: &mut Random) -> Request {
         let user = random.pick(&self.users);
         let mut request = self.request(time, random);
         let away = random.chance(30);
         let client = if away { &user.home } else { &user.desk };
         client.clone_into(&mut request.client);
+        if random.chance(6) {
+            let (protocol, method, stem, query, status) = random.pick(&self.world.pages);
+            request.protocol = Some(*protocol);
+            method.clone_into(&mut request.method);
+            stem.clone_into(&mut request.stem);
+            query.clone_into(&mut request.query);
+            request.status = *status;
+            "FBA".clone_into(&mut request.authentication);
+            user.browser.clone_into(&mut request.user_agent);
+            return request;
+        }
         request.user = format!("{}\\{}", self.netbios, user.name);
         request.anchor = format!("Sid~{}", user.sid);
         "WindowsIdentity".clone_into(&mut request.routing_hint);

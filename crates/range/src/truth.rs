@@ -71,9 +71,11 @@ pub struct KnownFile {
 
 /// The table of shipped files as a CSV file, for `--known`.
 pub fn known_files_csv(known: &[KnownFile]) -> String {
-    let mut text = String::from("build,path,sha256\n");
-    for file in known {
-        text.push_str(&format!("{},{},{}\n", file.build, file.path, file.sha256));
-    }
-    text
+    let mut lines = vec!["build,path,sha256\n".to_owned()];
+    lines.extend(
+        known
+            .iter()
+            .map(|file| format!("{},{},{}\n", file.build, file.path, file.sha256)),
+    );
+    lines.concat()
 }

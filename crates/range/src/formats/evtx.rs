@@ -918,7 +918,8 @@ mod tests {
         let text = read(bytes)
             .into_iter()
             .map(|(id, time, xml)| format!("{id} {time}\n{xml}\n"))
-            .collect::<String>();
+            .collect::<Vec<_>>()
+            .concat();
         expect![[r#"
             1000 2021-03-03T06:49:42.1625Z
             <?xml version="1.0" encoding="utf-8"?>

@@ -1,7 +1,7 @@
 //! Text logs of Exchange 2013 to 2019: a head of `#` lines, then comma-separated rows.
 //!
 //! Column names and the way rows look are taken from the samples on <https://artefacts.help/windows_microsoft_exchange.html>
-//! and, for entries of an attack, from the logs that HelseCERT published
+//! and, for entries of an attack, from the logs of a victim
 //! (<https://github.com/helsecert/2021-march-exchange>).
 
 use super::Guid;
@@ -17,14 +17,14 @@ pub const ECP_FIELDS: &str = "TimeStamp,ServerName,EventId,EventData";
 /// Columns of the OAB generator log.
 pub const OAB_FIELDS: &str = "Timestamp,RecordType,TraceId,OabGuid,AddressListGuid,Message";
 
-/// Columns of the EWS log, up to the latencies.
-pub const EWS_FIELDS: &str = "DateTime,RequestId,MajorVersion,MinorVersion,BuildVersion,RevisionVersion,Ring,ClientRequestId,AuthenticationType,IsAuthenticated,AuthenticatedUser,Organization,UserAgent,VersionInfo,ClientIpAddress,ServerHostName,FrontEndServer,SoapAction,HttpStatus,RequestSize,ResponseSize,ErrorCode,ImpersonatedUser,ProxyAsUser,ActAsUser,Cookie,CorrelationGuid,PrimaryOrProxyServer,TaskType,RemoteBackendCount,LocalMailboxCount,RemoteMailboxCount,LocalIdCount,RemoteIdCount,TotalRequestTime,GenericInfo,AuthenticationErrors,GenericErrors,Puid,StartTime,ProcessId";
+/// Columns of the EWS log.
+pub const EWS_FIELDS: &str = "DateTime,RequestId,MajorVersion,MinorVersion,BuildVersion,RevisionVersion,Ring,ClientRequestId,AuthenticationType,IsAuthenticated,AuthenticatedUser,Organization,UserAgent,VersionInfo,ClientIpAddress,ServerHostName,FrontEndServer,SoapAction,HttpStatus,RequestSize,ResponseSize,ErrorCode,ImpersonatedUser,ProxyAsUser,ActAsUser,Cookie,CorrelationGuid,PrimaryOrProxyServer,TaskType,RemoteBackendCount,LocalMailboxCount,RemoteMailboxCount,LocalIdCount,RemoteIdCount,BeginBudgetConnections,EndBudgetConnections,BeginBudgetHangingConnections,EndBudgetHangingConnections,BeginBudgetAD,EndBudgetAD,BeginBudgetCAS,EndBudgetCAS,BeginBudgetRPC,EndBudgetRPC,BeginBudgetFindCount,EndBudgetFindCount,BeginBudgetSubscriptions,EndBudgetSubscriptions,MDBResource,MDBHealth,MDBHistoricalLoad,ThrottlingPolicy,ThrottlingDelay,ThrottlingRequestType,TotalDCRequestCount,TotalDCRequestLatency,TotalMBXRequestCount,TotalMBXRequestLatency,RecipientLookupLatency,ExchangePrincipalLatency,HttpPipelineLatency,CheckAccessCoreLatency,AuthModuleLatency,CallContextInitLatency,PreExecutionLatency,CoreExecutionLatency,TotalRequestTime,DetailedExchangePrincipalLatency,ClientStatistics,GenericInfo,AuthenticationErrors,GenericErrors,Puid,StartTime,ProcessId,TimeInGC,StartTotalMemory,EndTotalMemory,StartGCCounts,EndGCCounts,TokenBasedThrottlingPolicy,BudgetKey,CoinsCharged,CoinsChargedMethod,SidBudgetInfo,AppBudgetInfo,TenantBudgetInfo,ResourceAccessed,ResourceHealthBasedThreshold,ThrottledBy,BackoffHint,WorkClassification";
 
-/// Columns of the Autodiscover log.
+/// Columns of the Autodiscover log: those that all logs of this family share, as no public sample shows it whole.
 pub const AUTODISCOVER_FIELDS: &str = "DateTime,RequestId,MajorVersion,MinorVersion,BuildVersion,RevisionVersion,ClientRequestId,AuthenticationType,IsAuthenticated,AuthenticatedUser,Organization,UserAgent,ClientIpAddress,ServerHostName,FrontEndServer,SoapAction,HttpStatus,ErrorCode,EmailAddress,TotalRequestTime,GenericInfo,GenericErrors";
 
 /// Columns of the log of remote PowerShell cmdlets.
-pub const CMDLET_FIELDS: &str = "DateTime,StartTime,RequestId,ClientRequestId,MajorVersion,MinorVersion,BuildVersion,RevisionVersion,ServerHostName,ProcessId,ProcessName,ThreadId,CultureInfo,Organization,AuthenticatedUser,ExecutingUserSid,EffectiveOrganization,UserServicePlan,IsAdmin,ClientApplication,Cmdlet,Parameters,CmdletUniqueId,TotalTime,ErrorType,ExecutionResult,GenericInfo,GenericErrors";
+pub const CMDLET_FIELDS: &str = "DateTime,StartTime,RequestId,ClientRequestId,MajorVersion,MinorVersion,BuildVersion,RevisionVersion,ServerHostName,ProcessId,ProcessName,ThreadId,CultureInfo,Organization,AuthenticatedUser,ExecutingUserSid,EffectiveOrganization,UserServicePlan,IsAdmin,ClientApplication,Cmdlet,Parameters,CmdletUniqueId,UserBudgetOnStart,ContributeToFailFast,RunspaceSettingsCreationHint,ADViewEntireForest,ADRecipientViewRoot,ADConfigurationDomainControllers,ADPreferredGlobalCatalogs,ADPreferredDomainControllers,ADUserConfigurationDomainController,ADUserPreferredGlobalCatalog,ADuserPreferredDomainControllers,ThrottlingInfo,DelayInfo,ThrottlingDelay,IsOutputObjectRedacted,CmdletProxyStage,CmdletProxyRemoteServer,CmdletProxyRemoteServerVersion,CmdletProxyMethod,ProxiedObjectCount,CmdletProxyLatency,OutputObjectCount,ParameterBinding,BeginProcessing,ProcessRecord,EndProcessing,StopProcessing,BizLogic,PowerShellLatency,UserInteractionLatency,ProvisioningLayerLatency,ActivityContextLifeTime,TotalTime,ErrorType,ExecutionResult,CacheHitCount,CacheMissCount,GenericLatency,GenericInfo,GenericErrors,ObjectGuid,ExternalDirectoryOrganizationId,ExternalDirectoryObjectId,NonPiiParameters";
 
 /// The `#` lines above the rows of a log, with the byte order mark that Exchange writes.
 pub fn head(version: &str, log_type: &str, begun: &str, fields: &str) -> String {
@@ -40,6 +40,19 @@ pub fn cell(value: &str) -> String {
     } else {
         value.to_owned()
     }
+}
+
+/// A row that gives some columns of `fields` values and leaves the others empty.
+pub fn row(fields: &str, values: &[(&str, &str)]) -> String {
+    let cells = fields.split(',').map(|field| {
+        values
+            .iter()
+            .find(|(name, _)| *name == field)
+            .map_or(String::new(), |(_, value)| cell(value))
+    });
+    let mut row = cells.collect::<Vec<_>>().join(",");
+    row.push_str("\r\n");
+    row
 }
 
 /// One request as the front-end proxy logs it.

@@ -97,7 +97,7 @@ mod tests {
             port: 443,
             user: "",
             client: "192.0.2.1",
-            user_agent: "Mozilla/5.0 (Windows NT 10.0)",
+            user_agent: "Agent (\"quoted\" word)",
             status: 302,
             duration_ms: 4,
             extra: Some("mail.example"),
@@ -108,7 +108,7 @@ mod tests {
             #Version: 1.0
             #Date: 2021-03-03 06:49:42
             #Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) sc-status sc-substatus sc-win32-status time-taken cs-host
-            2021-03-03 06:49:42 10.0.0.5 GET /owa/ - 443 - 192.0.2.1 Mozilla/5.0+(Windows+NT+10.0) - 302 0 0 4 mail.example
+            2021-03-03 06:49:42 10.0.0.5 GET /owa/ - 443 - 192.0.2.1 Agent+("quoted"+word) - 302 0 0 4 mail.example
         "#]].assert_eq(&text);
     }
 }

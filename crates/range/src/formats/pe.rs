@@ -355,7 +355,7 @@ mod tests {
         let fixed = info.fixed().unwrap();
         assert_eq!(fixed.dwFileVersion.to_string(), "15.1.2176.9");
         let language = info.translation()[0];
-        let value = |name| info.value(language, name).map(|text| text.to_string());
+        let value = |name| info.value(language, name);
         assert_eq!(value("FileVersion").as_deref(), Some("15.01.2176.009"));
         assert_eq!(value("ProductVersion").as_deref(), Some("15.01.2176.009"));
         assert_eq!(

@@ -351,19 +351,14 @@ mod tests {
     use notatin::parser_builder::ParserBuilder;
     use std::io::Cursor;
 
-    fn show(key: &CellKeyNode, text: &mut String) {
-        text.push_str(&format!(
-            "{} {}\n",
-            key.path,
-            key.detail.last_key_written_date_and_time(),
-        ));
-        for value in key.value_iter() {
-            text.push_str(&format!(
-                "  {} = {:?}\n",
-                value.get_pretty_name(),
-                value.get_content().0
-            ));
-        }
+    fn show(key: &CellKeyNode) -> String {
+        let written = key.detail.last_key_written_date_and_time();
+        let values = key.value_iter().map(|value| {
+            let (name, content) = (value.get_pretty_name(), value.get_content().0);
+            format!("  {name} = {content:?}\n")
+        });
+        let values = values.collect::<Vec<_>>().concat();
+        format!("{} {written}\n{values}", key.path)
     }
 
     #[test]
@@ -392,16 +387,13 @@ mod tests {
         let mut parser = ParserBuilder::from_file(Cursor::new(bytes))
             .build()
             .unwrap();
-        let mut text = String::new();
         let setup = parser
             .get_key(r"Microsoft\ExchangeServer\v15\Setup", false)
             .unwrap()
             .unwrap();
-        show(&setup, &mut text);
         let last = parser.get_key(r"Many\Key299", false).unwrap().unwrap();
-        show(&last, &mut text);
         let keys = notatin::parser::ParserIterator::new(&parser).iter().count();
-        text.push_str(&format!("{keys} keys\n"));
+        let text = format!("{}{}{keys} keys\n", show(&setup), show(&last));
         expect![[r#"
             \ROOT\Microsoft\ExchangeServer\v15\Setup 132592812000000000
               MsiInstallPath = String("C:\\Program Files\\Microsoft\\Exchange Server\\V15\\")

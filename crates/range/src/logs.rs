@@ -1,0 +1,636 @@
+//! Writes the server's logs: requests and entries become rows, rows become files, as the products rotate them.
+//!
+//! Everything is drawn first and withheld afterwards, so that leaving something out changes nothing else.
+
+use crate::Options;
+use crate::events::{Channel, Logged};
+use crate::formats::evtx::EvtxWriter;
+use crate::formats::exchange::{
+    AUTODISCOVER_FIELDS, CMDLET_FIELDS, ECP_FIELDS, EWS_FIELDS, EcpEntry, HTTP_PROXY_FIELDS,
+    OAB_FIELDS, head, row,
+};
+use crate::formats::iis;
+use crate::moment::{DAY, HOUR, MINUTE, Moment, SECOND};
+use crate::random::Random;
+use crate::server::Server;
+use crate::sink::Sink;
+use crate::source::{Filter, Source};
+use crate::story::{Traces, WebServiceCall};
+use crate::traffic::{Protocol, Request};
+use std::io;
+
+/// Exchange begins a new log file at this size.
+const LOG_FILE_BYTES_MAX: usize = 10 << 20;
+
+/// What a request costs in text logs on average, all logs together; measured on default servers.
+const BYTES_PER_REQUEST: u64 = 1_330;
+
+/// What the heads of an hour's log files cost on average; measured likewise.
+const BYTES_PER_HOUR: u64 = 11_500;
+
+/// Monitoring probes most protocols, and writes to the components' logs, at every turn of this number only.
+const RARE_TURN: i64 = 8;
+
+/// Writes what the filter lets through.
+pub(crate) struct LogWriter<'a> {
+    server: &'a Server,
+    filter: &'a Filter,
+    out: &'a mut dyn Sink,
+}
+
+/// A text log file being filled: rows are added in the order of their times.
+#[derive(Debug, Default)]
+struct LogFile {
+    head: String,
+    rows: String,
+    /// The last row's time, withheld or not.
+    last: Option<Moment>,
+    /// Bytes of all rows, withheld or not, so that withholding does not move the place where a new file begins.
+    bytes: usize,
+    /// Whether any row was written.
+    holds_rows: bool,
+}
+
+impl LogFile {
+    /// Whether nothing, not even a withheld row, has come to it yet.
+    fn is_new(&self) -> bool {
+        self.last.is_none()
+    }
+
+    /// Adds the row that `write` appends, or only counts it where it is not kept.
+    fn row(&mut self, time: Moment, kept: bool, write: impl FnOnce(&mut String)) {
+        let start = self.rows.len();
+        write(&mut self.rows);
+        self.bytes += self.rows.len() - start;
+        if kept {
+            self.holds_rows = true;
+        } else {
+            self.rows.truncate(start);
+        }
+        self.last = Some(time);
+    }
+
+    /// Begins a web site's log, or begins it anew after a restart.
+    fn begin_site(&mut self, server: &Server, time: Moment, extra: Option<&str>) {
+        let Some(last) = self.last else {
+            self.head = iis::head(time, extra);
+            return;
+        };
+        let restarted = server
+            .outages
+            .iter()
+            .any(|outage| last < outage.boot && outage.boot <= time);
+        if restarted {
+            self.rows.push_str(&iis::head(time, extra));
+        }
+    }
+}
+
+/// A log of one day or hour whose rows are known before its file is begun.
+struct WholeLog<'a> {
+    source: Source,
+    path: String,
+    /// The head, by the time of the first row.
+    head: &'a dyn Fn(Moment) -> String,
+    rows: Vec<(Moment, String)>,
+}
+
+impl<'a> LogWriter<'a> {
+    pub(crate) fn new(server: &'a Server, filter: &'a Filter, out: &'a mut dyn Sink) -> Self {
+        Self {
+            server,
+            filter,
+            out,
+        }
+    }
+
+    /// All event logs, each whole.
+    pub(crate) fn event_logs(&mut self, mut events: Vec<Logged>) -> io::Result<()> {
+        events.sort_by_key(|logged| (logged.channel, logged.time));
+        for channel in Channel::ALL {
+            let logged = events
+                .iter()
+                .filter(|logged| logged.channel == channel)
+                .collect::<Vec<_>>();
+            if !logged.is_empty() {
+                self.event_log(channel, &logged)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn event_log(&mut self, channel: Channel, events: &[&Logged]) -> io::Result<()> {
+        let source = channel.source();
+        // The log has been there for longer than is kept of it.
+        let mut random = Random::new(self.server.seed, channel.name(), 0);
+        let first_id = random.between(900, 90_000).unsigned_abs();
+        let mut log = EvtxWriter::new(
+            io::Cursor::new(Vec::new()),
+            channel.name(),
+            &self.server.full_name,
+            first_id,
+        )?;
+        let mut written = false;
+        for logged in events {
+            let kept = self.filter.keeps_record(source, "", logged.time)
+                && self.filter.retains(source, logged.time);
+            if kept {
+                log.push(&logged.event)?;
+                written = true;
+            } else {
+                log.skip();
+            }
+        }
+        if written {
+            let path = format!(r"C:\Windows\System32\winevt\Logs\{}", channel.file_name());
+            let bytes = log.finish()?.into_inner();
+            self.out.file(&path, self.server.end.timestamp(), &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// All logs of lines, hour by hour and day by day, so that memory does not grow with the time simulated.
+    pub(crate) fn text_logs(&mut self, options: &Options, traces: &Traces) -> io::Result<()> {
+        let server = self.server;
+        let probe_minutes = i64::from(options.probe_minutes.max(1));
+        let mut extra = Extra::new(server, options);
+        let mut day = server.start.day_start();
+        while day < server.end {
+            let mut sites = [LogFile::default(), LogFile::default()];
+            let mut hour = day;
+            while hour < day.after(DAY) {
+                let count = extra.in_hour(server, hour);
+                let mut requests = server.background(hour, probe_minutes, count);
+                let told = traces
+                    .requests
+                    .iter()
+                    .filter(|request| request.time.hour_start() == hour);
+                requests.extend(told.cloned());
+                requests.sort_by_key(|request| request.time);
+                self.proxy_logs(hour, &requests)?;
+                self.site_rows(&requests, &mut sites);
+                if server.has_exchange {
+                    self.component_logs(hour, probe_minutes, &traces.web_service)?;
+                }
+                hour = hour.after(HOUR);
+            }
+            for (log, site) in sites.iter().zip(1..) {
+                let name = &day.compact_day()[2..];
+                let path = format!(r"C:\inetpub\logs\LogFiles\W3SVC{site}\u_ex{name}.log");
+                self.log_file(Source::Iis, &path, log)?;
+            }
+            if server.has_exchange {
+                self.control_panel_log(day, probe_minutes, &traces.control_panel)?;
+                self.address_book_log(day)?;
+            }
+            day = day.after(DAY);
+        }
+        self.kernel_error_log()
+    }
+
+    /// Writes a log file, unless every row of it was withheld or its writer has deleted it.
+    fn log_file(&mut self, source: Source, path: &str, log: &LogFile) -> io::Result<()> {
+        match log.last {
+            Some(last) if log.holds_rows && self.filter.retains(source, last) => {
+                let bytes = [log.head.as_bytes(), log.rows.as_bytes()].concat();
+                self.out.file(path, last.timestamp(), &bytes)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a log whose rows are all known.
+    fn whole_log(&mut self, whole: &WholeLog<'_>) -> io::Result<()> {
+        let mut log = LogFile::default();
+        for (time, row) in &whole.rows {
+            if log.is_new() {
+                log.head = (whole.head)(*time);
+            }
+            let kept = self.filter.keeps_record(whole.source, "", *time);
+            log.row(*time, kept, |out| out.push_str(row));
+        }
+        self.log_file(whole.source, &whole.path, &log)
+    }
+
+    /// The front-end proxy's logs of one hour, a file for each protocol; a new one after a restart or at a size.
+    fn proxy_logs(&mut self, hour: Moment, requests: &[Request]) -> io::Result<()> {
+        const SOURCE: Source = Source::HttpProxy;
+        let server = self.server;
+        for protocol in Protocol::ALL {
+            let instance = protocol.name();
+            let path = |number: u32| {
+                let hour = hour.compact_hour();
+                format!(
+                    r"{}\Logging\HttpProxy\{instance}\HttpProxy_{hour}-{number}.LOG",
+                    server.install
+                )
+            };
+            let mut number = 1;
+            let mut build = server.build_at(hour);
+            let mut log = LogFile::default();
+            let proxied = requests
+                .iter()
+                .filter(|request| request.protocol == Some(protocol));
+            for request in proxied {
+                let time = request.time;
+                let now = server.build_at(time);
+                if now != build || log.bytes > LOG_FILE_BYTES_MAX {
+                    self.log_file(SOURCE, &path(number), &log)?;
+                    number += u32::from(!log.is_new());
+                    log = LogFile::default();
+                    build = now;
+                }
+                if log.is_new() {
+                    let (version, begun) = (build.padded(), time.to_string());
+                    log.head = head(&version, "HttpProxy Logs", &begun, HTTP_PROXY_FIELDS);
+                }
+                let kept = self.filter.keeps_record(SOURCE, instance, time);
+                log.row(time, kept, |rows| {
+                    request.write_proxy(server, protocol, rows);
+                });
+            }
+            self.log_file(SOURCE, &path(number), &log)?;
+        }
+        Ok(())
+    }
+
+    /// Adds an hour's requests to the day's logs of both web sites.
+    fn site_rows(&self, requests: &[Request], [front, back]: &mut [LogFile; 2]) {
+        let server = self.server;
+        for request in requests {
+            let time = request.time;
+            // With the patch the administrator began to log the host header too.
+            let extra = server.patch().is_some_and(|patch| time >= patch.boot);
+            front.begin_site(server, time, extra.then_some("cs-host"));
+            let kept = self.filter.keeps_record(Source::Iis, "1", time);
+            front.row(time, kept, |rows| request.write_front(server, extra, rows));
+            if let Some(backend) = &request.backend {
+                back.begin_site(server, time, None);
+                let kept = self.filter.keeps_record(Source::Iis, "2", time);
+                back.row(time, kept, |rows| request.write_back(server, backend, rows));
+            }
+        }
+    }
+
+    fn control_panel_log(
+        &mut self,
+        day: Moment,
+        probe_minutes: i64,
+        told: &[EcpEntry],
+    ) -> io::Result<()> {
+        const CANARY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+        let server = self.server;
+        let mut random = server.random("control panel", day);
+        let session = random.guid();
+        let mut entries = Vec::new();
+        let mut slot = day.after(3 * MINUTE);
+        while slot < day.after(DAY) {
+            let canary = random.text(CANARY, 40);
+            entries.push(EcpEntry {
+                time: slot.after(random.between(0, 20 * SECOND)),
+                command: "Get-InboxRule".to_owned(),
+                url: format!("/ecp/RulesEditor/InboxRules.svc/GetList?msExchEcpCanary={canary}."),
+                error: String::new(),
+                duration_ms: u32::try_from(random.between(8, 60)).unwrap_or(8),
+                activity: random.guid(),
+                session,
+            });
+            slot = slot.after(probe_minutes * MINUTE);
+        }
+        entries.retain(|entry| self.is_simulated(entry.time));
+        let today = |entry: &&EcpEntry| entry.time.day_start() == day;
+        entries.extend(told.iter().filter(today).cloned());
+        entries.sort_by_key(|entry| entry.time);
+        let rows = entries
+            .iter()
+            .map(|entry| {
+                let mut row = String::new();
+                let build = server.build_at(entry.time).to_string();
+                entry.write(&server.host, &build, &mut row);
+                (entry.time, row)
+            })
+            .collect();
+        let name = day.compact_day();
+        self.whole_log(&WholeLog {
+            source: Source::EcpServer,
+            path: format!(
+                r"{}\Logging\ECP\Server\ECPServer{name}-1.LOG",
+                server.install
+            ),
+            head: &|begun| head("15.0.0.0", "ECP Server Log", &begun.to_string(), ECP_FIELDS),
+            rows,
+        })
+    }
+
+    /// The generation of the offline address book, every eight hours.
+    fn address_book_log(&mut self, day: Moment) -> io::Result<()> {
+        const MESSAGES: [&str; 4] = [
+            r"Generation of offline address book \Default Offline Address Book begins.",
+            r"Reading recipients of address list \Default Global Address List.",
+            "Writing compressed full file and differences.",
+            r"Generation of offline address book \Default Offline Address Book is complete.",
+        ];
+        let server = self.server;
+        let mut random = server.random("address book", day);
+        let list = Random::new(server.seed, "address list", 0).guid();
+        let mut rows = Vec::new();
+        for run in 0..3 {
+            let trace = random.between(1_000, 60_000);
+            let mut time = day.after(run * 8 * HOUR + random.between(2 * MINUTE, 9 * MINUTE));
+            for message in MESSAGES {
+                time = time.after(random.between(300, 14_000));
+                let oab = server.oab;
+                let row = format!("{time},DebugTrace,{trace},{oab},{list},{message}\r\n");
+                rows.push((time, row));
+            }
+        }
+        rows.retain(|(time, _)| self.is_simulated(*time));
+        let name = day.compact_day();
+        self.whole_log(&WholeLog {
+            source: Source::OabGenerator,
+            path: format!(
+                r"{}\Logging\OABGeneratorLog\oabgen{name}-1.LOG",
+                server.install
+            ),
+            head: &|begun| {
+                head(
+                    "15.0.0.0",
+                    "OAB Generator Log",
+                    &begun.to_string(),
+                    OAB_FIELDS,
+                )
+            },
+            rows,
+        })
+    }
+
+    /// Logs of Exchange's components: web services, Autodiscover, remote cmdlets.
+    fn component_logs(
+        &mut self,
+        hour: Moment,
+        probe_minutes: i64,
+        told: &[WebServiceCall],
+    ) -> io::Result<()> {
+        let server = self.server;
+        let interval = probe_minutes * RARE_TURN * MINUTE;
+        let mut random = server.random("components", hour);
+        let mut probes = Vec::new();
+        let mut slot = (hour.0 + interval - 1).div_euclid(interval) * interval;
+        while slot < hour.0 + HOUR {
+            let time = Moment(slot + random.between(5 * SECOND, 25 * SECOND));
+            probes.push((time, random.guid(), random.guid()));
+            slot += interval;
+        }
+        probes.retain(|(time, _, _)| self.is_simulated(*time));
+
+        let mut calls = told
+            .iter()
+            .filter(|call| call.time.hour_start() == hour)
+            .cloned()
+            .collect::<Vec<_>>();
+        calls.extend(probes.iter().map(|(time, id, _)| WebServiceCall {
+            time: *time,
+            action: "GetFolder".to_owned(),
+            user: format!("{}@{}", server.health_mailbox, server.domain),
+            user_agent: "Ews_AM_Probe/Local (ExchangeServicesClient/15.01.0000.000)".to_owned(),
+            client: "::1".to_owned(),
+            response_bytes: 666,
+            id: *id,
+        }));
+        calls.sort_by_key(|call| call.time);
+        let web_service = calls
+            .iter()
+            .map(|call| (call.time, self.web_service_row(call)))
+            .collect();
+        let autodiscover = probes
+            .iter()
+            .map(|(time, id, _)| (*time, self.autodiscover_row(*time, &id.to_string())))
+            .collect();
+        let cmdlets = probes
+            .iter()
+            .map(|(time, id, cmdlet)| {
+                let row = self.cmdlet_row(*time, &id.to_string(), &cmdlet.to_string());
+                (*time, row)
+            })
+            .collect();
+        for (source, log_type, fields, prefix, rows) in [
+            (
+                Source::Ews,
+                "EWS Logs",
+                EWS_FIELDS,
+                r"Ews\Ews_",
+                web_service,
+            ),
+            (
+                Source::Autodiscover,
+                "Autodiscover Logs",
+                AUTODISCOVER_FIELDS,
+                r"Autodiscover\Autodiscover_",
+                autodiscover,
+            ),
+            (
+                Source::CmdletInfra,
+                "Rps Cmdlet Logs",
+                CMDLET_FIELDS,
+                r"CmdletInfra\Powershell-Proxy\Cmdlet\Rps_Cmdlet_",
+                cmdlets,
+            ),
+        ] {
+            let name = hour.compact_hour();
+            self.whole_log(&WholeLog {
+                source,
+                path: format!(r"{}\Logging\{prefix}{name}-1.LOG", server.install),
+                head: &|begun| {
+                    let version = server.build_at(begun).padded();
+                    head(&version, log_type, &begun.to_string(), fields)
+                },
+                rows,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn web_service_row(&self, call: &WebServiceCall) -> String {
+        let server = self.server;
+        let build = server.build_at(call.time).0.map(|part| part.to_string());
+        let (time, id) = (call.time.to_string(), call.id.to_string());
+        let agent = call.user_agent.replace(',', " ");
+        let values = [
+            ("DateTime", time.as_str()),
+            ("RequestId", &id),
+            ("MajorVersion", &build[0]),
+            ("MinorVersion", &build[1]),
+            ("BuildVersion", &build[2]),
+            ("RevisionVersion", &build[3]),
+            ("Ring", "Unknown"),
+            ("AuthenticationType", "Logon"),
+            ("IsAuthenticated", "true"),
+            ("AuthenticatedUser", &call.user),
+            ("Organization", &server.domain),
+            ("UserAgent", &agent),
+            (
+                "VersionInfo",
+                "Target=None;Req=Exchange2010_SP1/Exchange2010_SP1;",
+            ),
+            ("ClientIpAddress", &call.client),
+            ("ServerHostName", &server.host),
+            ("SoapAction", &call.action),
+            ("HttpStatus", "200"),
+            ("RequestSize", "666"),
+            ("ResponseSize", &call.response_bytes.to_string()),
+            ("ImpersonatedUser", &call.user),
+            ("CorrelationGuid", &id),
+            ("PrimaryOrProxyServer", "PrimaryServer"),
+            ("TaskType", "LocalTask"),
+            ("LocalMailboxCount", "1"),
+            ("LocalIdCount", "1"),
+            ("TotalRequestTime", "17"),
+            (
+                "GenericInfo",
+                &format!("RequestHandler=Wcf;SoapAction_0={};", call.action),
+            ),
+            ("StartTime", &time),
+            ("ProcessId", "9716"),
+        ];
+        row(EWS_FIELDS, &values)
+    }
+
+    fn autodiscover_row(&self, time: Moment, id: &str) -> String {
+        let server = self.server;
+        let build = server.build_at(time).0.map(|part| part.to_string());
+        let mailbox = format!("{}@{}", server.health_mailbox, server.domain);
+        let time = time.to_string();
+        let values = [
+            ("DateTime", time.as_str()),
+            ("RequestId", id),
+            ("MajorVersion", &build[0]),
+            ("MinorVersion", &build[1]),
+            ("BuildVersion", &build[2]),
+            ("RevisionVersion", &build[3]),
+            ("AuthenticationType", "Negotiate"),
+            ("IsAuthenticated", "true"),
+            ("AuthenticatedUser", &mailbox),
+            ("Organization", &server.domain),
+            ("UserAgent", "AMProbe/Local/ClientAccess"),
+            ("ClientIpAddress", "::1"),
+            ("ServerHostName", &server.host),
+            ("SoapAction", "POX"),
+            ("HttpStatus", "200"),
+            ("EmailAddress", &mailbox),
+            ("TotalRequestTime", "11"),
+            ("GenericInfo", "ServiceCommandBegin=1;ServiceCommandEnd=9;"),
+        ];
+        row(AUTODISCOVER_FIELDS, &values)
+    }
+
+    fn cmdlet_row(&self, time: Moment, id: &str, cmdlet: &str) -> String {
+        let server = self.server;
+        let build = server.build_at(time).0.map(|part| part.to_string());
+        let (begun, time) = (time.after(-16).to_string(), time.to_string());
+        let values = [
+            ("DateTime", time.as_str()),
+            ("StartTime", &begun),
+            ("RequestId", id),
+            ("MajorVersion", &build[0]),
+            ("MinorVersion", &build[1]),
+            ("BuildVersion", &build[2]),
+            ("RevisionVersion", &build[3]),
+            ("ServerHostName", &server.host),
+            ("ProcessId", "15756"),
+            ("ProcessName", "w3wp#MSExchangePowerShellAppPool"),
+            ("ThreadId", "85"),
+            ("AuthenticatedUser", &server.health_mailbox),
+            ("ExecutingUserSid", &server.health_sid),
+            ("IsAdmin", "False"),
+            ("ClientApplication", "ActiveMonitor"),
+            ("Cmdlet", "Get-Mailbox"),
+            ("Parameters", "-ResultSize \"1\""),
+            ("CmdletUniqueId", cmdlet),
+            ("TotalTime", "15"),
+            ("ExecutionResult", "Success"),
+        ];
+        row(CMDLET_FIELDS, &values)
+    }
+
+    /// The error log of HTTP.sys: connections that idled, and now and then a malformed request.
+    fn kernel_error_log(&mut self) -> io::Result<()> {
+        let server = self.server;
+        let mut rows = Vec::new();
+        let mut day = server.start.day_start();
+        while day < server.end {
+            let mut random = server.random("http.sys", day);
+            for hour in [2, 9, 15, 20] {
+                let time = day.after(hour * HOUR + random.between(0, HOUR - 1));
+                let client = format!("203.0.113.{}", random.between(1, 254));
+                let port = random.between(1_024, 65_000);
+                let rest = if random.chance(20) {
+                    "HTTP/1.1 GET / - 400 - Hostname -"
+                } else {
+                    "- - - - - - Timer_ConnectionIdle -"
+                };
+                let (at, address) = (time.w3c(), &server.address);
+                let row = format!("{at} {client} {port} {address} 443 {rest}\r\n");
+                rows.push((time, row));
+            }
+            day = day.after(DAY);
+        }
+        rows.retain(|(time, _)| self.is_simulated(*time));
+        self.whole_log(&WholeLog {
+            source: Source::HttpErr,
+            path: r"C:\Windows\System32\LogFiles\HTTPERR\httperr1.log".to_owned(),
+            head: &iis::error_head,
+            rows,
+        })
+    }
+
+    fn is_simulated(&self, time: Moment) -> bool {
+        self.server.start <= time && time < self.server.end && self.server.is_up(time)
+    }
+}
+
+/// Requests of people beyond the usual ones, to reach a size.
+struct Extra {
+    requests: u64,
+    weight_total: u64,
+    weight_passed: u64,
+    given: u64,
+}
+
+impl Extra {
+    fn new(server: &Server, options: &Options) -> Self {
+        let mut weight_total = 0;
+        let mut hours = 0;
+        let mut hour = server.start.hour_start();
+        while hour < server.end {
+            weight_total += server.weight(hour);
+            hours += 1;
+            hour = hour.after(HOUR);
+        }
+        // Four protocols are probed at every turn, six at every eighth; each probe is one request.
+        let probes = hours * 285 / u64::from(options.probe_minutes.max(1));
+        let usual = (probes + weight_total) * BYTES_PER_REQUEST + hours * BYTES_PER_HOUR;
+        let missing = options.text_bytes.unwrap_or(0).saturating_sub(usual);
+        Self {
+            requests: if weight_total == 0 {
+                0
+            } else {
+                missing / BYTES_PER_REQUEST
+            },
+            weight_total,
+            weight_passed: 0,
+            given: 0,
+        }
+    }
+
+    /// How many of them fall into the hour.
+    fn in_hour(&mut self, server: &Server, hour: Moment) -> u64 {
+        if self.requests == 0 || hour < server.start.hour_start() || hour >= server.end {
+            return 0;
+        }
+        self.weight_passed += server.weight(hour);
+        let due = self.requests * self.weight_passed / self.weight_total;
+        let count = due - self.given;
+        self.given = due;
+        count
+    }
+}
