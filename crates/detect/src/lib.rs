@@ -17,6 +17,7 @@ mod plan;
 mod prefilter;
 mod sigma;
 mod view;
+pub mod web_shell;
 mod yara;
 
 pub use engine::{Engine, Extra, ItemDetection, ItemFindings, Match, ProblemKind, RuleProblem};
