@@ -1,2 +1,46 @@
-//! allclear
-fn main() {}
+//! Allclear: tells who was hacked, what was done, how to get clean, and when a server really is.
+//!
+//! The only crate that prints, reads settings and picks exit codes. [`args`] is the command line as it is documented;
+//! each command has a file of its own.
+
+mod args;
+mod case;
+mod check;
+mod exit;
+mod known;
+mod output;
+mod packs;
+mod range;
+mod settings;
+mod worker;
+
+use args::{Arguments, Command, KnownCommand, PackCommand, RangeCommand};
+use clap::Parser;
+use exit::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Command::Check(check) => check::run(&check),
+        Command::Report(report) => case::report(&report),
+        Command::Pack(PackCommand::List) => packs::list(),
+        Command::Pack(PackCommand::Lint { folders }) => packs::lint(&folders),
+        Command::Known(KnownCommand::Make(make)) => known::make(&make),
+        Command::Range(RangeCommand::Make(make)) => range::make(&make),
+        Command::Range(RangeCommand::Scenarios) => range::scenarios(),
+        Command::ReadWorker { reader_memory } => worker::run(reader_memory),
+    };
+    match outcome {
+        Ok(code) => code,
+        // The reader of a pipe went away; that is its business.
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::complain(&failure);
+            failure.code()
+        }
+    }
+}
+
+/// What every command ends with.
+type Outcome = Result<ExitCode, Failure>;

@@ -3,7 +3,7 @@
 use crate::DetectError;
 use crate::findings::Collected;
 use crate::indicators::{Indicators, Seen};
-use crate::logsources::{LogSources, shortened};
+use crate::logsources::{LogSources, shortened, text_of};
 use crate::plan::{Hit, Plan};
 use crate::prefilter::Candidates;
 use crate::sigma::{self, Rule};
@@ -13,11 +13,12 @@ use model::{
 };
 use pack::Pack;
 use pack::shipped_files::ShippedFiles;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// A user's own rules, read by the caller: paths are names for messages.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Extra {
     /// Sigma files: path and text.
     pub sigma: Vec<(String, String)>,
@@ -299,10 +300,7 @@ fn foothold_of(
 ) -> Option<Foothold> {
     let foothold = rule.meaning.as_ref()?.foothold.as_ref()?;
     let from = rule.foothold_path.as_ref()?;
-    let value = match record.get(&from.field) {
-        Some(value) => value.to_text().into_owned(),
-        None => details.get(&from.field)?.clone(),
-    };
+    let value = text_of(record, &from.field).or_else(|| details.get(&from.field).cloned())?;
     Some(Foothold {
         kind: foothold.kind,
         path: from.of(&value)?,

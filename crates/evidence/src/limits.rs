@@ -1,12 +1,14 @@
 //! Bounds on hostile input, each with its reason.
 
+use serde::{Deserialize, Serialize};
+
 const MIB: u64 = 1024 * 1024;
 const GIB: u64 = 1024 * MIB;
 
 /// How much of a collection is read before a bound turns the rest into gaps.
 ///
 /// A bound never ends a walk: what lies beyond it is told as a gap of kind `limit`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Entries of one collection, and entries of the archives inside one of its entries. A triage container of a
     /// busy server has some 100,000; at most [`ENTRIES_CEILING`], which the numbering of entries allows for.
@@ -69,7 +71,7 @@ impl Limits {
 }
 
 /// How collections are opened.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Options {
     pub limits: Limits,
     /// For zip and 7z.

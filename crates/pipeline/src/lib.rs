@@ -1,1 +1,57 @@
-//! pipeline
+//! The main path: evidence of hosts in, verdicts out.
+//!
+//! Start with [`check`], then [`worker::run`], which reads and detects inside a process that may die, and
+//! [`supervise`], which starts such processes, watches them and turns a death into a gap. [`gather`] joins what they say
+//! into one [`model::Observed`] a host; `assess` judges it.
+//!
+//! This crate does not know how it is called: settings, terminal and clock belong to the binary.
+
+mod gather;
+pub mod job;
+mod sink;
+pub mod supervise;
+mod verdicts;
+pub mod worker;
+
+use evidence::Collection;
+use job::Knowledge;
+use model::report::Report;
+use model::{ItemSeen, Timestamp};
+use supervise::Crew;
+
+pub use supervise::{Progress, SuperviseError, WorkerCommand};
+
+/// What to judge by, and as of when.
+#[derive(Debug)]
+pub struct Judgement<'a> {
+    pub packs: &'a [pack::Pack],
+    pub knowledge: assess::Knowledge<'a>,
+    /// Overrides the names that the evidence gives.
+    pub host: Option<&'a str>,
+    /// Default: when the latest collection was taken.
+    pub as_of: Option<Timestamp>,
+}
+
+/// Receives the manifest: every item of every collection, in a stable order.
+pub type ManifestSink<'a> = &'a mut dyn FnMut(&str, &ItemSeen) -> std::io::Result<()>;
+
+/// Checks collections: reads them with a crew of workers, joins what they saw host by host, and judges each.
+///
+/// The report does not depend on the order of the collections nor on the number of workers.
+pub fn check(
+    collections: &[Collection],
+    knowledge: &Knowledge,
+    crew: &Crew,
+    judgement: &Judgement<'_>,
+    manifest: ManifestSink<'_>,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Report, SuperviseError> {
+    let seen = supervise::read(collections, knowledge, crew, progress)?;
+    let (hosts, collections) = gather::hosts(seen, judgement);
+    for collection in &collections {
+        for item in &collection.items {
+            manifest(&collection.id, item).map_err(SuperviseError::Manifest)?;
+        }
+    }
+    Ok(verdicts::report(hosts, judgement))
+}

@@ -1,0 +1,208 @@
+//! The command line. `--help` is the reference, so the texts here are the documentation.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use model::Timestamp;
+use std::path::PathBuf;
+
+/// Tells from evidence who was hacked, what was done, how to get clean, and when a server really is clear.
+///
+/// Allclear is defensive only: it reads what was collected, never changes evidence, and never touches a server.
+#[derive(Debug, Parser)]
+#[command(
+    name = "allclear",
+    version,
+    after_help = "Exit codes: 0 every host is clear, evicted or not affected · 1 some host is not · 2 wrong usage \
+                  or a path that does not exist · 3 nothing could be examined · 4 our own fault"
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Evidence in, verdicts out: the main job.
+    Check(Check),
+    /// Show the answers of a case again.
+    Report(Report),
+    /// Campaign packs: list and lint.
+    #[command(subcommand)]
+    Pack(PackCommand),
+    /// Tables of files that are known to be shipped.
+    #[command(subcommand)]
+    Known(KnownCommand),
+    /// Synthetic servers with known truth, for trying Allclear out and for drills.
+    #[command(subcommand)]
+    Range(RangeCommand),
+    /// Reads evidence for the process that started it.
+    #[command(hide = true)]
+    ReadWorker {
+        /// MiB of memory that this process may take.
+        #[arg(default_value_t = 1024)]
+        reader_memory: u64,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Files, folders, archives, triage containers, and folders of those.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Use this campaign pack (a built-in name or a folder) instead of every built-in one; may be given several times.
+    #[arg(long, value_name = "NAME|DIR")]
+    pub(crate) pack: Vec<String>,
+
+    /// Also run the Sigma rules of this file or folder.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) rules: Vec<PathBuf>,
+
+    /// Also run the YARA rules of this file or folder.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) yara: Vec<PathBuf>,
+
+    /// Also look for these indicators: CSV, plain list, STIX 2.1, MISP JSON, CHIRP YAML.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) indicators: Vec<PathBuf>,
+
+    /// Files known to be shipped: CSV with build,path,sha256 (an empty build means any).
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) known: Vec<PathBuf>,
+
+    /// Say that all evidence is of this host.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
+
+    /// Judge as of this time, such as 2021-04-01T00:00:00Z [default: when the latest collection was taken].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) as_of: Option<Timestamp>,
+
+    /// Password of zip and 7z archives; `-` reads it from a line of standard input.
+    #[arg(long, value_name = "PASSWORD")]
+    pub(crate) password: Option<String>,
+
+    /// Keep report and manifests in this folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) case: Option<PathBuf>,
+
+    /// Write the manifest, one JSON object for each item, to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+
+    /// How many readers work at once [default: the machine's processors].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=512))]
+    pub(crate) jobs: Option<u64>,
+
+    /// Seconds that reading one item may take, besides two for each MiB of it.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) item_seconds: u64,
+
+    /// MiB of memory that one reader may take.
+    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(64..))]
+    pub(crate) reader_memory: u64,
+
+    /// No progress on standard error.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// Form of the report.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+
+    /// Write the report to this file instead of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For a terminal: verdict first, then why, then what to do.
+    Text,
+    /// The documented schema allclear/report/1.
+    Json,
+    /// One object for each host and campaign, finding and gap.
+    Ndjson,
+    /// One self-contained page.
+    Html,
+    Markdown,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// The folder that was given to `check --case`.
+    #[arg(value_name = "CASE")]
+    pub(crate) case: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PackCommand {
+    /// The built-in packs.
+    List,
+    /// Prove packs: sources on every row, unique ids, rules that match their example and leave the clear one alone.
+    Lint {
+        /// Folders of packs [default: the built-in ones].
+        #[arg(value_name = "DIR")]
+        folders: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KnownCommand {
+    /// Make a table of shipped files from a trusted server's install folder, for `check --known`.
+    Make(KnownMake),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KnownMake {
+    /// A collection of a server that is known to be good, or its install folder.
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+
+    /// Build that the table is for; empty means any [default: what the collection's own binaries say].
+    #[arg(long, value_name = "BUILD")]
+    pub(crate) build: Option<String>,
+
+    /// The product's install folder in the collection [default: found from the evidence].
+    #[arg(long, value_name = "WINDOWS PATH")]
+    pub(crate) install: Option<String>,
+
+    /// Write the table to this file instead of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RangeCommand {
+    /// Write the evidence of synthetic servers, and the truth beside it.
+    Make(RangeMake),
+    /// The scenarios that can be made.
+    Scenarios,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RangeMake {
+    /// What happened on the server; see `allclear range scenarios`.
+    #[arg(long, value_name = "NAME", default_value = "proxylogon")]
+    pub(crate) scenario: String,
+
+    /// Decides everything that is drawn: the same seed gives the same bytes on any machine.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// Add requests until the text logs have about this size: 200MB, 1GB.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) scale: Option<String>,
+
+    /// Folder to write to; must not exist, or be empty.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}

@@ -1,0 +1,204 @@
+//! `allclear check`: evidence in, verdicts out.
+
+use crate::args::Check;
+use crate::exit::{self, Failure};
+use crate::{Outcome, case, output, settings};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use model::ItemSeen;
+use model::report::Report;
+use pack::BuildTable;
+use pipeline::supervise::Crew;
+use pipeline::{Judgement, Progress, SuperviseError, WorkerCommand};
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+pub(crate) fn run(check: &Check) -> Outcome {
+    refuse_to_write_into_evidence(check)?;
+    let knowledge = settings::knowledge(check)?;
+    let packs = settings::packs(check, &knowledge)?;
+    let shipped = settings::shipped_files(&check.known)?;
+    let builds = BuildTable::builtin();
+    let products = pack::products();
+    let collections = evidence::discover(&check.paths, &knowledge.options).map_err(|error| {
+        Failure::usage(
+            error,
+            "give files, folders or archives that exist and that you may read",
+        )
+    })?;
+
+    let judgement = Judgement {
+        packs: &packs,
+        knowledge: assess::Knowledge {
+            builds: &builds,
+            products: &products,
+            shipped: &shipped,
+        },
+        host: check.host.as_deref(),
+        as_of: check.as_of,
+    };
+    let mut keep = case::Keep::new(check)?;
+    let bar = progress_bar(check.quiet);
+    let mut bytes = 0;
+    let report = pipeline::check(
+        &collections,
+        &knowledge,
+        &crew(check)?,
+        &judgement,
+        &mut |collection: &str, item: &ItemSeen| keep.item(collection, item),
+        &mut |progress| show(&bar, progress, &mut bytes),
+    );
+    bar.finish_and_clear();
+    let mut report = report.map_err(failure)?;
+    keep.finish(&mut report)?;
+    output::report(&report, &check.output)?;
+    Ok(ExitCode::from(exit_code(&report)))
+}
+
+/// 0, 1 or 3; see [`exit`].
+fn exit_code(report: &Report) -> u8 {
+    if report.accounting.items == 0 {
+        return exit::NOTHING_EXAMINED;
+    }
+    let examined = report.accounting.events > 0
+        || report
+            .hosts
+            .iter()
+            .flat_map(|host| &host.campaigns)
+            .any(|campaign| {
+                campaign
+                    .coverage
+                    .needs
+                    .iter()
+                    .any(|need| !need.sources.is_empty())
+                    || !campaign.findings.is_empty()
+            });
+    let mut campaigns = report
+        .hosts
+        .iter()
+        .flat_map(|host| &host.campaigns)
+        .peekable();
+    if !examined || campaigns.peek().is_none() {
+        return exit::NOTHING_EXAMINED;
+    }
+    if campaigns.all(|campaign| campaign.verdict.assures()) {
+        exit::ASSURED
+    } else {
+        exit::NOT_ASSURED
+    }
+}
+
+fn failure(error: SuperviseError) -> Failure {
+    match error {
+        SuperviseError::Worker(pipeline::worker::WorkerError::Rules(error)) => Failure::usage(
+            error,
+            "look at the rules and indicators given with --rules, --yara, --indicators",
+        ),
+        other => Failure::fault(other),
+    }
+}
+
+fn crew(check: &Check) -> Result<Crew, Failure> {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Ok(Crew {
+        workers: check.jobs.unwrap_or(processors as u64),
+        command: Some(WorkerCommand {
+            program: std::env::current_exe()?,
+            arguments: vec![
+                "read-worker".to_owned(),
+                // The limit stands in the arguments, where `ps` shows it.
+                check.reader_memory.to_string(),
+            ],
+        }),
+        item_seconds: check.item_seconds,
+        seconds_per_mib: 2,
+    })
+}
+
+/// A report, manifest or case below an evidence path would change the evidence.
+fn refuse_to_write_into_evidence(check: &Check) -> Result<(), Failure> {
+    let outputs = [&check.output.output, &check.manifest, &check.case];
+    for output in outputs.into_iter().flatten() {
+        let target = absolute(output)?;
+        for path in &check.paths {
+            let evidence = absolute(path)?;
+            if target.starts_with(&evidence) {
+                return Err(Failure::usage(
+                    format!(
+                        "{} lies inside of the evidence {}",
+                        output.display(),
+                        path.display()
+                    ),
+                    "evidence is never changed: write somewhere else",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The path with links resolved as far as it exists.
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    let whole = std::path::absolute(path)?;
+    for ancestor in whole.ancestors() {
+        if let Ok(real) = ancestor.canonicalize() {
+            let rest = whole.strip_prefix(ancestor).unwrap_or(Path::new(""));
+            return Ok(real.join(rest));
+        }
+    }
+    Ok(whole)
+}
+
+/// A spinner on a terminal, nothing elsewhere.
+fn progress_bar(quiet: bool) -> ProgressBar {
+    if quiet || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    let style = ProgressStyle::with_template("{spinner} {elapsed} {prefix} {wide_msg}")
+        .unwrap_or_else(|_error| ProgressStyle::default_spinner());
+    bar.set_style(style);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+fn show(bar: &ProgressBar, progress: Progress<'_>, bytes: &mut u64) {
+    if bar.is_hidden() {
+        return;
+    }
+    match progress {
+        Progress::Read { bytes: more } => {
+            *bytes += more;
+            bar.set_prefix(HumanBytes(*bytes).to_string());
+        }
+        Progress::Item { path } => {
+            // Names come from evidence: whatever could steer the terminal is shown as a question mark.
+            let safe: String = path
+                .chars()
+                .map(|c| {
+                    if c.is_control() || !c.is_ascii() {
+                        '?'
+                    } else {
+                        c
+                    }
+                })
+                .collect();
+            bar.set_message(safe);
+        }
+    }
+}
+
+/// Writes one line of a manifest.
+pub(crate) fn manifest_line(
+    out: &mut dyn Write,
+    collection: &str,
+    item: &ItemSeen,
+) -> io::Result<()> {
+    let mut line = serde_json::to_value(item).map_err(io::Error::other)?;
+    if let Some(object) = line.as_object_mut() {
+        object.insert("collection".to_owned(), collection.into());
+    }
+    serde_json::to_writer(&mut *out, &line).map_err(io::Error::other)?;
+    out.write_all(b"\n")
+}

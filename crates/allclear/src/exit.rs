@@ -1,0 +1,86 @@
+//! Exit codes and whose turn it is when something fails.
+
+use std::error::Error;
+use std::fmt;
+use std::process::ExitCode;
+
+/// Every host is clear, evicted or not affected for every campaign.
+pub(crate) const ASSURED: u8 = 0;
+/// Some host is not.
+pub(crate) const NOT_ASSURED: u8 = 1;
+/// The caller's turn: usage, or an input path that does not exist.
+pub(crate) const USAGE: u8 = 2;
+/// Nothing could be examined; a complete report was printed all the same.
+pub(crate) const NOTHING_EXAMINED: u8 = 3;
+/// Our own fault, or the environment's.
+pub(crate) const FAULT: u8 = 4;
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    /// What to do about it, for the caller.
+    advice: Option<String>,
+    source: Box<dyn Error>,
+}
+
+impl Failure {
+    /// The caller has to change something.
+    pub(crate) fn usage(source: impl Into<Box<dyn Error>>, advice: impl Into<String>) -> Self {
+        Self {
+            code: USAGE,
+            advice: Some(advice.into()),
+            source: source.into(),
+        }
+    }
+
+    /// The environment or Allclear itself failed.
+    pub(crate) fn fault(source: impl Into<Box<dyn Error>>) -> Self {
+        Self {
+            code: FAULT,
+            advice: None,
+            source: source.into(),
+        }
+    }
+
+    pub(crate) fn code(&self) -> ExitCode {
+        ExitCode::from(self.code)
+    }
+
+    pub(crate) fn advice(&self) -> Option<&str> {
+        self.advice.as_deref()
+    }
+
+    /// Whether somebody closed the pipe that we wrote to.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        let mut cause: Option<&(dyn Error + 'static)> = Some(&*self.source);
+        while let Some(error) = cause {
+            if let Some(io) = error.downcast_ref::<std::io::Error>()
+                && io.kind() == std::io::ErrorKind::BrokenPipe
+            {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::fault(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    /// The error with its whole chain of causes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.source)?;
+        let mut cause = self.source.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,179 @@
+//! Reads what the arguments name: packs, rules, indicators, tables, a password.
+
+use crate::args::Check;
+use crate::exit::Failure;
+use detect::Extra;
+use evidence::Options;
+use pack::Pack;
+use pack::shipped_files::ShippedFiles;
+use pipeline::job::Knowledge;
+use std::fs;
+use std::io::{self, BufRead};
+use std::path::{Path, PathBuf};
+
+/// Files of rules or indicators; more than any published set has.
+const SETTINGS_BYTES_MAX: u64 = 64 << 20;
+
+/// What workers need to know.
+pub(crate) fn knowledge(check: &Check) -> Result<Knowledge, Failure> {
+    let (builtin, folders) = chosen_packs(&check.pack)?;
+    let mut extra = Extra::default();
+    for (path, text) in read_all(&check.rules, &["yml", "yaml"])? {
+        extra.sigma.push((path, as_text(text)));
+    }
+    for (path, text) in read_all(&check.yara, &["yar", "yara"])? {
+        extra.yara.push((path, as_text(text)));
+    }
+    extra.indicators = read_all(&check.indicators, &[])?;
+    Ok(Knowledge {
+        builtin_packs: builtin,
+        packs: folders,
+        extra,
+        options: options(check)?,
+    })
+}
+
+/// Bounds and password for opening evidence.
+pub(crate) fn options(check: &Check) -> Result<Options, Failure> {
+    let password = match check.password.as_deref() {
+        Some("-") => {
+            let mut line = String::new();
+            io::stdin().lock().read_line(&mut line)?;
+            Some(line.trim_end_matches(['\r', '\n']).to_owned())
+        }
+        other => other.map(str::to_owned),
+    };
+    Ok(Options {
+        password,
+        ..Options::default()
+    })
+}
+
+/// Whether all built-in packs are used, and which folders besides. A built-in name alone is found among them later.
+fn chosen_packs(names: &[String]) -> Result<(bool, Vec<PathBuf>), Failure> {
+    let builtin: Vec<String> = pack::builtin_packs()
+        .iter()
+        .map(|pack| pack.manifest.name.clone())
+        .collect();
+    let mut folders = Vec::new();
+    for name in names {
+        if builtin.contains(name) {
+            continue;
+        }
+        let folder = PathBuf::from(name);
+        if !folder.is_dir() {
+            return Err(Failure::usage(
+                format!("no pack is named {name}, and no folder either"),
+                format!("built-in packs: {}", builtin.join(", ")),
+            ));
+        }
+        folders.push(folder);
+    }
+    let any_builtin = names.is_empty() || names.iter().any(|name| builtin.contains(name));
+    Ok((any_builtin, folders))
+}
+
+/// The packs to judge by: all that are loaded, or those that were named.
+pub(crate) fn packs(check: &Check, knowledge: &Knowledge) -> Result<Vec<Pack>, Failure> {
+    let mut packs = pipeline::worker::packs(knowledge).map_err(|error| {
+        Failure::usage(error, "`allclear pack lint DIR` says more about a pack")
+    })?;
+    if !check.pack.is_empty() {
+        let builtin = pack::builtin_packs();
+        packs.retain(|pack| {
+            let name = &pack.manifest.name;
+            check.pack.contains(name) || !builtin.iter().any(|known| known.manifest.name == *name)
+        });
+    }
+    Ok(packs)
+}
+
+/// The tables of shipped files, the built-in one first.
+pub(crate) fn shipped_files(paths: &[PathBuf]) -> Result<ShippedFiles, Failure> {
+    let mut shipped = ShippedFiles::builtin();
+    for path in paths {
+        let file = open(path)?;
+        let table = ShippedFiles::from_csv(file, &path.display().to_string()).map_err(|error| {
+            Failure::usage(
+                format!("{}: {error}", path.display()),
+                "a table has the columns build,path,sha256; `allclear known make` writes one",
+            )
+        })?;
+        shipped.merge(table);
+    }
+    Ok(shipped)
+}
+
+/// Every named file, and every file with one of these endings below every named folder, in order of path.
+fn read_all(paths: &[PathBuf], endings: &[&str]) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let mut files = Vec::new();
+    for path in paths {
+        let metadata = fs::metadata(path).map_err(|error| not_there(path, &error))?;
+        if metadata.is_dir() {
+            below(path, endings, &mut files)?;
+        } else {
+            files.push(path.clone());
+        }
+    }
+    files.sort();
+    files.dedup();
+    files
+        .into_iter()
+        .map(|path| Ok((path.display().to_string(), read(&path)?)))
+        .collect()
+}
+
+fn below(folder: &Path, endings: &[&str], files: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let entries = fs::read_dir(folder).map_err(|error| not_there(folder, &error))?;
+    for entry in entries {
+        let entry = entry?;
+        // Links are not followed, so that a folder cannot hold itself.
+        let kind = entry.file_type()?;
+        let path = entry.path();
+        let wanted = path
+            .extension()
+            .and_then(|ending| ending.to_str())
+            .is_some_and(|ending| endings.contains(&ending.to_lowercase().as_str()));
+        if kind.is_dir() {
+            below(&path, endings, files)?;
+        } else if kind.is_file() && wanted {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    open(path)?
+        .take(SETTINGS_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| not_there(path, &error))?;
+    if bytes.len() as u64 > SETTINGS_BYTES_MAX {
+        return Err(Failure::usage(
+            format!(
+                "{} is larger than {SETTINGS_BYTES_MAX} bytes",
+                path.display()
+            ),
+            "split it",
+        ));
+    }
+    Ok(bytes)
+}
+
+#[expect(clippy::disallowed_methods, reason = "settings are read here")]
+fn open(path: &Path) -> Result<fs::File, Failure> {
+    fs::File::open(path).map_err(|error| not_there(path, &error))
+}
+
+fn not_there(path: &Path, error: &io::Error) -> Failure {
+    Failure::usage(
+        format!("cannot read {}: {error}", path.display()),
+        "check the path",
+    )
+}
+
+fn as_text(bytes: Vec<u8>) -> String {
+    String::from_utf8_lossy(&bytes).into_owned()
+}

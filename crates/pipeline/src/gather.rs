@@ -1,0 +1,460 @@
+//! Joins what workers said into collections and hosts.
+
+use crate::Judgement;
+use crate::supervise::{CollectionRaw, Seen};
+use model::{
+    Activity, CollectionSeen, Fact, FactAt, Finding, Gap, GapKind, HostNameSeen, ItemSeen,
+    Observed, Place, SourceName, Timestamp, host_name_rank,
+};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything of one collection, before it is known whose it is.
+struct Gathered {
+    seen: CollectionSeen,
+    facts: Vec<FactAt>,
+    findings: Vec<Finding>,
+    gaps: Vec<Gap>,
+    /// What each item says about rhythm and requests, to be shared out with it.
+    by_item: BTreeMap<String, PerItem>,
+}
+
+#[derive(Default)]
+struct PerItem {
+    activity: Vec<(SourceName, Activity)>,
+    requested: Vec<(SourceName, BTreeSet<String>)>,
+}
+
+/// Hosts in order of name, and every collection in order of path for the manifest.
+pub(crate) fn hosts(seen: Seen, judgement: &Judgement<'_>) -> (Vec<Observed>, Vec<CollectionSeen>) {
+    let mut hosts: BTreeMap<String, Observed> = BTreeMap::new();
+    let mut collections = Vec::new();
+    let mut known_ids = BTreeSet::new();
+    let problems: Vec<Gap> = seen
+        .rule_problems
+        .iter()
+        .map(|problem| Gap::new(GapKind::NotUnderstood, Place::default(), problem))
+        .collect();
+    for raw in seen.collections {
+        let gathered = gather(raw);
+        // The same evidence under two paths is one collection.
+        if !known_ids.insert(gathered.seen.id.clone()) {
+            continue;
+        }
+        collections.push(CollectionSeen {
+            items: gathered.seen.items.clone(),
+            ..gathered.seen.clone()
+        });
+        for (name, rule, part) in share_out(gathered, judgement.host) {
+            let host = hosts.entry(name.clone()).or_insert_with(|| Observed {
+                host: name,
+                host_rule: rule,
+                ..Observed::default()
+            });
+            host.facts.extend(part.facts);
+            host.findings.extend(part.findings);
+            host.gaps.extend(part.gaps);
+            host.collections.push(part.seen);
+        }
+    }
+    let mut hosts: Vec<Observed> = hosts.into_values().collect();
+    for host in &mut hosts {
+        host.gaps.extend(problems.iter().cloned());
+        finish(host, judgement);
+    }
+    collections.sort_by(|a, b| (&a.path, &a.id).cmp(&(&b.path, &b.id)));
+    (hosts, collections)
+}
+
+/// Sorts one collection's items, hashes its manifest, and puts its id into every place.
+fn gather(raw: CollectionRaw) -> Gathered {
+    let mut seen = CollectionSeen {
+        path: raw.collection.label.clone(),
+        container: raw.collection.container.clone(),
+        ..CollectionSeen::default()
+    };
+    let (mut facts, mut findings) = (Vec::new(), Vec::new());
+    let mut gaps: Vec<Gap> = raw.gaps.into_iter().collect();
+    let mut by_item: BTreeMap<String, PerItem> = BTreeMap::new();
+    for report in raw.items.into_values() {
+        let path = report.item.path.clone();
+        seen.items.push(report.item);
+        facts.extend(report.facts);
+        findings.extend(report.findings);
+        gaps.extend(report.gaps);
+        let own = by_item.entry(path).or_default();
+        own.activity.extend(report.activity);
+        own.requested.extend(report.requested);
+    }
+    seen.items.sort();
+    seen.sha256 = manifest_hash(&seen.items);
+    seen.id = format!("c-{}", &seen.sha256[..12]);
+    for fact in &mut facts {
+        fact.place.collection.clone_from(&seen.id);
+    }
+    for finding in &mut findings {
+        finding.place.collection.clone_from(&seen.id);
+    }
+    for gap in &mut gaps {
+        gap.place.collection.clone_from(&seen.id);
+    }
+    // A lost reader leaves no report; what its item was is told by its path alone.
+    source_of_lost(&mut gaps);
+    let (taken, rule) = taken(&facts, &by_item);
+    seen.taken = taken;
+    seen.taken_rule = rule;
+    Gathered {
+        seen,
+        facts,
+        findings,
+        gaps,
+        by_item,
+    }
+}
+
+/// SHA-256 over path, size and hash of every item in order.
+fn manifest_hash(items: &[ItemSeen]) -> String {
+    let mut hasher = Sha256::new();
+    for item in items {
+        hasher.update(item.path.as_bytes());
+        hasher.update([0]);
+        hasher.update(item.size.to_string().as_bytes());
+        hasher.update([0]);
+        hasher.update(item.sha256.as_bytes());
+        hasher.update([b'\n']);
+    }
+    hex(&hasher.finalize())
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string does not fail");
+        text
+    })
+}
+
+fn source_of_lost(gaps: &mut [Gap]) {
+    for gap in gaps {
+        if gap.kind == GapKind::Crashed && gap.source.is_none() && !gap.place.item.is_empty() {
+            let probe = artifacts::Probe {
+                path: &gap.place.item,
+                head: &[],
+                size: None,
+            };
+            gap.source = artifacts::recognise(&probe).and_then(|artifact| artifact.source(&probe));
+        }
+    }
+}
+
+/// The collector's own word, else the newest record.
+fn taken(facts: &[FactAt], by_item: &BTreeMap<String, PerItem>) -> (Option<Timestamp>, String) {
+    let stated = facts.iter().filter_map(|known| match &known.fact {
+        Fact::Taken(taken) => Some((taken.time, taken.rule.clone())),
+        _ => None,
+    });
+    if let Some((time, rule)) = stated.max() {
+        return (Some(time), rule);
+    }
+    let newest = by_item
+        .values()
+        .flat_map(|item| &item.activity)
+        .filter_map(|(source, activity)| Some((activity.last()?, source.to_string())))
+        .max();
+    match newest {
+        Some((time, source)) => (Some(time), format!("newest record ({source})")),
+        None => (None, "nothing in it is dated".to_owned()),
+    }
+}
+
+/// Gives a collection to its host, or its items to theirs where loose logs of several hosts lie together.
+fn share_out(gathered: Gathered, forced: Option<&str>) -> Vec<(String, String, Gathered)> {
+    if let Some(host) = forced {
+        return vec![(
+            host.to_owned(),
+            "given by --host".to_owned(),
+            whole(gathered),
+        )];
+    }
+    let names: Vec<(&HostNameSeen, &str)> = gathered
+        .facts
+        .iter()
+        .filter_map(|known| match &known.fact {
+            Fact::HostName(name) => Some((name, known.place.item.as_str())),
+            _ => None,
+        })
+        .collect();
+    let Some(best_rank) = names.iter().map(|(name, _)| name.rank).min() else {
+        let name = container_name(&gathered.seen.path);
+        let rule = "name of the folder or archive: no item names its host".to_owned();
+        return vec![(name, rule, whole(gathered))];
+    };
+    let votes = |rank_max: u8| {
+        let mut votes: BTreeMap<String, u64> = BTreeMap::new();
+        for (name, _) in names.iter().filter(|(name, _)| name.rank <= rank_max) {
+            *votes.entry(normalised(&name.name)).or_default() += 1;
+        }
+        votes
+    };
+    let best = votes(best_rank);
+    let several = best_rank > host_name_rank::PRODUCT_LOG && best.len() > 1;
+    if !several {
+        let name = best
+            .into_iter()
+            .max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)))
+            .map(|(name, _)| name)
+            .unwrap_or_default();
+        let rule = names
+            .iter()
+            .filter(|(seen, _)| seen.rank == best_rank && normalised(&seen.name) == name)
+            .map(|(seen, item)| format!("{} in {item}", seen.rule))
+            .min()
+            .unwrap_or_default();
+        return vec![(name, rule, whole(gathered))];
+    }
+    let owner: BTreeMap<String, String> = names
+        .iter()
+        .map(|(name, item)| ((*item).to_owned(), normalised(&name.name)))
+        .collect();
+    split(gathered, &owner)
+}
+
+/// The computer's name without domain, in upper case.
+fn normalised(name: &str) -> String {
+    name.split('.').next().unwrap_or(name).trim().to_uppercase()
+}
+
+/// The last component of the path given, without an archive's endings.
+fn container_name(path: &str) -> String {
+    let trimmed = path.trim_end_matches(['/', '\\']);
+    let name = trimmed.rsplit(['/', '\\']).next().unwrap_or(trimmed);
+    let mut name = name;
+    for ending in [
+        ".gz", ".zst", ".xz", ".tar", ".zip", ".7z", ".tgz", ".evtx", ".log",
+    ] {
+        if let Some(stem) = name.strip_suffix(ending)
+            && !stem.is_empty()
+        {
+            name = stem;
+        }
+    }
+    if name.is_empty() || name == "." || name == ".." {
+        "UNNAMED".to_owned()
+    } else {
+        name.to_owned()
+    }
+}
+
+/// The collection as a whole, with the rhythm of all its items.
+fn whole(mut gathered: Gathered) -> Gathered {
+    for item in std::mem::take(&mut gathered.by_item).into_values() {
+        add_rhythm(&mut gathered.seen, item);
+    }
+    gathered
+}
+
+fn add_rhythm(seen: &mut CollectionSeen, item: PerItem) {
+    for (source, activity) in item.activity {
+        seen.activity.entry(source).or_default().merge(&activity);
+    }
+    for (source, paths) in item.requested {
+        seen.requested.entry(source).or_default().extend(paths);
+    }
+}
+
+/// One part for each computer that the items name; items that name none go to the folder's name.
+fn split(gathered: Gathered, owner: &BTreeMap<String, String>) -> Vec<(String, String, Gathered)> {
+    let nobody = container_name(&gathered.seen.path);
+    let owner_of = |item: &str| owner.get(item).cloned().unwrap_or_else(|| nobody.clone());
+    let mut parts: BTreeMap<String, Gathered> = BTreeMap::new();
+    let frame = CollectionSeen {
+        items: Vec::new(),
+        ..gathered.seen.clone()
+    };
+    let part = |parts: &mut BTreeMap<String, Gathered>, host: String| {
+        parts.entry(host).or_insert_with(|| Gathered {
+            seen: frame.clone(),
+            facts: Vec::new(),
+            findings: Vec::new(),
+            gaps: Vec::new(),
+            by_item: BTreeMap::new(),
+        });
+    };
+    for item in gathered.seen.items {
+        let host = owner_of(&item.path);
+        part(&mut parts, host.clone());
+        parts
+            .get_mut(&host)
+            .expect("made above")
+            .seen
+            .items
+            .push(item);
+    }
+    for fact in gathered.facts {
+        if let Some(part) = parts.get_mut(&owner_of(&fact.place.item)) {
+            part.facts.push(fact);
+        }
+    }
+    for finding in gathered.findings {
+        if let Some(part) = parts.get_mut(&owner_of(&finding.place.item)) {
+            part.findings.push(finding);
+        }
+    }
+    for gap in gathered.gaps {
+        // What belongs to no item may have kept anybody's evidence back.
+        match parts.get_mut(&owner_of(&gap.place.item)) {
+            Some(part) if owner.contains_key(&gap.place.item) => part.gaps.push(gap),
+            _ => {
+                for part in parts.values_mut() {
+                    part.gaps.push(gap.clone());
+                }
+            }
+        }
+    }
+    for (path, rhythm) in gathered.by_item {
+        if let Some(part) = parts.get_mut(&owner_of(&path)) {
+            add_rhythm(&mut part.seen, rhythm);
+        }
+    }
+    parts
+        .into_iter()
+        .map(|(host, mut part)| {
+            let newest = part.seen.activity.values().filter_map(Activity::last).max();
+            if part.seen.taken_rule.starts_with("newest record") {
+                part.seen.taken = newest;
+            }
+            let rule = if host == nobody {
+                "name of the folder or archive: no item names its host".to_owned()
+            } else {
+                "the logs' own computer name; loose logs of several computers lie together"
+                    .to_owned()
+            };
+            (host, rule, part)
+        })
+        .collect()
+}
+
+/// Orders the collections, joins configuration, and derives what follows from several items.
+fn finish(host: &mut Observed, judgement: &Judgement<'_>) {
+    host.collections
+        .sort_by(|a, b| (a.taken, &a.id).cmp(&(b.taken, &b.id)));
+    effective_rewrite_rules(host);
+    host.facts.sort();
+    host.facts.dedup();
+    assess::derived_findings(&judgement.knowledge, host);
+    for finding in &mut host.findings {
+        finding.id = finding_id(finding);
+    }
+    host.findings.sort_by(|a, b| {
+        (a.time.is_none(), a.time, &a.place, &a.rule, &a.id).cmp(&(
+            b.time.is_none(),
+            b.time,
+            &b.place,
+            &b.rule,
+            &b.id,
+        ))
+    });
+    host.findings.dedup_by(|a, b| a.id == b.id);
+    host.gaps.sort();
+    host.gaps.dedup();
+    host.other_hosts = other_hosts(host);
+}
+
+/// A hash over what matched and where: the same evidence gives the same id.
+fn finding_id(finding: &Finding) -> String {
+    let place = &finding.place;
+    let key = format!(
+        "{}\0{}\0{}\0{:?}\0{:?}\0{:?}\0{}\0{:?}",
+        finding.rule,
+        place.collection,
+        place.item,
+        place.line,
+        place.record,
+        place.offset,
+        finding.count,
+        finding.foothold.as_ref().map(|foothold| &foothold.path),
+    );
+    format!("f-{}", &hex(&Sha256::digest(key.as_bytes()))[..16])
+}
+
+/// Rules of parent and child configurations only tell together whether they act.
+fn effective_rewrite_rules(host: &mut Observed) {
+    for collection in &host.collections {
+        let own = |known: &&FactAt| known.place.collection == collection.id;
+        let rules: Vec<(model::RewriteRule, String)> = host
+            .facts
+            .iter()
+            .filter(own)
+            .filter_map(|known| match &known.fact {
+                Fact::RewriteRule(rule) => Some((rule.clone(), known.place.item.clone())),
+                _ => None,
+            })
+            .collect();
+        if rules.is_empty() {
+            continue;
+        }
+        let directories: Vec<model::VirtualDirectory> = host
+            .facts
+            .iter()
+            .filter(own)
+            .filter_map(|known| match &known.fact {
+                Fact::VirtualDirectory(directory) => Some(directory.clone()),
+                _ => None,
+            })
+            .collect();
+        let place = Place::item(
+            &collection.id,
+            rules.first().map_or("", |(_, item)| item.as_str()),
+        );
+        let effective = effective_stub(&rules, &directories);
+        host.facts.retain(|known| {
+            known.place.collection != collection.id || !matches!(known.fact, Fact::RewriteRule(_))
+        });
+        host.facts.extend(effective.into_iter().map(|rule| FactAt {
+            fact: Fact::RewriteRule(rule),
+            place: place.clone(),
+        }));
+    }
+}
+
+/// Other computers that findings name as the target of an act on this one.
+fn other_hosts(host: &Observed) -> BTreeMap<String, Place> {
+    let own: BTreeSet<String> = host
+        .facts
+        .iter()
+        .filter_map(|known| match &known.fact {
+            Fact::HostName(name) => Some(normalised(&name.name)),
+            _ => None,
+        })
+        .chain([
+            normalised(&host.host),
+            "LOCALHOST".to_owned(),
+            "127".to_owned(),
+        ])
+        .collect();
+    let mut others: BTreeMap<String, Place> = BTreeMap::new();
+    for finding in &host.findings {
+        let Some(target) = finding.details.get("target_host") else {
+            continue;
+        };
+        // A name of one letter or with odd characters is an attacker's filler, not a server.
+        let plausible = target.len() > 1
+            && target.len() <= 253
+            && target
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+        if plausible && !own.contains(&normalised(target)) {
+            others
+                .entry(target.to_lowercase())
+                .or_insert_with(|| finding.place.clone());
+        }
+    }
+    others
+}
+
+fn effective_stub(
+    rules: &[(model::RewriteRule, String)],
+    _d: &[model::VirtualDirectory],
+) -> Vec<model::RewriteRule> {
+    rules.iter().map(|r| r.0.clone()).collect()
+}

@@ -1,0 +1,356 @@
+//! Starts workers, watches them, and turns the death of one into a gap.
+//!
+//! A worker says which item it takes in hand before it touches it. When it dies or takes too long over one, that item is
+//! told as `crashed`, and a new worker goes on behind it.
+
+use crate::job::{Frame, ItemReport, Job, Knowledge, Position};
+use crate::worker::{self, WorkerError};
+use evidence::Collection;
+use model::{Gap, GapKind, Place};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Deaths of workers of one share before the rest of it is given up: an item takes one, so this many items are lost.
+const DEATHS_MAX: u32 = 500;
+
+/// Frames that wait to be taken in from one worker; keeps a fast one from filling the memory.
+const FRAMES_WAITING_MAX: usize = 64;
+
+/// How workers are run.
+#[derive(Clone, Debug)]
+pub struct Crew {
+    pub workers: u64,
+    /// `None`: threads of this process (tests, fuzzing): a panic is still contained, an abort is not.
+    pub command: Option<WorkerCommand>,
+    /// Seconds that any item may take.
+    pub item_seconds: u64,
+    /// Further seconds for each MiB of it.
+    pub seconds_per_mib: u64,
+}
+
+/// The program that runs [`worker::run`] over its standard input and output.
+#[derive(Clone, Debug)]
+pub struct WorkerCommand {
+    pub program: PathBuf,
+    pub arguments: Vec<String>,
+}
+
+/// Tells how far the work is.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress<'a> {
+    /// This item was taken in hand.
+    Item { path: &'a str },
+    /// This many bytes of it were read.
+    Read { bytes: u64 },
+}
+
+/// Why the reading as a whole failed: our environment's fault, not the evidence's.
+#[derive(Debug, thiserror::Error)]
+pub enum SuperviseError {
+    #[error("cannot start a worker process ({program})")]
+    Start {
+        program: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("a worker process ended before it was ready: {0}")]
+    NotReady(String),
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+    #[error("cannot write the manifest")]
+    Manifest(#[source] std::io::Error),
+}
+
+/// All that the workers said, by collection in the order given.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) collections: Vec<CollectionRaw>,
+    /// Rules that cannot run, and why.
+    pub(crate) rule_problems: BTreeSet<String>,
+}
+
+/// What the workers said of one collection.
+#[derive(Debug)]
+pub(crate) struct CollectionRaw {
+    pub(crate) collection: Collection,
+    pub(crate) items: BTreeMap<Position, ItemReport>,
+    pub(crate) gaps: BTreeSet<Gap>,
+}
+
+enum Said {
+    Frame(Frame),
+    Failed(SuperviseError),
+}
+
+/// Reads all collections with the whole crew.
+pub(crate) fn read(
+    collections: &[Collection],
+    knowledge: &Knowledge,
+    crew: &Crew,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Seen, SuperviseError> {
+    let mut seen = Seen {
+        collections: collections
+            .iter()
+            .map(|collection| CollectionRaw {
+                collection: collection.clone(),
+                items: BTreeMap::new(),
+                gaps: BTreeSet::new(),
+            })
+            .collect(),
+        rule_problems: BTreeSet::new(),
+    };
+    let workers = crew.workers.max(1);
+    let (say, hear) = sync_channel(FRAMES_WAITING_MAX);
+    thread::scope(|scope| {
+        for shard in 0..workers {
+            let job = Job {
+                knowledge: knowledge.clone(),
+                collections: collections.to_vec(),
+                shard,
+                shards: workers,
+                resume: None,
+            };
+            let say = say.clone();
+            scope.spawn(move || {
+                let tell = |said| say.send(said).map_err(std::io::Error::other);
+                let outcome = match &crew.command {
+                    Some(command) => tend(job, command, crew, &tell),
+                    None => worker::run(&job, &mut |frame| tell(Said::Frame(frame)))
+                        .map_err(SuperviseError::Worker),
+                };
+                if let Err(error) = outcome {
+                    // The receiver is gone only if another worker's failure ended the run already.
+                    let _ = tell(Said::Failed(error));
+                }
+            });
+        }
+        drop(say);
+        let mut outcome = Ok(());
+        for said in &hear {
+            match said {
+                Said::Frame(frame) => take_in(&mut seen, frame, progress),
+                Said::Failed(error) => {
+                    outcome = Err(error);
+                    break;
+                }
+            }
+        }
+        drop(hear);
+        outcome
+    })?;
+    Ok(seen)
+}
+
+fn take_in(seen: &mut Seen, frame: Frame, progress: &mut dyn FnMut(Progress<'_>)) {
+    match frame {
+        Frame::Ready { rule_problems } => seen.rule_problems.extend(rule_problems),
+        Frame::Begin { path, .. } => progress(Progress::Item { path: &path }),
+        Frame::Item { position, report } => {
+            progress(Progress::Read {
+                bytes: report.item.size,
+            });
+            if let Some(raw) = seen.collections.get_mut(position.collection) {
+                // A successor may tell an archive again that it had to open for the members behind.
+                raw.items.entry(position).or_insert(*report);
+            }
+        }
+        Frame::Gap { collection, gap } => {
+            if let Some(raw) = seen.collections.get_mut(collection) {
+                raw.gaps.insert(gap);
+            }
+        }
+        Frame::Done => {}
+    }
+}
+
+type Tell<'a> = dyn Fn(Said) -> std::io::Result<()> + 'a;
+
+/// Keeps one share going until it is done, whatever its workers die of.
+fn tend(
+    mut job: Job,
+    command: &WorkerCommand,
+    crew: &Crew,
+    tell: &Tell<'_>,
+) -> Result<(), SuperviseError> {
+    for _ in 0..DEATHS_MAX {
+        let Some(death) = watch(&job, command, crew, tell)? else {
+            return Ok(());
+        };
+        let Some((position, path)) = death.in_hand else {
+            if death.ready && death.done > job.resume {
+                job.resume = death.done;
+                continue;
+            }
+            return Err(SuperviseError::NotReady(death.cause));
+        };
+        let gap = Gap::new(
+            GapKind::Crashed,
+            Place::item("", &path),
+            format!("the reader was lost: {}", death.cause),
+        );
+        let lost = Frame::Gap {
+            collection: position.collection,
+            gap,
+        };
+        tell(Said::Frame(lost)).map_err(|error| WorkerError::Closed(error).into_supervise())?;
+        job.resume = Some(position);
+    }
+    for collection in 0..job.collections.len() {
+        let gap = Gap::new(
+            GapKind::Limit,
+            Place::item("", ""),
+            format!("after {DEATHS_MAX} lost readers the rest of this share was given up"),
+        );
+        let given_up = Frame::Gap { collection, gap };
+        tell(Said::Frame(given_up)).map_err(|error| WorkerError::Closed(error).into_supervise())?;
+    }
+    Ok(())
+}
+
+impl WorkerError {
+    fn into_supervise(self) -> SuperviseError {
+        SuperviseError::Worker(self)
+    }
+}
+
+/// How a worker ended before its share was done.
+struct Death {
+    in_hand: Option<(Position, String)>,
+    done: Option<Position>,
+    ready: bool,
+    cause: String,
+}
+
+/// Runs one worker process to its end; `None` when its share is done.
+fn watch(
+    job: &Job,
+    command: &WorkerCommand,
+    crew: &Crew,
+    tell: &Tell<'_>,
+) -> Result<Option<Death>, SuperviseError> {
+    let mut child = start(job, command)?;
+    let frames = frames_of(&mut child);
+    let mut death = Death {
+        in_hand: None,
+        done: job.resume,
+        ready: false,
+        cause: String::new(),
+    };
+    let mut deadline = Instant::now() + Duration::from_secs(crew.item_seconds.saturating_mul(2));
+    let mut bound = crew.item_seconds;
+    let ended = loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match frames.recv_timeout(left) {
+            Ok(Frame::Done) => break true,
+            Ok(frame) => {
+                match &frame {
+                    Frame::Ready { .. } => death.ready = true,
+                    Frame::Begin {
+                        position,
+                        path,
+                        size,
+                    } => {
+                        death.in_hand = Some((*position, path.clone()));
+                        let mib = size.unwrap_or(0) >> 20;
+                        bound = crew
+                            .item_seconds
+                            .saturating_add(mib.saturating_mul(crew.seconds_per_mib));
+                    }
+                    Frame::Item { position, .. } => {
+                        if death
+                            .in_hand
+                            .as_ref()
+                            .is_some_and(|known| known.0 == *position)
+                        {
+                            death.in_hand = None;
+                        }
+                        death.done = death.done.max(Some(*position));
+                    }
+                    Frame::Gap { .. } | Frame::Done => {}
+                }
+                deadline = Instant::now() + Duration::from_secs(bound);
+                if tell(Said::Frame(frame)).is_err() {
+                    // Nobody listens any more: the run failed elsewhere.
+                    break true;
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => break false,
+            Err(RecvTimeoutError::Timeout) => {
+                death.cause = format!("it took longer than {bound} seconds and was stopped");
+                break false;
+            }
+        }
+    };
+    // The process may be gone already; either way it must not stay.
+    let _ = child.kill();
+    let status = child.wait();
+    if ended {
+        return Ok(None);
+    }
+    if death.cause.is_empty() {
+        death.cause = status.map_or_else(|error| error.to_string(), cause_of);
+    }
+    Ok(Some(death))
+}
+
+fn start(job: &Job, command: &WorkerCommand) -> Result<Child, SuperviseError> {
+    let failed = |source| SuperviseError::Start {
+        program: command.program.clone(),
+        source,
+    };
+    let mut child = Command::new(&command.program)
+        .args(&command.arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(failed)?;
+    let line = serde_json::to_vec(job).map_err(|error| failed(error.into()))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A worker that dies before it has read its job is told by its missing frames.
+        let _ = stdin.write_all(&line).and_then(|()| stdin.write_all(b"\n"));
+    }
+    Ok(child)
+}
+
+/// Reads the frames of a worker on a thread of their own, so that a silent worker can be waited for with a bound.
+fn frames_of(child: &mut Child) -> Receiver<Frame> {
+    let (say, hear): (Sender<Frame>, Receiver<Frame>) = channel();
+    if let Some(stdout) = child.stdout.take() {
+        thread::spawn(move || {
+            let mut lines = BufReader::new(stdout);
+            let mut line = Vec::new();
+            while let Ok(1..) = lines.read_until(b'\n', &mut line) {
+                let Ok(frame) = serde_json::from_slice(&line) else {
+                    return;
+                };
+                if say.send(frame).is_err() {
+                    return;
+                }
+                line.clear();
+            }
+        });
+    }
+    hear
+}
+
+#[cfg(unix)]
+fn cause_of(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => format!("killed by signal {signal}"),
+        (None, Some(code)) => format!("ended with exit code {code}"),
+        (None, None) => "ended".to_owned(),
+    }
+}
+
+#[cfg(not(unix))]
+fn cause_of(status: ExitStatus) -> String {
+    status.to_string()
+}

@@ -1,0 +1,158 @@
+//! Judges every host by every pack and writes the report.
+
+use crate::Judgement;
+use model::report::{CollectionReport, HostReport, PackUsed, Report, SCHEMA};
+use model::{Accounting, Finding, Gap, Observed, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The report over all hosts.
+pub(crate) fn report(hosts: Vec<Observed>, judgement: &Judgement<'_>) -> Report {
+    let as_of = judgement.as_of.or_else(|| latest(&hosts));
+    let mut accounting = Accounting::default();
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut gaps: BTreeSet<Gap> = BTreeSet::new();
+    let mut reports = Vec::new();
+    let not_looked_at = not_looked_at(&hosts, judgement);
+    for host in hosts {
+        let campaigns: Vec<_> = judgement
+            .packs
+            .iter()
+            .map(|pack| assess::assess(pack, &judgement.knowledge, &host, as_of))
+            .collect();
+        let collections = host
+            .collections
+            .iter()
+            .map(|collection| {
+                let mut own = Accounting::default();
+                for item in &collection.items {
+                    own.add(item);
+                    accounting.add(item);
+                }
+                CollectionReport {
+                    id: collection.id.clone(),
+                    path: collection.path.clone(),
+                    sha256: collection.sha256.clone(),
+                    taken: collection.taken,
+                    taken_rule: collection.taken_rule.clone(),
+                    container: collection.container.clone(),
+                    manifest: None,
+                    accounting: own,
+                }
+            })
+            .collect();
+        for campaign in &campaigns {
+            gaps.extend(
+                campaign
+                    .coverage
+                    .needs
+                    .iter()
+                    .flat_map(|need| need.gaps.iter().cloned()),
+            );
+        }
+        reports.push(HostReport {
+            host: host.host,
+            host_rule: host.host_rule,
+            collections,
+            campaigns,
+        });
+        findings.extend(host.findings);
+        gaps.extend(host.gaps);
+    }
+    findings.sort_by(|a, b| {
+        (a.time.is_none(), a.time, &a.place, &a.id).cmp(&(
+            b.time.is_none(),
+            b.time,
+            &b.place,
+            &b.id,
+        ))
+    });
+    findings.dedup_by(|a, b| a.id == b.id);
+    Report {
+        schema: SCHEMA.to_owned(),
+        as_of,
+        packs: judgement
+            .packs
+            .iter()
+            .map(|pack| PackUsed {
+                name: pack.manifest.name.clone(),
+                version: pack.manifest.version.clone(),
+            })
+            .collect(),
+        hosts: reports,
+        findings,
+        gaps: gaps.into_iter().collect(),
+        accounting,
+        not_looked_at,
+    }
+}
+
+fn latest(hosts: &[Observed]) -> Option<Timestamp> {
+    hosts
+        .iter()
+        .flat_map(|host| &host.collections)
+        .filter_map(|collection| collection.taken)
+        .max()
+}
+
+/// Sources that could convict, that no need asks for, and that are absent; and items that nobody could read.
+fn not_looked_at(hosts: &[Observed], judgement: &Judgement<'_>) -> Vec<String> {
+    let mut absent: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for host in hosts {
+        for helpful in judgement
+            .packs
+            .iter()
+            .flat_map(|pack| &pack.manifest.helpful)
+        {
+            let there = host
+                .collections
+                .iter()
+                .flat_map(|collection| &collection.items)
+                .filter_map(|item| item.source.as_ref())
+                .any(|source| matches(&helpful.source, source.as_str()));
+            if !there {
+                absent
+                    .entry(format!("{}: {}", helpful.source, helpful.shows))
+                    .or_default()
+                    .insert(&host.host);
+            }
+        }
+    }
+    let mut sentences: Vec<String> = absent
+        .into_iter()
+        .map(|(what, of)| {
+            let count = of.len();
+            let names: Vec<&str> = of.into_iter().take(5).collect();
+            let more = count.saturating_sub(names.len());
+            let rest = if more == 0 {
+                String::new()
+            } else {
+                format!(" and {more} more")
+            };
+            format!("{what} (not in the evidence of {}{rest})", names.join(", "))
+        })
+        .collect();
+    let unread: Vec<_> = hosts
+        .iter()
+        .flat_map(|host| &host.collections)
+        .flat_map(|collection| &collection.items)
+        .filter(|item| item.kind.is_empty())
+        .collect();
+    if !unread.is_empty() {
+        let bytes = unread
+            .iter()
+            .fold(0_u64, |sum, item| sum.saturating_add(item.size));
+        sentences.push(format!(
+            "{} items ({bytes} bytes) are of no kind that Allclear reads: hashed and compared with indicators only",
+            unread.len()
+        ));
+    }
+    sentences
+}
+
+/// An exact source name, or a prefix that ends in `*`.
+fn matches(pattern: &str, source: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => source.starts_with(prefix),
+        None => pattern == source,
+    }
+}

@@ -1,0 +1,331 @@
+//! A worker: opens its share of the collections, reads and detects item by item, and says what it saw.
+//!
+//! It runs in a process of its own that may die of what it reads; the frame `begin` is its journal.
+
+use crate::job::{Frame, ItemReport, Job, Knowledge, Position};
+use crate::sink::ItemSink;
+use artifacts::{Item, Probe};
+use detect::{Engine, ItemDetection};
+use evidence::{Bytes, Content, Decision, Digest, Entry, Visitor};
+use model::{FactAt, Finding, Gap, GapKind, Place, SourceName};
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Collector's own records (`uploads.json`, a log) that are read whole; larger ones are not such records.
+const COLLECTOR_BYTES_MAX: u64 = 64 << 20;
+
+/// Why a worker cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    #[error("cannot load the packs")]
+    Packs(#[source] pack::PackError),
+    #[error("cannot compile the rules")]
+    Rules(#[source] detect::DetectError),
+    /// The supervisor is gone; nobody listens.
+    #[error("nobody reads the frames")]
+    Closed(#[source] std::io::Error),
+}
+
+/// The packs that a run uses, in order of name.
+pub fn packs(knowledge: &Knowledge) -> Result<Vec<pack::Pack>, WorkerError> {
+    let mut packs = if knowledge.builtin_packs {
+        pack::builtin_packs()
+    } else {
+        Vec::new()
+    };
+    for folder in &knowledge.packs {
+        packs.push(pack::Pack::load(folder).map_err(WorkerError::Packs)?);
+    }
+    packs.sort_by(|a, b| a.manifest.name.cmp(&b.manifest.name));
+    Ok(packs)
+}
+
+/// Does one job; `say` receives every frame in order.
+pub fn run(
+    job: &Job,
+    say: &mut dyn FnMut(Frame) -> std::io::Result<()>,
+) -> Result<(), WorkerError> {
+    let packs = packs(&job.knowledge)?;
+    let (engine, problems) =
+        Engine::new(&packs, &job.knowledge.extra).map_err(WorkerError::Rules)?;
+    say(Frame::Ready {
+        rule_problems: problems.iter().map(problem).collect(),
+    })
+    .map_err(WorkerError::Closed)?;
+    for (index, collection) in job.collections.iter().enumerate() {
+        if job.resume.is_some_and(|resume| index < resume.collection) {
+            continue;
+        }
+        let mut reader = Reader {
+            job,
+            engine: &engine,
+            collection: index,
+            say,
+            in_hand: None,
+            failed: None,
+        };
+        evidence::walk(collection, &job.knowledge.options, &mut reader);
+        if let Some(error) = reader.failed {
+            return Err(WorkerError::Closed(error));
+        }
+    }
+    say(Frame::Done).map_err(WorkerError::Closed)
+}
+
+/// A rule that cannot run, as a sentence: nobody looked for what it would have found.
+fn problem(problem: &detect::RuleProblem) -> String {
+    if problem.rule.is_empty() {
+        format!("{}: not looked for, as it {}", problem.path, problem.why)
+    } else {
+        format!(
+            "{} ({}): not looked for, as it {}",
+            problem.rule, problem.path, problem.why
+        )
+    }
+}
+
+struct Reader<'a> {
+    job: &'a Job,
+    engine: &'a Engine,
+    collection: usize,
+    say: &'a mut dyn FnMut(Frame) -> std::io::Result<()>,
+    in_hand: Option<InHand<'a>>,
+    failed: Option<std::io::Error>,
+}
+
+/// The item between its content and its hash.
+struct InHand<'a> {
+    report: ItemReport,
+    detection: ItemDetection<'a>,
+    source: Option<SourceName>,
+    kept: Option<Kept>,
+}
+
+/// Bytes that detection asked for.
+struct Kept {
+    bytes: Vec<u8>,
+    complete: bool,
+}
+
+impl Reader<'_> {
+    fn position(&self, entry: &Entry) -> Position {
+        Position {
+            collection: self.collection,
+            ordinal: entry.ordinal,
+            top: entry.top,
+        }
+    }
+
+    /// What becomes of an entry that a dead predecessor had in hand or behind it. An archive that holds the place where
+    /// it died is opened again for the members behind; the supervisor drops what it hears twice.
+    fn again(&self, position: Position) -> Decision {
+        match self.job.resume {
+            Some(resume) if position != resume && position.top == resume.top => Decision::Read,
+            _ => Decision::Skip,
+        }
+    }
+
+    fn send(&mut self, frame: Frame) {
+        if self.failed.is_none()
+            && let Err(error) = (self.say)(frame)
+        {
+            self.failed = Some(error);
+        }
+    }
+}
+
+impl Visitor for Reader<'_> {
+    fn begin(&mut self, entry: &Entry) -> Decision {
+        let position = self.position(entry);
+        let mine = entry.top % self.job.shards == self.job.shard;
+        let done = self.job.resume.is_some_and(|resume| position <= resume);
+        if !mine || self.failed.is_some() {
+            return Decision::Skip;
+        }
+        if done {
+            return self.again(position);
+        }
+        self.send(Frame::Begin {
+            position,
+            path: entry.path.clone(),
+            size: entry.size,
+        });
+        Decision::Read
+    }
+
+    fn content(&mut self, entry: &Entry, content: &mut dyn Content) {
+        let mut detection = self.engine.item(&entry.path);
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            read_item(entry, content, &mut detection)
+        }));
+        self.in_hand = Some(match outcome {
+            Ok((report, source, kept)) => InHand {
+                report,
+                detection,
+                source,
+                kept,
+            },
+            Err(panic) => {
+                let mut report = ItemReport::default();
+                report.gaps.push(Gap::new(
+                    GapKind::Crashed,
+                    Place::item("", &entry.path),
+                    format!("the reader panicked: {}", panic_text(&*panic)),
+                ));
+                InHand {
+                    report,
+                    detection: self.engine.item(&entry.path),
+                    source: None,
+                    kept: None,
+                }
+            }
+        });
+    }
+
+    fn end(&mut self, entry: &Entry, digest: &Digest) {
+        let Some(in_hand) = self.in_hand.take() else {
+            return;
+        };
+        let position = self.position(entry);
+        let path = entry.path.clone();
+        let fallback = in_hand.report.item.clone();
+        let outcome = catch_unwind(AssertUnwindSafe(|| finish_item(entry, digest, in_hand)));
+        let report = outcome.unwrap_or_else(|panic| ItemReport {
+            item: fallback,
+            gaps: vec![Gap::new(
+                GapKind::Crashed,
+                Place::item("", &path),
+                format!("detection panicked: {}", panic_text(&*panic)),
+            )],
+            ..ItemReport::default()
+        });
+        self.send(Frame::Item {
+            position,
+            report: Box::new(report),
+        });
+    }
+
+    fn gap(&mut self, entry_path: &str, kind: GapKind, detail: &str) {
+        let gap = Gap::new(kind, Place::item("", entry_path), detail);
+        let collection = self.collection;
+        self.send(Frame::Gap { collection, gap });
+    }
+}
+
+/// Recognises and reads one item, and keeps the bytes that detection wants to see.
+fn read_item(
+    entry: &Entry,
+    content: &mut dyn Content,
+    detection: &mut ItemDetection<'_>,
+) -> (ItemReport, Option<SourceName>, Option<Kept>) {
+    let size = content.size().or(entry.size);
+    let head = content.head().to_vec();
+    let probe = Probe {
+        path: &entry.path,
+        head: &head,
+        size,
+    };
+    let wanted = detection.wants_file(&entry.path, &head, size);
+    let collector = evidence::is_collector_record(&entry.path);
+    let kept = match (wanted, collector) {
+        (None, false) => None,
+        (wanted, _) => Some(keep(content, wanted.unwrap_or(COLLECTOR_BYTES_MAX))),
+    };
+    let artifact = artifacts::recognise(&probe);
+    let source = artifact.and_then(|artifact| artifact.source(&probe));
+    let mut sink = ItemSink::new(&entry.path, source.clone(), detection);
+    if let Some(artifact) = artifact {
+        let item = Item { path: &entry.path };
+        match &kept {
+            Some(kept) if kept.complete => {
+                artifact.read(&item, &mut Bytes(kept.bytes.clone()), &mut sink);
+            }
+            _ => artifact.read(&item, content, &mut sink),
+        }
+    }
+    let mut report = sink.finish();
+    report.item.kind = artifact.map_or_else(String::new, |artifact| artifact.kind().to_owned());
+    report.item.source.clone_from(&source);
+    if collector && let Some(kept) = &kept {
+        collector_record(entry, kept, &mut report);
+    }
+    (report, source, kept.filter(|_| wanted.is_some()))
+}
+
+/// Reads at most `bytes_max` from the start.
+fn keep(content: &mut dyn Content, bytes_max: u64) -> Kept {
+    let mut bytes = Vec::new();
+    let mut stream = content.stream().take(bytes_max.saturating_add(1));
+    let read = stream.read_to_end(&mut bytes);
+    let bound = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+    let complete = read.is_ok() && bytes.len() <= bound;
+    bytes.truncate(bound);
+    Kept { bytes, complete }
+}
+
+/// What the collector itself wrote down: the host, the time, and what it failed to get.
+fn collector_record(entry: &Entry, kept: &Kept, report: &mut ItemReport) {
+    let place = Place::item("", &entry.path);
+    for fact in evidence::container_facts(&entry.path, &kept.bytes) {
+        report.facts.push(FactAt {
+            fact,
+            place: place.clone(),
+        });
+    }
+    for (path, kind, detail) in evidence::container_gaps(&entry.path, &kept.bytes) {
+        report
+            .gaps
+            .push(Gap::new(kind, Place::item("", &path), detail));
+    }
+    if report.item.kind.is_empty() {
+        report.item.kind = "collector.record".to_owned();
+    }
+}
+
+/// Adds the hash, lets detection see the whole file, and collects what it found.
+fn finish_item(entry: &Entry, digest: &Digest, in_hand: InHand<'_>) -> ItemReport {
+    let InHand {
+        mut report,
+        mut detection,
+        source,
+        kept,
+    } = in_hand;
+    report.item.path.clone_from(&entry.path);
+    report.item.size = digest.size;
+    if digest.complete {
+        report.item.sha256.clone_from(&digest.sha256);
+    }
+    let sha256 = digest.complete.then_some(digest.sha256.as_str());
+    match &kept {
+        Some(kept) => detection.file(&report.item.kind, sha256, &kept.bytes, kept.complete),
+        None => detection.file(&report.item.kind, sha256, &[], false),
+    }
+    let found = detection.finish();
+    report.findings = found
+        .findings
+        .into_iter()
+        .map(|f| placed(f, entry))
+        .collect();
+    for (kind, at, detail) in found.gaps {
+        let place = Place::item("", &entry.path).at(at);
+        report.gaps.push(Gap {
+            source: source.clone(),
+            ..Gap::new(kind, place, detail)
+        });
+    }
+    report
+}
+
+fn placed(mut finding: Finding, entry: &Entry) -> Finding {
+    finding.place.item.clone_from(&entry.path);
+    finding
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    text.chars().take(200).collect()
+}
