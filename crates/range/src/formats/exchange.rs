@@ -267,6 +267,6 @@ mod tests {
         .write("MAIL01", "15.1.2176.2", &mut text);
         expect![[r#"
             2021-03-03T06:49:42.162Z,MAIL01,ECP.Request,"S:TIME=5;S:SID=02020202-0202-0202-0202-020202020202;'S:CMD=Set-X.Url=''http://f/<b lang=""x"">''.Identity=''1''';S:REQID=;S:URL=/ecp/x;S:REFERRER=;S:EX=;S:ACTID=01010101-0101-0101-0101-010101010101;S:RS=0;S:BLD=15.1.2176.2;S:TNAME=<null>;S:TID=;S:USID=02020202-0202-0202-0202-020202020202;S:EDOID=;S:ACID="
-        "#]].assert_eq(&text);
+        "#]].assert_eq(&text.replace('\r', ""));
     }
 }

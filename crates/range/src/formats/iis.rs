@@ -109,6 +109,6 @@ mod tests {
             #Date: 2021-03-03 06:49:42
             #Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) sc-status sc-substatus sc-win32-status time-taken cs-host
             2021-03-03 06:49:42 10.0.0.5 GET /owa/ - 443 - 192.0.2.1 Agent+("quoted"+word) - 302 0 0 4 mail.example
-        "#]].assert_eq(&text);
+        "#]].assert_eq(&text.replace('\r', ""));
     }
 }
