@@ -80,7 +80,7 @@ fn add_documentation(text: &str, rows: &mut BTreeMap<Build, Row>) -> Result<(), 
 }
 
 fn to_csv(rows: &BTreeMap<Build, Row>) -> String {
-    let mut text = String::from("product,build,name,released,source\n");
+    let mut lines = vec!["product,build,name,released,source".to_owned()];
     for (build, row) in rows {
         let [major, minor, third, revision] = build;
         let mut sources = Vec::new();
@@ -90,14 +90,14 @@ fn to_csv(rows: &BTreeMap<Build, Row>) -> String {
         if row.documentation.is_some() {
             sources.push(DOCUMENTATION);
         }
-        text += &format!(
-            "exchange,{major}.{minor}.{third}.{revision},{},{},{}\n",
+        lines.push(format!(
+            "exchange,{major}.{minor}.{third}.{revision},{},{},{}",
             row.name(),
             row.released,
             sources.join(";")
-        );
+        ));
     }
-    text
+    lines.join("\n") + "\n"
 }
 
 impl Row {

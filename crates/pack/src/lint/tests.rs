@@ -78,6 +78,14 @@ fn every_code_is_told_by_some_case() {
 }
 
 #[test]
+fn every_code_is_documented() {
+    let page = include_str!("../../../../docs/writing-a-pack.md");
+    for code in Code::ALL {
+        assert!(page.contains(code.as_str()), "{}", code.as_str());
+    }
+}
+
+#[test]
 fn files_that_are_not_text_are_told() {
     let mut files = good();
     files
