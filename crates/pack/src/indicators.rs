@@ -1,8 +1,5 @@
-//! Tables of indicators: those of a pack, and those a user adds.
+//! What the values of indicators look like, by type.
 
-use crate::problem::{PackError, Problem};
-use crate::tables::{read_csv, without_mark};
-use crate::types::Indicator;
 use std::net::IpAddr;
 
 pub(crate) const INDICATOR_COLUMNS: &[&str] = &[
@@ -29,28 +26,6 @@ pub(crate) const INDICATOR_TYPES: &[(&str, &str)] = &[
     ),
     ("file_name", "a file name without folders"),
 ];
-
-/// Reads a user's table (`--indicators`), of the same form as a pack's `indicators.csv`. `name` stands for the file
-/// in messages.
-pub fn read_indicators(name: &str, text: &str) -> Result<Vec<Indicator>, PackError> {
-    let mut problems = Vec::new();
-    let text = without_mark(text);
-    let rows: Vec<Indicator> = read_csv(name, text, INDICATOR_COLUMNS, &mut problems);
-    // Row numbers hold only where every row was read.
-    if problems.is_empty() {
-        for (number, row) in rows.iter().enumerate() {
-            problems.extend(crate::lint::check_indicator(name, number, row));
-        }
-    }
-    for problem in &mut problems {
-        Problem::locate(problem, text);
-    }
-    if problems.is_empty() {
-        Ok(rows)
-    } else {
-        Err(PackError { problems })
-    }
-}
 
 /// Whether a value has the form of its type; `None` for an unknown type.
 pub(crate) fn value_is_well_formed(r#type: &str, value: &str) -> Option<bool> {
@@ -96,7 +71,6 @@ fn is_windows_path(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use expect_test::expect;
 
     #[test]
     fn values_are_checked_by_their_type() {
@@ -124,34 +98,5 @@ mod tests {
             assert_eq!(value_is_well_formed(r#type, value), Some(false), "{value}");
         }
         assert_eq!(value_is_well_formed("mutex", "x"), None);
-    }
-
-    #[test]
-    fn a_users_table_is_told_its_faults_with_lines() {
-        let head = "type,value,meaning,confidence,first_seen,source\n";
-        let error = |rows: &str| {
-            let text = format!("{head}{rows}");
-            read_indicators("mine.csv", &text).unwrap_err().to_string()
-        };
-        let error = [
-            error("ip,192.0.2.1,scanner,5,2021-03-02,us\nip,192.0.2.1,scanner,many,,us\n"),
-            error("ip,1.2.3,scanner,5,2021-03-02,us\n"),
-        ]
-        .join("\n\n");
-        expect![[r"
-            error[P005]: not a number: invalid digit found in string
-             --> mine.csv:3:22
-              |
-            3 | ip,192.0.2.1,scanner,many,,us
-              |                      ^^^^
-              = help: mend the field, or take the row out
-
-            error[P105]: `1.2.3` is not a value of the type `ip`
-             --> mine.csv:2:4
-              |
-            2 | ip,1.2.3,scanner,5,2021-03-02,us
-              |    ^^^^^
-              = help: write an IPv4 or IPv6 address"]]
-        .assert_eq(&error);
     }
 }

@@ -31,7 +31,6 @@ mod types;
 
 pub use builds::BuildTable;
 pub use files::PackFiles;
-pub use indicators::read_indicators;
 pub use lint::{lint, lint_files, lint_folder};
 pub use load::builtin_packs;
 pub use meaning::{RuleHead, sigma_heads, yara_heads};

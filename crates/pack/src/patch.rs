@@ -30,9 +30,10 @@ impl Pack {
         };
         let fill = |text: &str| text.replace("{fixed}", &fixed);
         for path in paths {
-            let name = known
-                .name_of(product, build)
-                .map_or_else(|| build.to_string(), |name| format!("{name} ({build})"));
+            let name = match known.name_of(product, build) {
+                Some(name) => format!("{name} ({build})"),
+                None => unlisted(product, build),
+            };
             advice.push(format!("From {name}: {}", fill(&path.text)));
             if !path.prerequisites.is_empty() {
                 advice.push(format!("Before that: {}", fill(&path.prerequisites)));
@@ -63,6 +64,18 @@ impl Pack {
             }
         }
         Some(sentence)
+    }
+}
+
+/// Names a build that no table lists by its family.
+fn unlisted(product: &str, build: &Build) -> String {
+    let product = crate::products::product(product);
+    match product
+        .as_ref()
+        .and_then(|product| product.family_of(build))
+    {
+        Some(family) => format!("{} ({build}, which no table lists)", family.name),
+        None => build.to_string(),
     }
 }
 
@@ -141,6 +154,18 @@ mod tests {
             From Exchange Server 2016 CU8 Mar21SU (15.1.1415.8): Install KB5000871 for this CU today as a stopgap, which closes only the weaknesses of March 2021; then CU20 or later, best CU23, and its newest security update. Public tables disagree about the build that this stopgap gives: only 15.1.1415.10 (CU8) and 15.1.1466.16 (CU9) or later are fixed by all of them, so do not rest on a lower one.
             Before that: run the .msp file from an elevated command prompt: without elevation it reports success and leaves files old; for CU20 or later, .NET Framework 4.8 by way of CU14 with .NET 4.7.2, or with Exchange's services stopped
             Verify: ExSetup.exe shows 15.1.1415.10, or 15.1.2242.4 or later; no table of hashes knows these builds"]],
+        );
+    }
+
+    #[test]
+    fn a_build_that_no_table_lists_is_named_by_its_family() {
+        check(
+            "15.2.792.11",
+            &expect![[r"
+            From Exchange Server 2019 and Subscription Edition (15.2.792.11, which no table lists): Install KB5000871 for this CU, which was a supported one and holds all earlier fixes too; then the newest CU and its newest security update.
+            Before that: run the .msp file from an elevated command prompt: without elevation it reports success and leaves files old
+            Verify: ExSetup.exe shows 15.2.792.10 or later, and Microsoft.Exchange.FrontEndHttpProxy.dll has the hash of that build
+            In 15.2.792.10, \FrontEnd\HttpProxy\bin\Microsoft.Exchange.FrontEndHttpProxy.dll has SHA-256 c57d9c6368d0e5d8466f975401b8f04abec048a192903bdea5ad43877edc6bdd"]],
         );
     }
 
