@@ -19,6 +19,9 @@ const PAGE_BYTES_MAX: u64 = 16 << 20;
 /// Programs are looked at up to this size; web shells in compiled form are small.
 const PROGRAM_BYTES_MAX: u64 = 4 << 20;
 
+/// Kinds of binary records that hold no page, whatever text stands in them.
+const RECORD_KINDS: [&str; 3] = ["windows.evtx", "windows.registry", "windows.event_json"];
+
 /// Files that only a user's YARA rules ask for.
 const USER_BYTES_MAX: u64 = 32 << 20;
 
@@ -60,7 +63,7 @@ impl ItemDetection<'_> {
 
     /// Looks at the bytes of the item. `sha256` is its digest in hexadecimal digits where the caller knows it;
     /// `complete` says whether these are all bytes of the item. Bytes may be empty where only the digest counts.
-    pub fn file(&mut self, _kind: &str, sha256: Option<&str>, bytes: &[u8], complete: bool) {
+    pub fn file(&mut self, kind: &str, sha256: Option<&str>, bytes: &[u8], complete: bool) {
         let digest = sha256.map(str::to_lowercase).or_else(|| {
             (complete && !bytes.is_empty()).then(|| hexadecimal(&Sha256::digest(bytes)))
         });
@@ -73,6 +76,9 @@ impl ItemDetection<'_> {
             self.gaps.push((GapKind::Limit, At::Item, detail));
         }
         self.yara(digest.as_deref(), bytes);
+        if !RECORD_KINDS.contains(&kind) {
+            self.web_shell(digest.as_deref(), bytes);
+        }
     }
 
     fn is_in_scanned_folder(&self, path: &str) -> bool {
@@ -104,7 +110,7 @@ impl ItemDetection<'_> {
         }
         let mut finding = base(indicator, Place::item("", &self.path));
         finding.stage = Some(Stage::Foothold);
-        "shell_present".clone_into(&mut finding.step);
+        "shell_written".clone_into(&mut finding.step);
         finding.evidence = shortened(&String::from_utf8_lossy(&bytes[..bytes.len().min(EVIDENCE_BYTES_MAX)]), EVIDENCE_BYTES_MAX);
         finding.details = self.file_details(sha256);
         finding.foothold = Some(self.foothold(kind_of_file(&self.path), sha256));

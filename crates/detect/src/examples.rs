@@ -156,3 +156,21 @@ impl Record for ExampleRecord<'_> {
         Cow::Borrowed(&self.raw)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_of_every_pack_treats_its_examples_as_it_must() {
+        for pack in pack::builtin_packs() {
+            let failures = test_pack(&pack);
+            let shown: Vec<String> = failures
+                .iter()
+                .map(|failure| format!("{} {}: {}", failure.path, failure.rule, failure.why))
+                .collect();
+            assert!(shown.is_empty(), "{}:\n{}", pack.manifest.name, shown.join("\n"));
+            assert!(!pack.examples.is_empty());
+        }
+    }
+}

@@ -13,6 +13,7 @@ mod examples;
 mod findings;
 mod indicators;
 mod logsources;
+mod pages;
 mod plan;
 mod prefilter;
 mod sigma;

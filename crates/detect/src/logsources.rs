@@ -11,6 +11,9 @@ const LOGSOURCES: &str = include_str!("../../../knowledge/sigma/logsources.yaml"
 /// Characters of a detail that are kept; a detail is a word for the story, not the evidence.
 const DETAIL_BYTES_MAX: usize = 1024;
 
+/// All values of a record put together, at most; longer records are cut.
+const ALL_VALUES_BYTES_MAX: usize = 64 * 1024;
+
 /// The whole table.
 #[derive(Debug)]
 pub(crate) struct LogSources {
@@ -174,8 +177,7 @@ impl Detail {
     }
 
     fn of(&self, record: &dyn Record) -> Option<String> {
-        let value = record.get(&self.field)?;
-        let text = value.to_text();
+        let text = text_of(record, &self.field)?;
         let found = match &self.pattern {
             None => text.trim(),
             Some(pattern) => pattern.captures(&text)?.get(1)?.as_str(),
@@ -226,6 +228,38 @@ impl FieldSource {
                 Some(Value::text(format!("{}?{query}", path.to_text())))
             }
         }
+    }
+}
+
+/// The text of a field. `text` stands for all values, a line each; `share_path` for the local path that a share and a
+/// path below it come to.
+pub(crate) fn text_of(record: &dyn Record, field: &str) -> Option<String> {
+    match field {
+        "text" => {
+            let mut all = String::new();
+            record.each_field(&mut |_, value| {
+                if all.len() < ALL_VALUES_BYTES_MAX {
+                    all.push_str(&value.to_text());
+                    all.push('\n');
+                }
+            });
+            Some(all)
+        }
+        "share_path" => {
+            let share = record.get("ShareName")?;
+            let below = record.get("RelativeTargetName")?;
+            let below = below.to_text();
+            let name = share.to_text();
+            let name = name.rsplit('\\').next().unwrap_or_default();
+            match name.as_bytes() {
+                [drive, b'$'] if drive.is_ascii_alphabetic() => {
+                    let drive = char::from(drive.to_ascii_uppercase());
+                    Some(format!("{drive}:\\{}", below.trim_start_matches('\\')))
+                }
+                _ => Some(below.into_owned()),
+            }
+        }
+        _ => Some(record.get(field)?.to_text().into_owned()),
     }
 }
 

@@ -23,11 +23,19 @@ impl Fields for View<'_> {
         Some(if self.url_decoded { decoded(value) } else { value })
     }
 
+    /// Every value, and last all values in one line: keywords that must all be there may stand in several values, and
+    /// where the values of an event are the parts of its message, the line is nearly that message.
     fn each_text(&self, visit: &mut dyn FnMut(&str)) {
+        let mut line = String::new();
         self.record.each_field(&mut |_, value| {
             let value = if self.url_decoded { decoded(value) } else { value };
-            each_text_of(&value, visit);
+            each_text_of(&value, &mut |text| {
+                visit(text);
+                line.push_str(text);
+                line.push(' ');
+            });
         });
+        visit(&line);
     }
 }
 

@@ -311,7 +311,7 @@ impl Indicators {
         finding.evidence = shortened(&record.raw(), EVIDENCE_BYTES_MAX);
         finding.details = table.details_of(record);
         if finding.foothold.is_some() {
-            "shell_used".clone_into(&mut finding.step);
+            "shell_request".clone_into(&mut finding.step);
         }
         finding
     }

@@ -684,7 +684,7 @@ mod tests {
                 indicator/ip/192.0.2.2 3 "addresses"
                 yara None rule a { condition: true }
                 refused "log": indicators of the type `events` are not supported
-                refused "": the file is not YAML: did not find expected node content while parsing a flow node
+                refused "": the file is not YAML: did not find expected key at line 22 column 1, while parsing a block mapping
             "#]],
         );
     }

@@ -120,12 +120,26 @@ impl FootholdPath {
         })
     }
 
-    /// The path in the value of the field.
+    /// The path in the value of the field; one through the administrative share of a drive becomes local.
     pub(crate) fn of(&self, value: &str) -> Option<String> {
         let found = match &self.pattern {
             None => value,
             Some(pattern) => pattern.captures(value)?.get(1)?.as_str(),
         };
-        (!found.is_empty()).then(|| found.to_owned())
+        (!found.is_empty()).then(|| local_path(found))
+    }
+}
+
+/// `\\host\C$\folder` is `C:\folder` on its host; other paths stay.
+fn local_path(path: &str) -> String {
+    let on_host = path
+        .strip_prefix("\\\\")
+        .and_then(|rest| rest.split_once('\\'))
+        .and_then(|(_, share)| share.split_once("$\\"));
+    match on_host {
+        Some((drive, below)) if drive.len() == 1 => {
+            format!("{}:\\{below}", drive.to_ascii_uppercase())
+        }
+        _ => model::windows_path(path),
     }
 }

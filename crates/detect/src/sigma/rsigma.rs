@@ -6,8 +6,13 @@ use model::Value;
 use pack::RuleMeaning;
 use rsigma_eval::event::{Event, EventValue};
 use rsigma_eval::{CompiledRule, compile_rule};
-use rsigma_parser::{Detections, SigmaRule, parse_sigma_yaml};
+use rsigma_parser::{
+    Detection as ParsedDetection, Detections, Modifier, SigmaRule, parse_sigma_yaml,
+};
 use std::borrow::Cow;
+
+/// Brackets of a detection that are followed; rules nest two or three deep.
+const DEPTH_MAX: usize = 32;
 
 /// A compiled rule, and its parsed form for the prefilter.
 #[derive(Debug)]
@@ -70,6 +75,11 @@ fn read_rule(path: &str, parsed: &SigmaRule) -> Result<Rule, String> {
     if parsed.detection.timeframe.is_some() {
         return Err("counts over a time frame are not supported".to_owned());
     }
+    let mut parsed = parsed.clone();
+    for detection in parsed.detection.named.values_mut() {
+        contain_keywords(detection, 0);
+    }
+    let parsed = &parsed;
     let compiled =
         compile_rule(parsed).map_err(|error| format!("it cannot be compiled: {error}"))?;
     let meaning = meaning_of(parsed)?;
@@ -98,6 +108,36 @@ fn read_rule(path: &str, parsed: &SigmaRule) -> Result<Rule, String> {
             parsed: parsed.detection.clone(),
         },
     })
+}
+
+/// Keywords are looked for inside values. The engine does so for plain lists, but compares whole values where keywords
+/// carry a modifier, as in `'|all'`; with `contains` spelled out it does what the specification says.
+fn contain_keywords(detection: &mut ParsedDetection, depth: usize) {
+    if depth > DEPTH_MAX {
+        return;
+    }
+    match detection {
+        ParsedDetection::AllOf(items) => {
+            for item in items.iter_mut().filter(|item| item.field.is_keyword()) {
+                let modifiers = &mut item.field.modifiers;
+                if modifiers
+                    .iter()
+                    .all(|modifier| matches!(modifier, Modifier::All | Modifier::Cased))
+                {
+                    modifiers.insert(0, Modifier::Contains);
+                }
+            }
+        }
+        ParsedDetection::AnyOf(parts) | ParsedDetection::And(parts) => {
+            for part in parts {
+                contain_keywords(part, depth + 1);
+            }
+        }
+        // Items without a field mean something else inside arrays.
+        ParsedDetection::Keywords(_)
+        | ParsedDetection::ArrayMatch { .. }
+        | ParsedDetection::Conditional { .. } => {}
+    }
 }
 
 /// The `allclear` block, `None` where the rule has none.
