@@ -92,6 +92,12 @@ pub const ARTIFACTS: &[&dyn Artifact] = &[
     &crate::exchange::log::MAPIHTTP,
     &crate::iis::w3c::IisLog,
     &crate::httperr::HttpErr,
+    &crate::exchange::oab_generator::OabGenerator,
+    &crate::exchange::setup_log::SetupLog,
+    &crate::prior::test_proxylogon::TestProxyLogon,
+    &crate::prior::eomt::Eomt,
+    &crate::prior::msert::Msert,
+    &crate::listing::Listing,
 ];
 
 /// The reader for an item: the surest match, and among equals the first in the table.

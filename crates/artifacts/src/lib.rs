@@ -8,6 +8,8 @@ mod evtx;
 mod exchange;
 mod httperr;
 mod iis;
+mod listing;
+mod prior;
 #[cfg(test)]
 mod testing;
 mod text;

@@ -6,3 +6,5 @@
 
 pub(crate) mod httpproxy;
 pub(crate) mod log;
+pub(crate) mod oab_generator;
+pub(crate) mod setup_log;

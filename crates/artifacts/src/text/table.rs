@@ -7,7 +7,9 @@
 use super::head::{self, Head, Normal, Normalise, to_text};
 use super::lines::{Line, Lines, Piece};
 use super::names::{begun_by_name, log_name};
-use super::time::{clock_seconds, iso_date, iso_time, timestamp};
+use super::time::{
+    clock_seconds, culture_clock, culture_date, days, iso_date, iso_time, timestamp,
+};
 use crate::{Item, Sink};
 use evidence::Content;
 use model::{At, Fact, GapKind, LogFile, Record, SourceName, Timestamp, Value};
@@ -35,8 +37,18 @@ pub(crate) struct Format {
 pub(crate) enum TimeForm {
     /// In one column (`DateTime`, `TimeStamp`, `date-time`), in ISO 8601.
     Iso,
+    /// In one column, in ISO 8601 or in the form of a culture; rows whose time stays open are read all the same.
+    Culture(DayOrder),
     /// In `date` and `time`; without a column `date` the `#Date:` line gives it.
     DateAndTime,
+}
+
+/// Which comes first in dates such as `03/02/2021`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DayOrder {
+    DayFirst,
+    MonthFirst,
+    Unknown,
 }
 
 /// Gets every row that was understood, and says at the end what all of them show.
@@ -74,6 +86,28 @@ pub(crate) fn read_table(
     sink: &mut dyn Sink,
     watch: &mut dyn Watch,
 ) {
+    let (begun, rows) = read_rows(format, source, content, sink, watch);
+    let by_name = begun_by_name(item.path);
+    let log = LogFile {
+        source: source.clone(),
+        name: log_name(item.path).to_owned(),
+        begun: begun.or(by_name.map(|(begun, _)| begun)),
+        first: rows.first,
+        last: rows.last,
+        records: rows.records,
+        period_seconds: by_name.map(|(_, period)| period),
+    };
+    sink.fact(At::Item, Fact::LogFile(log));
+}
+
+/// Reads rows as records, and damage as gaps and rejections; says when the head says that the log was begun.
+pub(crate) fn read_rows(
+    format: &Format,
+    source: &SourceName,
+    content: &mut dyn Content,
+    sink: &mut dyn Sink,
+    watch: &mut dyn Watch,
+) -> (Option<Timestamp>, LogRows) {
     let mut table = Table {
         format,
         source,
@@ -105,35 +139,15 @@ pub(crate) fn read_table(
                 bytes,
             } => {
                 table.close_open_row(sink, watch);
-                let detail = format!(
-                    "{bytes} NUL bytes from byte {offset} on, in line {number}; what stood there was never written"
-                );
-                table
-                    .damage
-                    .gap(GapKind::Partial, At::Offset(offset), detail);
+                table.damage.nuls(number, offset, bytes);
             }
-            Piece::Broken { offset } => {
-                let detail = "the item could not be read beyond this byte".to_owned();
-                table
-                    .damage
-                    .gap(GapKind::Partial, At::Offset(offset), detail);
-            }
+            Piece::Broken { offset } => table.damage.broken(offset),
         }
     }
     table.close_open_row(sink, watch);
     table.damage.finish(sink);
     watch.finish(source, sink);
-    let by_name = begun_by_name(item.path);
-    let log = LogFile {
-        source: source.clone(),
-        name: log_name(item.path).to_owned(),
-        begun: table.begun.or(by_name.map(|(begun, _)| begun)),
-        first: table.log.first,
-        last: table.log.last,
-        records: table.log.records,
-        period_seconds: by_name.map(|(_, period)| period),
-    };
-    sink.fact(At::Item, Fact::LogFile(log));
+    (table.begun, table.log)
 }
 
 /// State while a table is read.
@@ -160,8 +174,9 @@ struct OpenRow {
     joined: Vec<u64>,
 }
 
+/// What the rows of a log show of it.
 #[derive(Default)]
-struct LogRows {
+pub(crate) struct LogRows {
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     records: u64,
@@ -329,7 +344,7 @@ impl Table<'_> {
                 None => return self.reject(line.number, "no head", sink),
             },
         };
-        let Some(time) = row_time(
+        let time = row_time(
             &Columns {
                 head,
                 format: self.format,
@@ -338,20 +353,21 @@ impl Table<'_> {
             },
             &mut self.day,
             &mut self.previous_clock,
-        ) else {
+        );
+        if time.is_none() && !matches!(self.format.time, TimeForm::Culture(_)) {
             return self.reject(line.number, "time not understood", sink);
-        };
-        self.damage.good(time, sink);
+        }
+        self.damage.read(time, sink);
         self.log.records += 1;
-        self.log.first = Some(self.log.first.map_or(time, |first| first.min(time)));
-        self.log.last = Some(self.log.last.map_or(time, |last| last.max(time)));
+        self.log.first = [self.log.first, time].into_iter().flatten().min();
+        self.log.last = [self.log.last, time].into_iter().flatten().max();
         let row = Row {
             head,
             format: self.format,
             source: self.source,
             line: line.bytes,
             fields: &self.fields,
-            time: Some(time),
+            time,
             number: line.number,
         };
         watch.row(&row);
@@ -377,6 +393,13 @@ impl Columns<'_> {
         let (start, end) = *self.fields.get(column)?;
         self.line.get(start..end)
     }
+
+    /// A field without blanks and quotes around it.
+    fn unquoted(&self, column: usize) -> Option<&[u8]> {
+        let text = self.raw(column)?.trim_ascii();
+        let text = text.strip_prefix(b"\"").unwrap_or(text);
+        Some(text.strip_suffix(b"\"").unwrap_or(text))
+    }
 }
 
 fn row_time(
@@ -385,10 +408,10 @@ fn row_time(
     previous_clock: &mut i64,
 ) -> Option<Timestamp> {
     match row.format.time {
-        TimeForm::Iso => {
-            let text = row.raw(row.head.marks.time?)?.trim_ascii();
-            let text = text.strip_prefix(b"\"").unwrap_or(text);
-            iso_time(text.strip_suffix(b"\"").unwrap_or(text))
+        TimeForm::Iso => iso_time(row.unquoted(row.head.marks.time?)?),
+        TimeForm::Culture(order) => {
+            let text = row.unquoted(row.head.marks.time?)?;
+            iso_time(text).or_else(|| culture_time(&String::from_utf8_lossy(text), order))
         }
         TimeForm::DateAndTime => {
             let clock = clock_seconds(row.raw(row.head.marks.clock?)?)?;
@@ -403,6 +426,23 @@ fn row_time(
             timestamp(own_day, clock, 0)
         }
     }
+}
+
+/// A date and a clock in a culture's form, taken for UTC as the logs are; `None` where two readings are possible.
+fn culture_time(text: &str, order: DayOrder) -> Option<Timestamp> {
+    let (first, second, year) = culture_date(text)?;
+    let clock = match text.trim().split_once([' ', '\u{a0}', '\u{202f}']) {
+        Some((_, clock)) => culture_clock(clock)?,
+        None => return None,
+    };
+    let (month, day) = match order {
+        DayOrder::DayFirst => (second, first),
+        DayOrder::MonthFirst => (first, second),
+        DayOrder::Unknown if first == second || second > 12 => (first, second),
+        DayOrder::Unknown if first > 12 => (second, first),
+        DayOrder::Unknown => return None,
+    };
+    timestamp(days(year, month, day)?, clock, 0)
 }
 
 /// Splits a line into fields; says whether a quote was still open at the end.
@@ -744,6 +784,29 @@ impl Damage {
                 rejected: 1,
                 reason,
             });
+        }
+    }
+
+    /// A run of NUL bytes.
+    pub(crate) fn nuls(&mut self, number: u64, offset: u64, bytes: u64) {
+        let detail = format!(
+            "{bytes} NUL bytes from byte {offset} on, in line {number}; what stood there was never written"
+        );
+        self.gap(GapKind::Partial, At::Offset(offset), detail);
+    }
+
+    /// The item breaks off.
+    pub(crate) fn broken(&mut self, offset: u64) {
+        let detail = "the item could not be read beyond this byte".to_owned();
+        self.gap(GapKind::Partial, At::Offset(offset), detail);
+    }
+
+    /// A record that was understood, with its time where it has one.
+    pub(crate) fn read(&mut self, time: Option<Timestamp>, sink: &mut dyn Sink) {
+        match time {
+            Some(time) => self.good(time, sink),
+            None if self.open.is_empty() => {}
+            None => self.tell(None, sink),
         }
     }
 

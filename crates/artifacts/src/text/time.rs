@@ -110,6 +110,49 @@ fn offset_seconds(text: &[u8]) -> Option<i64> {
         .then(|| sign * (i64::from(hours) * 3600 + i64::from(minutes) * 60))
 }
 
+/// The numbers of a date in a culture's form at the beginning of a text, `13/03/2021` or `3.13.2021`: first, second,
+/// year. `None` where it is no such date.
+pub(crate) fn culture_date(text: &str) -> Option<(u32, u32, i64)> {
+    let date = text.trim().split([' ', '\u{a0}', '\u{202f}', 'T']).next()?;
+    let mut numbers = date.split(['/', '.', '-']);
+    let (first, second, year) = (numbers.next()?, numbers.next()?, numbers.next()?);
+    let short = |number: &str| {
+        ((1..=2).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit()))
+            .then(|| number.parse::<u32>().ok())
+            .flatten()
+    };
+    let is_year = year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit());
+    if numbers.next().is_some() || !is_year {
+        return None;
+    }
+    Some((short(first)?, short(second)?, year.parse().ok()?))
+}
+
+/// Seconds of the day of a clock in a culture's form: `6:49:42 PM`, `18:49`, `18.49.42`.
+pub(crate) fn culture_clock(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let digits_end = text
+        .find(|c: char| !c.is_ascii_digit() && c != ':' && c != '.')
+        .unwrap_or(text.len());
+    let (digits, mark) = text.split_at(digits_end);
+    let mark = mark.trim().replace('.', "").to_ascii_lowercase();
+    let mut numbers = digits
+        .trim_end_matches('.')
+        .split([':', '.'])
+        .map(str::parse::<i64>);
+    let (hour, minute) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+    let second = numbers.next().transpose().ok()?.unwrap_or(0);
+    let hour = match (mark.as_str(), hour) {
+        ("am", 12) => 0,
+        ("", hour) | ("am", hour @ 1..=11) => hour,
+        ("pm", 12) => 12,
+        ("pm", hour @ 1..=11) => hour + 12,
+        _ => return None,
+    };
+    ((0..24).contains(&hour) && (0..60).contains(&minute) && (0..60).contains(&second))
+        .then_some(hour * 3600 + minute * 60 + second)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +171,19 @@ mod tests {
         }
         let spaced = iso_time(b"2021-03-03 06:49:42").unwrap();
         assert_eq!(spaced.to_string(), "2021-03-03T06:49:42Z");
+    }
+
+    #[test]
+    fn dates_and_clocks_of_cultures() {
+        assert_eq!(culture_date("3/13/2021 6:49:42 PM"), Some((3, 13, 2021)));
+        assert_eq!(culture_date("13.03.2021"), Some((13, 3, 2021)));
+        assert_eq!(culture_date("2021-03-13"), None);
+        assert_eq!(culture_date("1/2/3/2021"), None);
+        assert_eq!(culture_clock("6:49:42 PM"), Some(18 * 3600 + 49 * 60 + 42));
+        assert_eq!(culture_clock("12:00 a.m."), Some(0));
+        assert_eq!(culture_clock("18.49"), Some(18 * 3600 + 49 * 60));
+        assert_eq!(culture_clock("25:00"), None);
+        assert_eq!(culture_clock("noon"), None);
     }
 
     #[test]
