@@ -367,6 +367,33 @@ pub(super) fn copies_between_arguments(
     }
 }
 
+/// Whether a call passes data on to where a socket leads.
+pub(super) fn is_relay(name: &str, receiver: Option<&str>) -> bool {
+    let to_client = receiver.is_some_and(|shape| {
+        let part = last_part(shape);
+        matches!(part, "response" | "out" | "writer" | "file" | "files")
+            || part.contains("response")
+    });
+    !to_client
+        && matches!(
+            name,
+            "send"
+                | "beginsend"
+                | "sendasync"
+                | "sendto"
+                | "write"
+                | "writeasync"
+                | "beginwrite"
+                | "fwrite"
+                | "fputs"
+                | "socket_write"
+                | "socket_send"
+                | "stream_socket_sendto"
+                | "copyto"
+                | "copytoasync"
+        )
+}
+
 /// Functions that undo an encoding.
 pub(super) fn is_decoder(name: &str) -> bool {
     matches!(
@@ -732,9 +759,11 @@ fn object_call(name: &str, receiver: Option<&str>) -> Option<Sink> {
             sink(Kind::RequestIsEvaluated, Which::Any, Otherwise::Code)
         }
         // The object itself was chosen by the client.
-        "run" | "exec" | "shellexecute" | "executestatement" | "addcode" => {
-            hint(Kind::RequestNamesFunction, Which::Receiver)
-        }
+        "run" | "exec" | "shellexecute" | "executestatement" | "addcode" => sink(
+            Kind::RequestNamesFunction,
+            Which::Receiver,
+            Otherwise::Quiet,
+        ),
         _ => None,
     }
 }

@@ -5,7 +5,7 @@
 //! together or decoded are known when they are used, and constant text that is executed is read as code itself.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::Kind;
@@ -31,6 +31,9 @@ const SHAPE_BYTES_MAX: usize = 160;
 
 /// How far a name is looked up through functions inside functions.
 const PARENTS_MAX: usize = 8;
+
+/// Places that are noted in one file.
+const FOUND_MAX: usize = 4096;
 
 /// Elements of a list whose values are kept.
 const ITEMS_MAX: usize = 4096;
@@ -68,7 +71,7 @@ pub(super) fn follow(program: &mut Program, markup: &Markup, mut room: usize) ->
     for round in 0..=DECODED_ROUNDS_MAX {
         let mut flow = Flow::new(program, markup);
         flow.run();
-        outcome.found = std::mem::take(&mut flow.found);
+        outcome.found = flow.essence();
         if flow.text_budget == 0 {
             outcome
                 .not_seen
@@ -246,6 +249,8 @@ struct Flow<'p> {
     every_variable: Option<u32>,
     found: BTreeMap<(u32, Kind), Found>,
     decoded: Vec<Decoded>,
+    /// What the client sends is passed on, beside what is done with a socket.
+    relays: bool,
     changed: bool,
     pass: usize,
     text_budget: usize,
@@ -270,6 +275,7 @@ impl<'p> Flow<'p> {
             every_variable: None,
             found: BTreeMap::new(),
             decoded: Vec::new(),
+            relays: false,
             changed: false,
             pass: 0,
             text_budget: TEXT_BUDGET_BYTES,
@@ -1105,6 +1111,8 @@ impl<'p> Flow<'p> {
         if !own {
             self.file_sinks(call, receiver, &what);
         }
+        self.relays |= catalog::is_relay(&call.name, receiver)
+            && call.arguments.iter().any(|value| value.taint.is_some());
         if call.dialect == Dialect::Php
             && matches!(
                 &*call.name,
@@ -1185,6 +1193,9 @@ impl<'p> Flow<'p> {
                 ..Value::default()
             };
             content = Some(&whole_request);
+        }
+        if name.is_some_and(|name| name.shape().contains("sock")) {
+            return;
         }
         let name_taint = name.and_then(|name| name.taint);
         let content_taint = content.and_then(|content| content.taint);
@@ -1376,7 +1387,36 @@ impl<'p> Flow<'p> {
         );
     }
 
+    /// What was found, without what a stronger sign at the same place or of the same page says already.
+    fn essence(&mut self) -> BTreeMap<(u32, Kind), Found> {
+        let mut found = std::mem::take(&mut self.found);
+        let decisive = |wanted: &dyn Fn(Kind) -> bool| -> BTreeSet<u32> {
+            let places = found
+                .iter()
+                .filter(|((_, kind), found)| found.decisive && wanted(*kind));
+            places.map(|((at, _), _)| *at).collect()
+        };
+        let places = decisive(&|_| true);
+        let starts = !decisive(&|kind| kind == Kind::RequestStartsProcess).is_empty();
+        let mut said = false;
+        found.retain(|(at, kind), _| match kind {
+            Kind::HiddenCode => !places.contains(at),
+            Kind::StartsProcess => !starts && !std::mem::replace(&mut said, true),
+            _ => true,
+        });
+        if !self.relays {
+            // A page that only tries whether a port answers is no tunnel.
+            for ((_, kind), found) in &mut found {
+                found.decisive &= *kind != Kind::RequestOpensTunnel;
+            }
+        }
+        found
+    }
+
     fn insert(&mut self, at: u32, kind: Kind, found: Found) {
+        if self.found.len() >= FOUND_MAX {
+            return;
+        }
         match self.found.get(&(at, kind)) {
             Some(known) if known.decisive || !found.decisive => {}
             _ => {

@@ -263,7 +263,7 @@ impl<'a> Notes<'a> {
         }
     }
 
-    /// Notes one sign; a decisive one replaces a suspicious one of the same kind and place.
+    /// Notes one sign; of one kind and line the first, or a decisive one instead of it.
     fn add(
         &mut self,
         kind: Kind,
@@ -272,28 +272,32 @@ impl<'a> Notes<'a> {
         offset: usize,
         language: Language,
     ) {
-        let key = (offset as u64, kind);
-        let known = self
-            .signs
-            .get(&key)
-            .is_some_and(|sign| sign.decisive || !decisive);
-        if known || (self.signs.len() >= SIGNS_MAX && !decisive) {
-            return;
-        }
         if self.signs.len() >= 2 * SIGNS_MAX {
             return;
+        }
+        let line = line_of(self.bytes, offset);
+        let known = self
+            .signs
+            .iter()
+            .find(|((_, known), sign)| *known == kind && sign.line == line);
+        if let Some((key, sign)) = known {
+            if sign.decisive || !decisive {
+                return;
+            }
+            let key = *key;
+            self.signs.remove(&key);
         }
         let sign = Sign {
             kind,
             decisive,
             explanation: explanation.to_owned(),
             offset: offset as u64,
-            line: line_of(self.bytes, offset),
+            line,
             excerpt: excerpt(self.bytes, offset),
             techniques: kind.techniques(),
             language,
         };
-        self.signs.insert(key, sign);
+        self.signs.insert((offset as u64, kind), sign);
     }
 
     /// Notes that something was not looked at.

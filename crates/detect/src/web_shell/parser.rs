@@ -246,9 +246,13 @@ impl Parser<'_> {
                     }
                 }
             }
+            // Words are in lower case, so that the type `Class` looks like the keyword; what follows the name tells.
             "class" | "interface" | "struct" | "enum" | "namespace" | "package" | "import"
             | "record" | "trait"
-                if self.word_at(self.at + 1).is_some() =>
+                if self.word_at(self.at + 1).is_some()
+                    && !["(", "=", ";", ","]
+                        .iter()
+                        .any(|mark| self.is_mark(self.at + 2, mark)) =>
             {
                 while self.at < end && !self.is_mark(self.at, "{") && !self.is_mark(self.at, ";") {
                     self.at += 1;

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use super::flow::{self, Markup};
 use super::lexer::{Dialect, Kind as TokenKind, Lexer, Place, TOKENS_MAX, Token};
 use super::program::Program;
-use super::{Language, Notes, basic, parser};
+use super::{Language, Notes, SIGNS_MAX, basic, parser};
 
 /// Longer than any tag of a page; a tag that does not end within is no tag.
 const TAG_BYTES_MAX: usize = 16 * 1024;
@@ -70,7 +70,9 @@ fn analyse_text(text: &Text<'_>, form: Form, executable: bool, notes: &mut Notes
     for problem in outcome.not_seen {
         notes.skip(problem);
     }
-    for ((at, kind), found) in outcome.found {
+    let mut found: Vec<_> = outcome.found.into_iter().collect();
+    found.sort_by_key(|((at, kind), found)| (!found.decisive, *at, *kind));
+    for ((at, kind), found) in found.into_iter().take(SIGNS_MAX) {
         let decisive = found.decisive && executable;
         let mut explanation = found.explanation;
         if !executable {
