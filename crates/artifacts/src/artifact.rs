@@ -82,6 +82,14 @@ pub trait Artifact: Sync {
 /// Every artifact Allclear reads, the most specific first.
 pub const ARTIFACTS: &[&dyn Artifact] = &[
     &crate::evtx::EventLog,
+    &crate::events_json::EventsJson,
+    &crate::registry::RegistryHive,
+    &crate::pe::ProductFile,
+    &crate::aspnet::CompiledFile,
+    &crate::aspnet::CompiledAssembly,
+    &crate::iis_config::ServerConfig,
+    &crate::iis_config::FolderConfig,
+    &crate::tasks::ScheduledTask,
     &crate::exchange::httpproxy::HttpProxy,
     &crate::exchange::log::ECP_SERVER,
     &crate::exchange::log::ECP_ACTIVITY,
@@ -98,6 +106,8 @@ pub const ARTIFACTS: &[&dyn Artifact] = &[
     &crate::prior::eomt::Eomt,
     &crate::prior::msert::Msert,
     &crate::listing::Listing,
+    // Last: a script only where nothing knows more of it.
+    &crate::web::Script,
 ];
 
 /// The reader for an item: the surest match, and among equals the first in the table.

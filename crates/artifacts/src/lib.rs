@@ -4,15 +4,27 @@
 //! one item and a [`Sink`]; it never fails as a whole: what it cannot read it tells the sink.
 
 mod artifact;
+mod aspnet;
+mod events_json;
 mod evtx;
 mod exchange;
 mod httperr;
 mod iis;
+mod iis_config;
 mod listing;
+mod pe;
 mod prior;
+mod registry;
+mod simple_record;
+mod tasks;
 #[cfg(test)]
 mod testing;
 mod text;
+mod web;
 mod windows_event;
+mod xml;
 
 pub use artifact::{ARTIFACTS, Artifact, Item, Match, Probe, Sink, recognise};
+pub use iis_config::{
+    CANCEL as REWRITE_CANCEL, CLEAR as REWRITE_CLEAR, effective as effective_rewrite_rules,
+};

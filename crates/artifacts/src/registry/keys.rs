@@ -1,0 +1,141 @@
+//! Which keys of which hive are looked at.
+
+/// A hive's part in the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    System,
+    Software,
+    /// Of one user.
+    User,
+    Sam,
+    /// Known, and without keys that are looked at.
+    Other,
+}
+
+impl Role {
+    /// The instance in the name of its source; empty where the file's name tells it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Software => "software",
+            Self::User => "ntuser",
+            Self::Sam => "sam",
+            Self::Other => "",
+        }
+    }
+}
+
+/// Keys below the root that show which hive it is.
+pub(super) const SIGNS: [(&str, Role); 5] = [
+    ("Select", Role::System),
+    ("ControlSet001", Role::System),
+    ("Microsoft", Role::Software),
+    ("SAM", Role::Sam),
+    ("Software", Role::User),
+];
+
+/// File names of hives.
+const FILE_NAMES: [(&str, Role); 9] = [
+    ("system", Role::System),
+    ("software", Role::Software),
+    ("ntuser.dat", Role::User),
+    ("default", Role::User),
+    ("sam", Role::Sam),
+    ("security", Role::Other),
+    ("usrclass.dat", Role::Other),
+    ("components", Role::Other),
+    ("amcache.hve", Role::Other),
+];
+
+/// The hive that a file of this name is.
+pub(super) fn role_of_path(path: &str) -> Option<Role> {
+    let name = model::file_name(path).to_ascii_lowercase();
+    FILE_NAMES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, role)| *role)
+}
+
+/// Where the installer of a product writes what it installed.
+pub(super) struct InstalledProduct {
+    pub(super) product: &'static str,
+    /// Below the root of SOFTWARE.
+    pub(super) key: &'static str,
+    /// Value with the folder.
+    pub(super) install_path: &'static str,
+    /// Value with the whole build, which updates keep current.
+    pub(super) build: &'static str,
+    /// Values with the three numbers of the update level.
+    pub(super) update_level: [&'static str; 3],
+}
+
+pub(super) const PRODUCTS: &[InstalledProduct] = &[
+    InstalledProduct {
+        product: "exchange",
+        key: "Microsoft\\ExchangeServer\\v15\\Setup",
+        install_path: "MsiInstallPath",
+        build: "OwaVersion",
+        update_level: ["MsiProductMajor", "MsiProductMinor", "MsiBuildMajor"],
+    },
+    InstalledProduct {
+        product: "exchange",
+        key: "Microsoft\\ExchangeServer\\v14\\Setup",
+        install_path: "MsiInstallPath",
+        build: "OwaVersion",
+        update_level: ["MsiProductMajor", "MsiProductMinor", "MsiBuildMajor"],
+    },
+];
+
+/// What a tool of earlier responders leaves behind.
+pub(super) struct ToolTrace {
+    pub(super) tool: &'static str,
+    pub(super) key: &'static str,
+    pub(super) value: &'static str,
+}
+
+pub(super) const TOOLS: &[ToolTrace] = &[ToolTrace {
+    tool: "EOMT",
+    key: "MSERTBootstrap",
+    value: "PatchState",
+}];
+
+/// Keys whose every value is run at logon, below SOFTWARE or a user's `Software`.
+pub(super) const RUN_KEYS: &[&str] = &[
+    "Microsoft\\Windows\\CurrentVersion\\Run",
+    "Microsoft\\Windows\\CurrentVersion\\RunOnce",
+    "Microsoft\\Windows\\CurrentVersion\\RunServices",
+    "Microsoft\\Windows\\CurrentVersion\\Policies\\Explorer\\Run",
+    "WOW6432Node\\Microsoft\\Windows\\CurrentVersion\\Run",
+    "WOW6432Node\\Microsoft\\Windows\\CurrentVersion\\RunOnce",
+];
+
+/// Keys of which some values are run or loaded.
+pub(super) const RUN_VALUES: &[(&str, &[&str])] = &[
+    (
+        "Microsoft\\Windows NT\\CurrentVersion\\Winlogon",
+        &["Shell", "Userinit", "Taskman", "VmApplet"],
+    ),
+    (
+        "Microsoft\\Windows NT\\CurrentVersion\\Windows",
+        &["AppInit_DLLs", "Load", "Run"],
+    ),
+    ("Microsoft\\Command Processor", &["AutoRun"]),
+];
+
+/// Keys whose subkeys name a program that is run in place of, or after, another.
+pub(super) const RUN_VALUES_BELOW: &[(&str, &str)] = &[
+    (
+        "Microsoft\\Windows NT\\CurrentVersion\\Image File Execution Options",
+        "Debugger",
+    ),
+    (
+        "Microsoft\\Windows NT\\CurrentVersion\\SilentProcessExit",
+        "MonitorProcess",
+    ),
+];
+
+/// Lists of programs that can be uninstalled.
+pub(super) const UNINSTALL: &[&str] = &[
+    "Microsoft\\Windows\\CurrentVersion\\Uninstall",
+    "WOW6432Node\\Microsoft\\Windows\\CurrentVersion\\Uninstall",
+];
