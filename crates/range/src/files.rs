@@ -144,7 +144,7 @@ impl Server {
             ("ecp", "/ecp/auth/TimeoutLogout.aspx"),
         ] {
             let time = since.after(random.between(5, 300) * MINUTE);
-            files.extend(self.compiled(time, application, page, &[], &mut random));
+            files.extend(self.compiled(time, application, page, (&[], &[]), &mut random));
         }
         files
     }
@@ -155,7 +155,7 @@ impl Server {
         time: Moment,
         application: &str,
         page: &str,
-        literals: &[String],
+        (names, literals): (&[String], &[String]),
         random: &mut Random,
     ) -> Vec<DiskFile> {
         const HEX: &str = "0123456789abcdef";
@@ -182,7 +182,7 @@ impl Server {
             random.text(HEX, 8),
             random.text(HEX, 12)
         );
-        let mut names = [
+        let mut all_names = [
             "<Module>",
             "ASP",
             "Page_Load",
@@ -193,13 +193,9 @@ impl Server {
         ]
         .map(str::to_owned)
         .to_vec();
-        names.push(class);
-        names.push(format!("{assembly}.dll"));
-        if !literals.is_empty() {
-            // What the compiler of JScript leaves in every page that evaluates text.
-            names.push(["Microsoft.JScr", "ipt"].concat());
-            names.push(["JScriptEval", "uate"].concat());
-        }
+        all_names.push(class);
+        all_names.push(format!("{assembly}.dll"));
+        all_names.extend_from_slice(names);
         let image = Image {
             dll: true,
             version: None,
@@ -210,7 +206,7 @@ impl Server {
             original_name: format!("{assembly}.dll"),
             linked: time.timestamp(),
             assembly: Some(Assembly {
-                names,
+                names: all_names,
                 literals: literals.to_vec(),
             }),
             padding_bytes: 0,

@@ -125,6 +125,12 @@ pub enum Error {
     Scenario(String),
     #[error("{0} is not a build of four parts")]
     Build(String),
+    #[error("no source of evidence is named {0}; there are {names}", names = Source::ALL.map(Source::name).join(", "))]
+    Source(String),
+    #[error(
+        "{0} does not say what to withhold: write source, source:instance or source@from..until"
+    )]
+    Withheld(String),
     #[error("the scenario's story does not lie within the time simulated")]
     OutsideWindow,
     #[error("the patch comes before the end of the scenario's story")]

@@ -32,13 +32,13 @@ pub fn make(options: &Options, out: &mut dyn Sink) -> Result<Made, Error> {
         Patching::At(time) => Some(time.into()),
         Patching::Never => None,
     };
-    let server = Server::new(options, patch, scenario.has_exchange)?;
+    let server = Server::new(options, &scenario, patch)?;
     let mut retention = scenario.retention_days.clone();
     retention.extend(&options.retention_days);
     let mut traces = happen(&scenario, &server)?;
     let (mut files, known_files) = server.disk()?;
     files.append(&mut traces.files);
-    let mut events = server.background_events(scenario.process_auditing);
+    let mut events = server.ordinary_events();
     events.append(&mut traces.events);
 
     let filter = Filter::new(&options.withhold, &retention, server.end);
@@ -65,7 +65,7 @@ pub fn make(options: &Options, out: &mut dyn Sink) -> Result<Made, Error> {
 pub fn make_in_folder(options: &Options, folder: &Path) -> Result<Made, Error> {
     let scenario = Scenario::named(&options.scenario)?;
     // The host's name is drawn with the rest of the server; the logs need not be written for that.
-    let host = Server::new(options, None, scenario.has_exchange)?.host;
+    let host = Server::new(options, &scenario, None)?.host;
     let mut sink = Collection::new(Folder::new(&folder.join(host)), Layout::Drives);
     let made = make(options, &mut sink)?;
     let mut truth = serde_json::to_string_pretty(&made.truth)?;

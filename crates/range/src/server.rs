@@ -3,6 +3,7 @@
 use crate::formats::Guid;
 use crate::moment::{DAY, HOUR, MINUTE, Moment, SECOND};
 use crate::random::Random;
+use crate::story::Scenario;
 use crate::traffic::Protocol;
 use crate::{Error, Options};
 use serde::Deserialize;
@@ -10,6 +11,9 @@ use std::fmt;
 
 /// Names and programs that servers are made of.
 pub(crate) const WORLD: &str = include_str!("../data/world.json");
+
+/// Of a hundred servers that audit processes, so many run Sysmon too.
+const SYSMON_PERCENT: u64 = 40;
 
 /// A build of the product, four parts. Displays as `15.1.2176.2`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -129,15 +133,19 @@ pub(crate) struct Server {
     pub(crate) end: Moment,
     pub(crate) outages: Vec<Outage>,
     pub(crate) has_exchange: bool,
+    /// Whether Windows records processes and share access.
+    pub(crate) process_auditing: bool,
+    /// Whether Sysmon is installed.
+    pub(crate) sysmon: bool,
     pub(crate) world: World,
 }
 
 impl Server {
-    /// The server of these options. `patch` is when the update was begun, if it was.
+    /// The server of these options on which the scenario happens. `patch` is when the update was begun, if it was.
     pub(crate) fn new(
         options: &Options,
+        scenario: &Scenario,
         patch: Option<Moment>,
-        has_exchange: bool,
     ) -> Result<Self, Error> {
         let world: World = serde_json::from_str(WORLD)?;
         let mut random = Random::new(options.seed, "server", 0);
@@ -200,7 +208,9 @@ impl Server {
             after,
             start,
             end,
-            has_exchange,
+            has_exchange: scenario.has_exchange,
+            process_auditing: scenario.process_auditing,
+            sysmon: scenario.process_auditing && random.chance(SYSMON_PERCENT),
             world,
         })
     }

@@ -1,9 +1,11 @@
 //! The kinds of evidence that a simulated server leaves, and how some of it can be withheld.
 
+use crate::Error;
 use crate::moment::{DAY, Moment};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 /// A kind of evidence. In JSON and on the command line the names are in snake case: `httpproxy`, `ecp_server`, …
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,12 +47,10 @@ pub enum Source {
     SetupLog,
     /// The product's programs outside its web folders.
     ProductFiles,
-    /// What an intruder left on the disk outside the web folders.
-    OtherFiles,
 }
 
 impl Source {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 24] = [
         Self::HttpProxy,
         Self::EcpServer,
         Self::OabGenerator,
@@ -75,7 +75,6 @@ impl Source {
         Self::TemporaryAspnet,
         Self::SetupLog,
         Self::ProductFiles,
-        Self::OtherFiles,
     ];
 
     /// The name used in JSON and on the command line.
@@ -100,6 +99,48 @@ pub struct Withheld {
     /// From the first time, included, to the second, excluded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub span: Option<(Timestamp, Timestamp)>,
+}
+
+impl FromStr for Source {
+    type Err = Error;
+
+    /// Reads a name such as `ecp_server`.
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Self::ALL
+            .into_iter()
+            .find(|source| source.name() == name)
+            .ok_or_else(|| Error::Source(name.to_owned()))
+    }
+}
+
+impl FromStr for Withheld {
+    type Err = Error;
+
+    /// Reads `source`, `source:instance`, and either with `@from..until`: `httpproxy:ecp@2021-02-01T00:00:00Z..2021-02-02T00:00:00Z`.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let malformed = || Error::Withheld(text.to_owned());
+        let (what, span) = match text.split_once('@') {
+            Some((what, span)) => (what, Some(span)),
+            None => (text, None),
+        };
+        let (source, instance) = match what.split_once(':') {
+            Some((source, instance)) => (source, Some(instance.to_owned())),
+            None => (what, None),
+        };
+        let span = match span {
+            Some(span) => {
+                let (from, until) = span.split_once("..").ok_or_else(malformed)?;
+                let time = |text: &str| text.parse::<Timestamp>().ok().ok_or_else(malformed);
+                Some((time(from)?, time(until)?))
+            }
+            None => None,
+        };
+        Ok(Self {
+            source: source.parse()?,
+            instance,
+            span,
+        })
+    }
 }
 
 impl Withheld {
@@ -176,5 +217,26 @@ impl Filter {
         self.retained_since
             .get(&source)
             .is_none_or(|since| *since <= last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_withheld_can_be_written_in_a_word() {
+        let read = |text: &str| text.parse::<Withheld>();
+        assert_eq!(read("iis").unwrap(), Withheld::whole(Source::Iis));
+        let part = read("httpproxy:ecp@2021-02-01T00:00:00Z..2021-02-02T12:00:00Z").unwrap();
+        assert_eq!(part.source, Source::HttpProxy);
+        assert_eq!(part.instance.as_deref(), Some("ecp"));
+        let (from, until) = part.span.unwrap();
+        assert_eq!(until.duration_since(from).as_hours(), 36);
+        assert!(matches!(read("mailboxes"), Err(Error::Source(_))));
+        assert!(matches!(read("iis@yesterday"), Err(Error::Withheld(_))));
+        for source in Source::ALL {
+            assert_eq!(source.name().parse::<Source>().unwrap(), source);
+        }
     }
 }

@@ -63,7 +63,7 @@ fn records(bytes: &[u8]) -> Vec<(u64, String)> {
 #[test]
 fn every_scenario_holds_together() {
     for scenario in scenarios() {
-        for seed in 0..4 {
+        for seed in 0..3 {
             let options = Options {
                 probe_minutes: 1_440,
                 ..Options::new(scenario, seed)
@@ -289,14 +289,14 @@ fn the_same_attack_stands_in_every_log_that_records_it() {
 #[test]
 fn withholding_takes_out_what_it_names_and_changes_nothing_else() {
     let options = Options {
-        start: "2021-02-06T00:00:00Z".parse().expect("a time"),
+        start: "2021-02-16T00:00:00Z".parse().expect("a time"),
         end: "2021-03-14T00:00:00Z".parse().expect("a time"),
         probe_minutes: 720,
         ..Options::new("proxylogon", 2)
     };
     let (_, whole) = evidence(&options);
-    let from = "2021-02-10T00:00:00Z".parse().expect("a time");
-    let until = "2021-02-12T12:00:00Z".parse().expect("a time");
+    let from = "2021-02-20T00:00:00Z".parse().expect("a time");
+    let until = "2021-02-22T12:00:00Z".parse().expect("a time");
     for source in Source::ALL {
         for withheld in [Withheld::whole(source), Withheld::span(source, from, until)] {
             let (_, rest) = evidence(&Options {
@@ -323,7 +323,8 @@ fn withholding_takes_out_what_it_names_and_changes_nothing_else() {
                 }
             }
             assert!(rest.keys().all(|name| whole.contains_key(name)));
-            let absent = matches!(source, Source::Sysmon | Source::OtherFiles);
+            let sysmon = whole.keys().any(|name| name.contains("Sysmon"));
+            let absent = source == Source::Sysmon && !sysmon;
             assert_eq!(touched > 0, !absent, "{withheld:?}");
         }
     }

@@ -1,0 +1,337 @@
+//! Scenarios: what happens to the server, read from data, and the records that it leaves.
+//!
+//! A scenario is a list of chapters; a chapter is a list of steps; a step waits a while and then leaves records. Texts
+//! hold names in braces, which stand for what the seed drew or what the server is called. Nothing of a campaign stands
+//! in this file: see `scenarios/`.
+
+mod teller;
+
+use crate::events::Logged;
+use crate::files::DiskFile;
+use crate::formats::Guid;
+use crate::formats::exchange::EcpEntry;
+use crate::moment::{MINUTE, Moment};
+use crate::random::Random;
+use crate::server::Server;
+use crate::source::Source;
+use crate::traffic::Request;
+use crate::truth::{Foothold, Step as TrueStep};
+use crate::{Error, Options};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use teller::Teller;
+
+const ACTORS: &str = include_str!("../../scenarios/actors.json");
+
+const SCENARIOS: [(&str, &str); 8] = [
+    ("clean", include_str!("../../scenarios/clean.json")),
+    ("probed", include_str!("../../scenarios/probed.json")),
+    (
+        "proxylogon",
+        include_str!("../../scenarios/proxylogon.json"),
+    ),
+    (
+        "shell-deleted",
+        include_str!("../../scenarios/shell-deleted.json"),
+    ),
+    (
+        "av-removed",
+        include_str!("../../scenarios/av-removed.json"),
+    ),
+    (
+        "logs-missing",
+        include_str!("../../scenarios/logs-missing.json"),
+    ),
+    (
+        "mail-theft",
+        include_str!("../../scenarios/mail-theft.json"),
+    ),
+    (
+        "no-exchange",
+        include_str!("../../scenarios/no-exchange.json"),
+    ),
+];
+
+/// The names of all scenarios.
+pub fn scenarios() -> Vec<&'static str> {
+    SCENARIOS.iter().map(|(name, _)| *name).collect()
+}
+
+/// What happens in the scenario of that name, in a sentence or two.
+pub fn summary(scenario: &str) -> Result<String, Error> {
+    Ok(Scenario::named(scenario)?.story)
+}
+
+/// A scenario as its file states it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scenario {
+    pub(crate) name: String,
+    pub(crate) story: String,
+    pub(crate) campaign: String,
+    pub(crate) has_exchange: bool,
+    #[serde(default)]
+    pub(crate) process_auditing: bool,
+    patch: Option<Window>,
+    entry: Option<Window>,
+    #[serde(default)]
+    pub(crate) retention_days: BTreeMap<Source, u32>,
+    chapters: Vec<String>,
+    pub(crate) expected: Expected,
+}
+
+/// A time that the seed draws.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Window {
+    earliest: Timestamp,
+    spread_minutes: i64,
+}
+
+/// What a right report says.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Expected {
+    pub(crate) verdict: String,
+    /// The verdict if the server is never patched, where that is another.
+    pub(crate) unpatched_verdict: Option<String>,
+    pub(crate) stages: Vec<String>,
+}
+
+impl Scenario {
+    pub(crate) fn named(name: &str) -> Result<Self, Error> {
+        let (_, text) = SCENARIOS
+            .iter()
+            .find(|(known, _)| *known == name)
+            .ok_or_else(|| Error::Scenario(name.to_owned()))?;
+        Ok(serde_json::from_str(text)?)
+    }
+
+    /// When the patch was begun, if it was.
+    pub(crate) fn patch(&self, options: &Options) -> Option<Moment> {
+        let mut random = Random::new(options.seed, "patch", 0);
+        self.patch.as_ref().map(|window| window.draw(&mut random))
+    }
+}
+
+impl Window {
+    fn draw(&self, random: &mut Random) -> Moment {
+        let milliseconds = random.between(0, self.spread_minutes * MINUTE - 1);
+        Moment::from(self.earliest).after(milliseconds)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Actors {
+    #[serde(rename = "about")]
+    _about: String,
+    choices: BTreeMap<String, Vec<Value>>,
+    joined: BTreeMap<String, Value>,
+    chapters: BTreeMap<String, Vec<Step>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Step {
+    title: String,
+    stage: String,
+    /// Seconds after the step before, drawn from this range.
+    wait: (i64, i64),
+    /// How often the step happens, one after the other.
+    #[serde(default = "once")]
+    repeat: u32,
+    records: Vec<Record>,
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// What a step leaves behind. Texts are templates.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case", deny_unknown_fields)]
+enum Record {
+    /// A request at the web server, in all logs that record it.
+    Request(Box<RequestRecord>),
+    /// A command in the control panel's log.
+    ControlPanel { command: String, url: String },
+    /// A cmdlet in the management event log.
+    Cmdlet { cmdlet: String, parameters: String },
+    /// A file that appears, with the traces of its writing.
+    File {
+        path: String,
+        text: String,
+        foothold: String,
+    },
+    /// A file that disappears.
+    Remove { path: String },
+    /// A page that ASP.NET compiles on its first request.
+    Compiled {
+        page: String,
+        application: String,
+        source: String,
+        /// What the compiler leaves in the assembly: names of types, and texts of the page.
+        names: Vec<Value>,
+        literals: Vec<String>,
+    },
+    /// A process that a worker process starts.
+    Process {
+        image: String,
+        command_line: String,
+        pool: String,
+    },
+    /// An event of Windows Defender.
+    Defender {
+        id: u16,
+        threat: String,
+        path: String,
+    },
+    /// A call in the log of Exchange Web Services.
+    WebService { action: String, response_bytes: u32 },
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RequestRecord {
+    #[serde(default)]
+    protocol: String,
+    method: String,
+    stem: String,
+    #[serde(default)]
+    anchor: String,
+    #[serde(default)]
+    hint: String,
+    agent: String,
+    client: String,
+    status: Value,
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    response_bytes: Option<u32>,
+    #[serde(default)]
+    target: Option<String>,
+    #[serde(default)]
+    backend: Option<BackendRecord>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BackendRecord {
+    stem: String,
+    #[serde(default)]
+    query: String,
+    status: u16,
+}
+
+/// A call in the log of Exchange Web Services.
+#[derive(Clone, Debug)]
+pub(crate) struct WebServiceCall {
+    pub(crate) time: Moment,
+    pub(crate) action: String,
+    pub(crate) user: String,
+    pub(crate) user_agent: String,
+    pub(crate) client: String,
+    pub(crate) response_bytes: u32,
+    pub(crate) id: Guid,
+}
+
+/// All that a story leaves behind.
+#[derive(Debug, Default)]
+pub(crate) struct Traces {
+    pub(crate) requests: Vec<Request>,
+    pub(crate) control_panel: Vec<EcpEntry>,
+    pub(crate) web_service: Vec<WebServiceCall>,
+    pub(crate) events: Vec<Logged>,
+    /// Files that are still there when the evidence is collected.
+    pub(crate) files: Vec<DiskFile>,
+    pub(crate) steps: Vec<TrueStep>,
+    pub(crate) footholds: Vec<Foothold>,
+}
+
+/// Lets the scenario happen to the server.
+pub(crate) fn happen(scenario: &Scenario, server: &Server) -> Result<Traces, Error> {
+    let Some(entry) = &scenario.entry else {
+        return Ok(Traces::default());
+    };
+    let actors: Actors = serde_json::from_str(ACTORS)?;
+    let mut random = Random::new(server.seed, "story", 0);
+    let names = draw_names(&actors, server, &mut random);
+    let begin = entry.draw(&mut random);
+    let mut teller = Teller::new(server, names, begin, random);
+    for chapter in &scenario.chapters {
+        let steps = actors
+            .chapters
+            .get(chapter)
+            .ok_or_else(|| Error::Chapter(chapter.clone()))?;
+        for step in steps {
+            teller.step(step)?;
+        }
+    }
+    let (last, traces) = teller.finish();
+    if begin < server.start || last >= server.end {
+        return Err(Error::OutsideWindow);
+    }
+    if server.patch().is_some_and(|patch| patch.stop <= last) {
+        return Err(Error::PatchedTooEarly);
+    }
+    Ok(traces)
+}
+
+/// What the names in braces stand for.
+fn draw_names(actors: &Actors, server: &Server, random: &mut Random) -> BTreeMap<String, String> {
+    const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz";
+    const CANARY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+    let address =
+        |random: &mut Random, network: &str| format!("{network}.{}", random.between(1, 254));
+    let [major, minor, build, revision] = server.before.0;
+    let mut names = BTreeMap::from(
+        [
+            ("host", server.host.clone()),
+            ("fqdn", server.full_name.clone()),
+            ("domain", server.domain.clone()),
+            ("netbios", server.netbios.clone()),
+            ("install", server.install.clone()),
+            ("oab", server.oab.to_string()),
+            (
+                "version",
+                format!("{major}.{minor} (Build {build}.{revision})"),
+            ),
+            ("letter", random.text(LETTERS, 1)),
+            ("random4", random.text(LETTERS, 4)),
+            ("random8", random.text(LETTERS, 8)),
+            ("canary", random.text(CANARY, 76)),
+            ("actor", address(random, "203.0.113")),
+            ("visitor", address(random, "198.51.100")),
+            ("scanner", address(random, "192.0.2")),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    for (name, choices) in &actors.choices {
+        match random.pick(choices) {
+            Value::Object(members) => {
+                for (member, value) in members {
+                    names.insert(format!("{name}.{member}"), joined(value));
+                }
+            }
+            value => {
+                names.insert(name.clone(), joined(value));
+            }
+        }
+    }
+    for (name, value) in &actors.joined {
+        names.insert(name.clone(), joined(value));
+    }
+    names
+}
+
+/// A text, or the parts of one put together.
+fn joined(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts.iter().map(joined).collect(),
+        other => other.to_string(),
+    }
+}
