@@ -1,2 +1,64 @@
-//! Project tasks.
-fn main() {}
+//! Project tasks: `cargo xtask ci`, `tidy`, `bless`, `bench`, `shipped-files`, `builds`.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tasks read the project's own files and settings, never evidence"
+)]
+
+mod bench;
+mod builds;
+mod ci;
+mod process;
+mod shipped_files;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask TASK
+  ci             everything that must hold before a change is merged
+  tidy           the house rules that no compiler checks
+  bless          rewrite every expected file; read the difference before you commit it
+  bench          time and memory of `allclear check` beside other tools, as a Markdown table
+                   [--scale 1GB] [--rounds 3]
+  shipped-files  INPUT.csv.gz: make knowledge/exchange/shipped-files.txt
+  builds         MICROSOFT-SCRIPT.csv PUBLIC-DOCS.psv: make knowledge/exchange/builds.csv";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (task, rest) = match arguments.split_first() {
+        Some((task, rest)) => (task.as_str(), rest),
+        None => ("", &[][..]),
+    };
+    let outcome = match task {
+        "ci" => ci::run(rest),
+        "tidy" => tidy::run(rest),
+        "bless" => ci::bless(rest),
+        "bench" => bench::run(rest),
+        "shipped-files" => shipped_files::run(rest),
+        "builds" => builds::run(rest),
+        _ => Err(USAGE.to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            process::say(&problem);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder that holds the workspace.
+fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map_or_else(|| here.clone(), PathBuf::from)
+}
+
+/// Fails where a task that takes no arguments got some.
+fn no_arguments(arguments: &[String]) -> Result<(), String> {
+    match arguments {
+        [] => Ok(()),
+        [first, ..] => Err(format!("this task takes no argument `{first}`\n{USAGE}")),
+    }
+}

@@ -1,0 +1,6 @@
+//! Fuzzes the reader of Exchange cmdlet logs.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    allclear_fuzz::read("exchange.cmdlet_infra", bytes);
+});

@@ -1,0 +1,6 @@
+//! Fuzzes the reader of Exchange ECP Server logs.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    allclear_fuzz::read("exchange.ecp_server", bytes);
+});
