@@ -107,9 +107,11 @@ impl<'a> WebSite<'a> {
         self.items.contains_key(physical)
     }
 
-    /// Whether the collection looked into the folder of this path.
-    fn looked_into(&self, physical: &str) -> bool {
-        self.folders.contains(model::parent(physical))
+    /// Whether the collection looked into the folder of this path, or into the one above: a folder that holds
+    /// nothing any more leaves no trace in a collection of files.
+    fn looked_near(&self, physical: &str) -> bool {
+        let folder = model::parent(physical);
+        self.folders.contains(folder) || self.folders.contains(model::parent(folder))
     }
 }
 
@@ -138,8 +140,10 @@ fn virtual_directories<'a>(
 }
 
 /// Maps a URL path to lower-case Windows paths through the longest matching virtual directory of each site.
+///
+/// What follows a script's name is path info for the script, not part of the file's path.
 pub(crate) fn physical_paths(directories: &[&VirtualDirectory], url_path: &str) -> Vec<String> {
-    let url = url_path.to_lowercase().replace('\\', "/");
+    let url = without_path_info(&url_path.to_lowercase().replace('\\', "/"));
     let mut best: BTreeMap<u32, (usize, String)> = BTreeMap::new();
     for directory in directories {
         let root = directory.url_path.trim_end_matches('/').to_lowercase();
@@ -164,6 +168,19 @@ pub(crate) fn physical_paths(directories: &[&VirtualDirectory], url_path: &str) 
     paths.sort();
     paths.dedup();
     paths
+}
+
+/// `/ecp/service.svc/getobject` is a request to `/ecp/service.svc`.
+fn without_path_info(url: &str) -> String {
+    let mut path = String::new();
+    for segment in url.split_inclusive('/') {
+        path.push_str(segment);
+        let name = segment.trim_end_matches('/');
+        if shipped_files::is_script(name) {
+            return path.trim_end_matches('/').to_owned();
+        }
+    }
+    path
 }
 
 /// Windows' own variables in configured paths; every default installation has them so.
@@ -243,7 +260,7 @@ fn compiled_page(
     if source_is_there || candidates.iter().any(|path| site.is_shipped_path(path)) {
         return;
     }
-    let Some(stood_at) = candidates.iter().find(|path| site.looked_into(path)) else {
+    let Some(stood_at) = candidates.iter().find(|path| site.looked_near(path)) else {
         gaps.push(
             Gap::new(
                 GapKind::Missing,
@@ -308,7 +325,7 @@ fn answered_page(site: &WebSite<'_>, access: &WebAccess, place: &Place, gaps: &m
         return;
     }
     let candidates = site.physical_paths(&access.path);
-    let url_tail = access.path.to_lowercase().replace('/', "\\");
+    let url_tail = without_path_info(&access.path.to_lowercase()).replace('/', "\\");
     if candidates.is_empty()
         || candidates
             .iter()

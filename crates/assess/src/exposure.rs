@@ -4,6 +4,10 @@ use crate::{Knowledge, words};
 use model::report::{Exposure, ExposureSpan, ExposureState, Reason};
 use model::{Build, BuildSeen, Fact, Observed, Place, RewriteRule, Setup, Span, Timestamp};
 use pack::{BuildStatus, Pack, Product};
+use std::collections::BTreeMap;
+
+/// Places that a reason names at most.
+const PLACES_MAX: usize = 3;
 
 /// The exposure of a host, and what the other judgements take from it.
 #[derive(Clone, Debug)]
@@ -259,9 +263,24 @@ fn latest_state(
     status: &dyn Fn(&Build) -> BuildStatus,
     name: &dyn Fn(&Build) -> Option<String>,
 ) -> (ExposureState, Option<Build>, Vec<Reason>) {
+    let mut said: BTreeMap<Build, (Vec<String>, Vec<Place>)> = BTreeMap::new();
+    let mut say = |build: Build, how: String, place: &Place| {
+        let (hows, places) = said.entry(build).or_default();
+        hows.push(how);
+        places.push(place.clone());
+    };
+    if let Some(last) = history.last() {
+        let how = format!("{} of {}", last.rule, words::minute(last.last));
+        say(last.build, how, &last.place);
+    }
+    for (seen, place) in at_collection {
+        say(seen.build, seen.rule.clone(), place);
+    }
     let mut basis = Vec::new();
     let mut candidates: Vec<(Build, BuildStatus)> = Vec::new();
-    let mut say = |build: Build, how: String, place: &Place| {
+    for (build, (mut hows, mut places)) in said {
+        hows.dedup();
+        places.truncate(PLACES_MAX);
         let status = status(&build);
         let name = name(&build).map_or_else(String::new, |name| format!(" ({name})"));
         let meaning = match &status {
@@ -270,17 +289,13 @@ fn latest_state(
             BuildStatus::Disputed(why) | BuildStatus::Unknown(why) => why.clone(),
         };
         basis.push(Reason {
-            text: format!("build {build}{name}, {how}: {meaning}"),
-            places: vec![place.clone()],
+            text: format!(
+                "build {build}{name} is {meaning}; shown by {}",
+                hows.join(", ")
+            ),
+            places,
         });
         candidates.push((build, status));
-    };
-    if let Some(last) = history.last() {
-        let how = format!("{}, {}", last.rule, words::minute(last.last));
-        say(last.build, how, &last.place);
-    }
-    for (seen, place) in at_collection {
-        say(seen.build, seen.rule.clone(), place);
     }
     // A three-part build that does not contradict an exact one adds nothing.
     let exact: Vec<(Build, BuildStatus)> = candidates

@@ -45,8 +45,10 @@ pub(crate) fn story(
 /// Position of the step in the pack's own order of an intrusion.
 fn order(pack: &Pack, step: &StoryStep) -> usize {
     pack.manifest
-        .step(&step.step)
-        .map_or(usize::MAX, |(position, _)| position)
+        .steps
+        .iter()
+        .position(|known| known.id == step.step)
+        .unwrap_or(usize::MAX)
 }
 
 fn sources_of_items(observed: &Observed) -> BTreeMap<(&str, &str), String> {
@@ -185,11 +187,59 @@ fn sentence(pack: &Pack, group: &[&Finding]) -> String {
                 .or_insert_with(|| foothold.path.clone());
         }
     }
-    match pack.manifest.step(&first.step) {
-        Some((_, step)) => step.fill(&details),
+    match pack
+        .manifest
+        .steps
+        .iter()
+        .find(|step| step.id == first.step)
+    {
+        Some(step) => fill(&step.text, &details),
         None if first.meaning.is_empty() => first.title.clone(),
         None => first.meaning.clone(),
     }
+}
+
+/// Fills `{name}`. A phrase in square brackets is left out where one of its names has no value; a name outside of
+/// brackets without a value reads `unknown`.
+fn fill(template: &str, details: &BTreeMap<String, String>) -> String {
+    let mut text = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('[') {
+        let Some((phrase, after)) = after.split_once(']') else {
+            break;
+        };
+        text.push_str(&fill_phrase(before, details).0);
+        let (phrase, complete) = fill_phrase(phrase, details);
+        if complete {
+            text.push_str(&phrase);
+        }
+        rest = after;
+    }
+    text.push_str(&fill_phrase(rest, details).0);
+    text
+}
+
+/// Fills the names of one phrase; also says whether each had a value.
+fn fill_phrase(phrase: &str, details: &BTreeMap<String, String>) -> (String, bool) {
+    let mut text = String::new();
+    let mut complete = true;
+    let mut rest = phrase;
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((name, after)) = after.split_once('}') else {
+            break;
+        };
+        text.push_str(before);
+        match details.get(name) {
+            Some(value) if !value.is_empty() => text.push_str(value),
+            _ => {
+                complete = false;
+                text.push_str("unknown");
+            }
+        }
+        rest = after;
+    }
+    text.push_str(rest);
+    (text, complete)
 }
 
 /// The first successful request to each shell, where the rules did not tell it already.

@@ -43,7 +43,7 @@ pub struct Position {
 
 /// One line that a worker writes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "frame", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Frame {
     /// The worker is ready; these rules cannot run, and why.
     Ready { rule_problems: Vec<String> },

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -60,6 +60,8 @@ pub enum SuperviseError {
     },
     #[error("a worker process ended before it was ready: {0}")]
     NotReady(String),
+    #[error("a worker process said what nobody understands")]
+    Garbled(#[source] serde_json::Error),
     #[error(transparent)]
     Worker(#[from] WorkerError),
     #[error("cannot write the manifest")]
@@ -247,8 +249,12 @@ fn watch(
     let ended = loop {
         let left = deadline.saturating_duration_since(Instant::now());
         match frames.recv_timeout(left) {
-            Ok(Frame::Done) => break true,
-            Ok(frame) => {
+            Ok(Ok(Frame::Done)) => break true,
+            Ok(Err(error)) => {
+                // Our own words not understood: no fault of the evidence, and no reason to go on guessing.
+                return Err(SuperviseError::Garbled(error));
+            }
+            Ok(Ok(frame)) => {
                 match &frame {
                     Frame::Ready { .. } => death.ready = true,
                     Frame::Begin {
@@ -320,17 +326,16 @@ fn start(job: &Job, command: &WorkerCommand) -> Result<Child, SuperviseError> {
 }
 
 /// Reads the frames of a worker on a thread of their own, so that a silent worker can be waited for with a bound.
-fn frames_of(child: &mut Child) -> Receiver<Frame> {
-    let (say, hear): (Sender<Frame>, Receiver<Frame>) = channel();
+fn frames_of(child: &mut Child) -> Receiver<Result<Frame, serde_json::Error>> {
+    let (say, hear) = channel();
     if let Some(stdout) = child.stdout.take() {
         thread::spawn(move || {
             let mut lines = BufReader::new(stdout);
             let mut line = Vec::new();
             while let Ok(1..) = lines.read_until(b'\n', &mut line) {
-                let Ok(frame) = serde_json::from_slice(&line) else {
-                    return;
-                };
-                if say.send(frame).is_err() {
+                // A worker that dies in the middle of a line is told by its end, not by half a frame.
+                let whole = line.ends_with(b"\n");
+                if !whole || say.send(serde_json::from_slice(&line)).is_err() {
                     return;
                 }
                 line.clear();

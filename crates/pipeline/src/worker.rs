@@ -272,10 +272,9 @@ fn collector_record(entry: &Entry, kept: &Kept, report: &mut ItemReport) {
             place: place.clone(),
         });
     }
-    for (path, kind, detail) in evidence::container_gaps(&entry.path, &kept.bytes) {
-        report
-            .gaps
-            .push(Gap::new(kind, Place::item("", &path), detail));
+    for failed in evidence::container_gaps(&entry.path, &kept.bytes) {
+        let place = Place::item("", &failed.path);
+        report.gaps.push(Gap::new(failed.kind, place, failed.detail));
     }
     if report.item.kind.is_empty() {
         report.item.kind = "collector.record".to_owned();
