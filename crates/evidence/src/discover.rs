@@ -18,7 +18,7 @@ use crate::sniff::{Form, form};
 use crate::walk::open_file;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -94,9 +94,23 @@ pub fn discover(paths: &[PathBuf], options: &Options) -> Result<Vec<Collection>,
     Ok(found)
 }
 
-/// Whether this file beside others is a collection by itself: an archive.
-pub(crate) fn is_collection_of_its_own(path: &Path) -> bool {
-    archive_name(path, &Limits::default()).is_ok_and(|name| name.is_some())
+/// Names of the loose files that make up a collection of [`LOOSE_FILES`].
+pub(crate) fn loose_files(path: &Path, limits: &Limits) -> io::Result<BTreeSet<OsString>> {
+    let (Search::Sure(beside) | Search::Loose(beside)) = search(path, limits, 0)?;
+    let listing = folder::list(path, SEARCH_NAMES_MAX.min(limits.entries()))?;
+    let is_file = |listed: &folder::Listed| listed.kind.is_some_and(|kind| !kind.is_dir());
+    let archives: BTreeSet<&OsStr> = beside
+        .iter()
+        .filter(|collection| collection.location.parent() == Some(path))
+        .filter_map(|collection| collection.location.file_name())
+        .collect();
+    Ok(listing
+        .entries
+        .iter()
+        .filter(|listed| is_file(listed) && !archives.contains(listed.name.as_os_str()))
+        .map(|listed| listed.name.clone())
+        .filter(|name| is_loose_evidence(name, &beside))
+        .collect())
 }
 
 /// What one folder turned out to be while looking for collections.
@@ -158,7 +172,9 @@ fn search(path: &Path, limits: &Limits, depth: usize) -> io::Result<Search> {
     }
     if !sure.is_empty() {
         sure.extend(loose);
-        if files_left.iter().any(|name| looks_like_evidence(name)) {
+        let is_loose_evidence =
+            |name: &&OsStr| looks_like_evidence(name) && !goes_with(name, &sure);
+        if files_left.iter().any(is_loose_evidence) {
             sure.push(collection(path, LOOSE_FILES));
         }
         return Ok(Search::Sure(sure));
@@ -347,13 +363,39 @@ fn is_part_of_a_host(folder: &str) -> bool {
     is_site_log || PARTS.contains(&folder)
 }
 
+/// Whether this file only accompanies one of the collections beside it, as logs and checksums of collectors do:
+/// `EX01.log` beside `EX01.zip`.
+fn goes_with(name: &OsStr, collections: &[Collection]) -> bool {
+    let name = lower(name);
+    if crate::collector::is_collector_record(&name) {
+        return true;
+    }
+    collections
+        .iter()
+        .filter_map(|collection| collection.location.file_name())
+        .map(lower)
+        .any(|beside| {
+            let stem = beside.split('.').next().unwrap_or_default();
+            let rest = name.strip_prefix(stem);
+            !stem.is_empty() && rest.is_some_and(|rest| rest.starts_with(['.', '_', '-']))
+        })
+}
+
+fn is_loose_evidence(name: &OsStr, beside: &[Collection]) -> bool {
+    looks_like_evidence(name) && !goes_with(name, beside)
+}
+
 /// Whether a loose file beside collections is evidence rather than somebody's note about them.
 fn looks_like_evidence(name: &OsStr) -> bool {
     const EXTENSIONS: [&str; 19] = [
         "log", "evtx", "evt", "csv", "tsv", "xml", "config", "json", "jsonl", "ndjson", "txt",
         "blg", "etl", "aspx", "ashx", "gz", "zst", "xz", "dat",
     ];
-    const NOTES: [&str; 8] = [
+    // `truth` and `known-files` are what the range writes beside its servers.
+    const NOTES: [&str; 11] = [
+        "known-files",
+        "truth",
+        "manifest",
         "readme",
         "license",
         "licence",

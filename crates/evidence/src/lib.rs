@@ -40,7 +40,9 @@ mod restore;
 mod sniff;
 mod walk;
 
-pub use collector::{container_facts, container_gaps, is_collector_record};
+pub use collector::{
+    COLLECTOR_RECORD_BYTES_MAX, CollectorGap, container_facts, container_gaps, is_collector_record,
+};
 pub use content::{Bytes, Content, HEAD_BYTES, ReadSeek};
 pub use discover::{Collection, DiscoverError, discover};
 pub use item::Digest;

@@ -1,6 +1,6 @@
 //! Original Windows paths from the names that collectors and archivers store.
 //!
-//! Layouts are told by one thing only: where the drive stands. KAPE and CyLR store `C/…` (KAPE perhaps below the
+//! Layouts are told by one thing only: where the drive stands. KAPE and `CyLR` store `C/…` (KAPE perhaps below the
 //! host's name), Velociraptor `uploads/auto/C%3A/…` and `uploads/ntfs/%5C%5C.%5CC%3A/…`, acquire `fs/C:/…` or
 //! `sysvol/…`, UAC `[root]/…`. What stands before the drive belongs to the container and is left out; without a
 //! drive the path stays relative.
@@ -101,7 +101,7 @@ fn find_drive(components: &[String]) -> Option<Drive> {
         {
             return Some(Drive {
                 at,
-                prefix: format!("{}:", letter.letter),
+                prefix: format!("{}:", letter.upper),
                 encoded: letter.encoded || components.first().is_some_and(|top| is_uploads(top)),
             });
         }
@@ -145,14 +145,14 @@ fn relative(components: &[String]) -> (String, &[String], bool) {
     (String::new(), components, false)
 }
 
-struct Letter {
-    letter: char,
+struct DriveLetter {
+    upper: char,
     /// Whether the form leaves no doubt; a bare letter does.
     certain: bool,
     encoded: bool,
 }
 
-fn drive_letter(component: &str) -> Option<Letter> {
+fn drive_letter(component: &str) -> Option<DriveLetter> {
     let decoded = percent_decode(component);
     let encoded = decoded != component;
     let name = ["\\\\.\\", "\\\\?\\"]
@@ -169,8 +169,8 @@ fn drive_letter(component: &str) -> Option<Letter> {
         "_" => false,
         _ => return None,
     };
-    Some(Letter {
-        letter: letter.to_ascii_uppercase(),
+    Some(DriveLetter {
+        upper: letter.to_ascii_uppercase(),
         certain,
         encoded,
     })
@@ -215,15 +215,12 @@ pub(crate) fn percent_decode(text: &str) -> String {
             (b'%', [high, low, ..]) => hex_value(*high).zip(hex_value(*low)),
             _ => None,
         };
-        match value {
-            Some((high, low)) => {
-                decoded.push(high << 4 | low);
-                rest = &after[2..];
-            }
-            None => {
-                decoded.push(*first);
-                rest = after;
-            }
+        if let Some((high, low)) = value {
+            decoded.push(high << 4 | low);
+            rest = &after[2..];
+        } else {
+            decoded.push(*first);
+            rest = after;
         }
     }
     String::from_utf8_lossy(&decoded).into_owned()

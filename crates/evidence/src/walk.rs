@@ -1,14 +1,16 @@
 //! Walks one collection: every entry in a fixed order, archives inside too, each hashed while it is read.
 
+use crate::collector::stored_key;
 use crate::content::{Content, ReadSeek};
 use crate::discover::{Collection, LOOSE_FILES};
 use crate::item::{Budget, CHUNK_BYTES, Digest, Fault, Item, SeekItem, Spool};
 use crate::limits::{Limits, Options};
 use crate::open;
-use crate::restore::{printable, restore};
+use crate::restore::{Restored, printable, restore};
 use crate::sniff::{Codec, Form, form};
 use model::GapKind;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read as _};
 use std::rc::Rc;
@@ -115,6 +117,8 @@ pub(crate) struct Scope {
     budget: Option<Rc<Budget>>,
     /// Size of the archive, for the ratio; unknown in a folder.
     archive_bytes: Option<u64>,
+    /// Whether a wrapper was already taken off.
+    pub(crate) wrapped: bool,
     /// What the members have declared so far.
     declared: Cell<u64>,
     refused: Cell<u64>,
@@ -133,15 +137,25 @@ impl Scope {
             deeper: Rc::default(),
             budget: None,
             archive_bytes: None,
+            wrapped: false,
             declared: Cell::new(0),
             refused: Cell::new(0),
         }
     }
 
     /// The collection itself, now known to be an archive of this size.
-    fn archive(&self, archive_bytes: u64) -> Self {
+    fn archive(archive_bytes: u64) -> Self {
         Self {
             archive_bytes: Some(archive_bytes),
+            ..Self::collection()
+        }
+    }
+
+    /// The collection once more, below a wrapper that its collector put around it.
+    pub(crate) fn inside_wrapper(&self) -> Self {
+        Self {
+            archive_bytes: self.archive_bytes,
+            wrapped: true,
             ..Self::collection()
         }
     }
@@ -155,9 +169,14 @@ impl Scope {
             deeper: Rc::clone(&admitted.deeper),
             budget: Some(Rc::clone(&admitted.budget)),
             archive_bytes: Some(archive_bytes),
+            wrapped: false,
             declared: Cell::new(0),
             refused: Cell::new(0),
         }
+    }
+
+    pub(crate) fn is_collection(&self) -> bool {
+        self.depth == 0
     }
 
     /// The path of the archive or folder whose entries these are; empty for the collection.
@@ -214,6 +233,9 @@ pub(crate) struct Walker<'v> {
     visitor: &'v mut dyn Visitor,
     pub(crate) limits: Limits,
     pub(crate) password: Option<String>,
+    /// Original paths of entries of the collection itself, where its collector wrote down others than the stored
+    /// names say; by [`stored_key`].
+    pub(crate) original_paths: BTreeMap<String, String>,
 }
 
 impl<'v> Walker<'v> {
@@ -222,7 +244,20 @@ impl<'v> Walker<'v> {
             visitor,
             limits: options.limits.clone(),
             password: options.password.clone(),
+            original_paths: BTreeMap::new(),
         }
+    }
+
+    /// What the stored name stands for.
+    fn restored(&self, scope: &Scope, name: &str) -> Restored {
+        let mut restored = restore(name);
+        if scope.depth == 0
+            && !self.original_paths.is_empty()
+            && let Some(path) = self.original_paths.get(&stored_key(name))
+        {
+            restored.path.clone_from(path);
+        }
+        restored
     }
 
     /// Tells a gap, `path` empty for the collection.
@@ -257,7 +292,7 @@ impl<'v> Walker<'v> {
             budget.entries.set(budget.entries.get().saturating_sub(1));
         }
         let ordinal = scope.ordinal(offered.index);
-        let restored = restore(offered.name);
+        let restored = self.restored(scope, offered.name);
         let entry = Entry {
             ordinal,
             top: scope.top.unwrap_or(ordinal),
@@ -343,7 +378,7 @@ impl<'v> Walker<'v> {
         let size = item.size().unwrap_or(0);
         if form.is_archive() {
             let mut source = BufReader::with_capacity(CHUNK_BYTES, item.into_source());
-            self.members(&scope.archive(size), form, &mut source);
+            self.members(&Scope::archive(size), form, &mut source);
             return;
         }
         let offered = Offered {

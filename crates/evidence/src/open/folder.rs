@@ -1,12 +1,14 @@
 //! Folders of this machine: names sorted by bytes, links never followed.
 
+use crate::collector::{COLLECTOR_RECORD_BYTES_MAX, UPLOADS_NAME, original_paths};
 use crate::item::SeekItem;
 use crate::restore::names_drive;
 use crate::walk::{Admission, Offered, Scope, Walker, open_file};
 use model::GapKind;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, FileType};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// One name of a folder.
@@ -63,8 +65,14 @@ struct Open {
     rest: std::vec::IntoIter<Listed>,
 }
 
-/// Walks a folder; with `loose`, only the files in it that are no collections of their own.
+/// Walks a folder; with `loose`, only the evidence in it beside collections of their own.
 pub(crate) fn walk(walker: &mut Walker<'_>, scope: &Scope, location: &Path, loose: bool) {
+    let wanted = match loose.then(|| crate::discover::loose_files(location, &walker.limits)) {
+        None => None,
+        Some(Ok(names)) => Some(names),
+        Some(Err(error)) => return walker.unreadable("", &error),
+    };
+    walker.original_paths = uploads(location);
     let mut index = 0;
     let mut open = Vec::new();
     let below = drive_prefix(location);
@@ -83,13 +91,34 @@ pub(crate) fn walk(walker: &mut Walker<'_>, scope: &Scope, location: &Path, loos
             }
             continue;
         }
-        if loose && crate::discover::is_collection_of_its_own(&path) {
+        if wanted
+            .as_ref()
+            .is_some_and(|wanted| !wanted.contains(&listed.name))
+        {
             continue;
         }
         if !file(walker, scope, &path, &name, index, listed.kind) {
             return;
         }
         index = index.saturating_add(1);
+    }
+}
+
+/// What Velociraptor's list of uploads says about original paths, if this is its folder.
+fn uploads(location: &Path) -> BTreeMap<String, String> {
+    let mut bytes = Vec::new();
+    let path = location.join(UPLOADS_NAME);
+    let is_file = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file());
+    if !is_file {
+        return BTreeMap::new();
+    }
+    match open_file(&path).and_then(|file| {
+        file.take(COLLECTOR_RECORD_BYTES_MAX)
+            .read_to_end(&mut bytes)
+    }) {
+        Ok(_) => original_paths(&bytes),
+        // The walk comes to this file as well, and tells what is wrong with it.
+        Err(_) => BTreeMap::new(),
     }
 }
 

@@ -4,11 +4,15 @@
 //! archive without one can still be read from its local headers. Each member is then handed to the crate `zip`
 //! as an archive of its own ([`Image`]): its bytes, followed by a directory of one entry.
 
-use crate::content::ReadSeek;
-use crate::item::{CHUNK_BYTES, Spool, length, target};
+use crate::collector::{
+    COLLECTOR_RECORD_BYTES_MAX, DATA_NAME, METADATA_NAME, UPLOADS_NAME, original_paths,
+};
+use crate::content::{Content as _, ReadSeek};
+use crate::item::{Budget, CHUNK_BYTES, Fault, Item as _, Spool, length, target};
 use crate::walk::{Admission, Admitted, Offered, Scope, Walker};
 use memchr::memmem;
 use model::GapKind;
+use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::rc::Rc;
 use zip::read::{ArchiveOffset, Config};
@@ -28,6 +32,12 @@ const DIRECTORY_END_BYTES: u64 = 22;
 
 /// The end record and the longest comment that may follow it.
 const DIRECTORY_END_SEARCH_BYTES: u64 = DIRECTORY_END_BYTES + 65_535;
+
+/// The end record counts entries in 16 bits.
+const DIRECTORY_END_ENTRIES: u64 = 1 << 16;
+
+/// End records that are tried, as each costs a read.
+const DIRECTORY_END_CANDIDATES_MAX: usize = 16;
 
 /// Bytes of the archive kept in memory while the directory is read.
 const WINDOW_BYTES: u64 = 64 * 1024;
@@ -52,9 +62,71 @@ pub(crate) fn walk(walker: &mut Walker<'_>, scope: &Scope, source: &mut dyn Read
         Ok(archive) => archive,
         Err(error) => return walker.unreadable(scope.path(), &error),
     };
-    match Directory::find(&mut archive) {
-        Some(directory) => walk_directory(walker, scope, &mut archive, directory),
-        None => walk_local_headers(walker, scope, &mut archive),
+    let Some(directory) = Directory::find(&mut archive) else {
+        return walk_local_headers(walker, scope, &mut archive);
+    };
+    if scope.is_collection() {
+        let survey = Survey::of(&mut archive, directory.clone());
+        if let Some(data) = survey.protected_container().filter(|_| !scope.wrapped) {
+            return walk_protected(walker, scope, &mut archive, &data);
+        }
+        if let Some(uploads) = survey.uploads {
+            walker.original_paths = read_uploads(walker, &mut archive, &uploads);
+        }
+    }
+    walk_directory(walker, scope, &mut archive, directory);
+}
+
+/// What the names of a collection's members say about its collector.
+#[derive(Default)]
+struct Survey {
+    members: u64,
+    uploads: Option<Member>,
+    metadata: bool,
+    data: Option<Member>,
+}
+
+impl Survey {
+    fn of(archive: &mut Window<'_>, mut directory: Directory) -> Self {
+        let mut survey = Self::default();
+        while let Some(member) = directory.next(archive) {
+            survey.members = survey.members.saturating_add(1);
+            let name = member.name.as_slice();
+            if name == UPLOADS_NAME.as_bytes() {
+                survey.uploads = Some(member);
+            } else if name == DATA_NAME.as_bytes() {
+                survey.data = Some(member);
+            } else if name == METADATA_NAME.as_bytes() {
+                survey.metadata = true;
+            }
+        }
+        survey
+    }
+
+    /// The container inside, where Velociraptor locked one up: its names would show otherwise.
+    fn protected_container(&self) -> Option<Member> {
+        let alone = self.members == 1 || (self.members == 2 && self.metadata);
+        self.data.clone().filter(|_| alone)
+    }
+}
+
+/// Walks the container inside a protected one as if it were the collection, as to its collector it is.
+fn walk_protected(walker: &mut Walker<'_>, scope: &Scope, archive: &mut Window<'_>, data: &Member) {
+    let limits = walker.limits.clone();
+    let budget = Budget::new(&limits);
+    let outcome = open(walker, archive, data, |walker, source| {
+        let mut inner = Spool::new(source, data.size, Some(data.stored_bytes), &limits, budget);
+        let finished = inner.finish(true);
+        if let Some(Fault::Damaged(detail) | Fault::Limit(detail)) = finished.fault {
+            walker.gap(DATA_NAME, GapKind::Partial, &detail);
+        }
+        match inner.seekable() {
+            Ok(mut source) => walk(walker, &scope.inside_wrapper(), &mut *source),
+            Err(error) => walker.unreadable(DATA_NAME, &error),
+        }
+    });
+    if let Err((kind, detail)) = outcome {
+        walker.gap(DATA_NAME, kind, &detail);
     }
 }
 
@@ -71,7 +143,10 @@ fn walk_directory(
         }
         index = index.saturating_add(1);
     }
-    if directory.read != directory.entries {
+    // Without ZIP64 the count wraps around.
+    let counted = directory.read == directory.entries
+        || directory.entries == directory.read % DIRECTORY_END_ENTRIES;
+    if !counted {
         let detail = format!(
             "the central directory names {} members and holds {}",
             directory.entries, directory.read
@@ -89,7 +164,7 @@ fn walk_local_headers(walker: &mut Walker<'_>, scope: &Scope, archive: &mut Wind
     );
     let mut at = 0;
     let mut index = 0;
-    while let Some(found) = archive.find(&LOCAL_HEADER, at) {
+    while let Some(found) = archive.find(LOCAL_HEADER, at) {
         at = match Member::from_local_header(archive, found) {
             Some(member) => {
                 if !offer(walker, scope, archive, &member, index) {
@@ -132,56 +207,80 @@ fn offer(
 
 fn read(walker: &mut Walker<'_>, admitted: &Admitted, archive: &mut Window<'_>, member: &Member) {
     let path = &admitted.entry.path;
-    if member.flags & FLAG_ENCRYPTED != 0 && walker.password.is_none() {
-        let detail = "encrypted, and no password was given";
-        return walker.gap(path, GapKind::Unreadable, detail);
-    }
-    if let Err(detail) = check_decoder_memory(walker, archive, member) {
-        return walker.gap(path, GapKind::Limit, &detail);
-    }
-    let image = match Image::new(archive, member) {
-        Ok(image) => image,
-        Err(error) => return walker.unreadable(path, &error),
-    };
-    let password = walker.password.clone();
-    let password = password
-        .as_deref()
-        .filter(|_| member.flags & FLAG_ENCRYPTED != 0)
-        .map(str::as_bytes);
-    let config = Config {
-        archive_offset: ArchiveOffset::Known(0),
-    };
-    let opened = ZipArchive::with_config(config, image);
-    let mut single = match opened {
-        Ok(single) => single,
-        Err(error) => return unreadable(walker, path, &error),
-    };
-    let options = ZipReadOptions::new().password(password);
-    match single.by_index_with_options(0, options) {
-        Ok(file) => {
-            let mut spool = Spool::new(
-                Box::new(file),
-                member.size,
-                Some(member.stored_bytes),
-                &walker.limits,
-                Rc::clone(&admitted.budget),
-            );
-            walker.read(admitted, &mut spool);
+    let outcome = open(walker, archive, member, |walker, source| {
+        let mut spool = Spool::new(
+            source,
+            member.size,
+            Some(member.stored_bytes),
+            &walker.limits,
+            Rc::clone(&admitted.budget),
+        );
+        walker.read(admitted, &mut spool);
+    });
+    match outcome {
+        Err((kind, detail)) => walker.gap(path, kind, &detail),
+        Ok(()) if member.cut_off => {
+            let detail = "the archive ends before this member does, or does not say where it ends";
+            walker.gap(path, GapKind::Partial, detail);
         }
-        Err(error) => return unreadable(walker, path, &error),
-    }
-    if member.cut_off {
-        let detail = "the archive ends before this member does, or does not say where it ends";
-        walker.gap(path, GapKind::Partial, detail);
+        Ok(()) => {}
     }
 }
 
-fn unreadable(walker: &mut Walker<'_>, path: &str, error: &ZipError) {
+/// What Velociraptor's list of uploads says about original paths. A list that cannot be read says nothing, and comes
+/// up as an entry that cannot be read.
+fn read_uploads(
+    walker: &mut Walker<'_>,
+    archive: &mut Window<'_>,
+    uploads: &Member,
+) -> BTreeMap<String, String> {
+    let mut bytes = Vec::new();
+    let outcome = open(walker, archive, uploads, |_, source| {
+        source
+            .take(COLLECTOR_RECORD_BYTES_MAX)
+            .read_to_end(&mut bytes)
+            .is_ok()
+    });
+    match outcome {
+        Ok(true) => original_paths(&bytes),
+        Ok(false) | Err(_) => BTreeMap::new(),
+    }
+}
+
+/// Opens one member and gives its plain bytes to `use_bytes`. Fails with the gap that the member becomes.
+fn open<T>(
+    walker: &mut Walker<'_>,
+    archive: &mut Window<'_>,
+    member: &Member,
+    use_bytes: impl FnOnce(&mut Walker<'_>, Box<dyn Read + '_>) -> T,
+) -> Result<T, (GapKind, String)> {
+    let encrypted = member.flags & FLAG_ENCRYPTED != 0;
+    let password = walker.password.clone().filter(|_| encrypted);
+    if encrypted && password.is_none() {
+        let detail = "encrypted, and no password was given";
+        return Err((GapKind::Unreadable, detail.to_owned()));
+    }
+    check_decoder_memory(walker, archive, member)?;
+    let image = Image::new(archive, member)
+        .map_err(|error| (GapKind::Unreadable, format!("cannot be read: {error}")))?;
+    let config = Config {
+        archive_offset: ArchiveOffset::Known(0),
+    };
+    let mut single = ZipArchive::with_config(config, image).map_err(|error| told(&error))?;
+    let options = ZipReadOptions::new().password(password.as_deref().map(str::as_bytes));
+    let file = single
+        .by_index_with_options(0, options)
+        .map_err(|error| told(&error))?;
+    Ok(use_bytes(walker, Box::new(file)))
+}
+
+/// The gap that an error of the crate becomes.
+fn told(error: &ZipError) -> (GapKind, String) {
     let detail = match error {
         ZipError::InvalidPassword => "encrypted, and the given password is wrong".to_owned(),
         other => format!("cannot be read: {other}"),
     };
-    walker.gap(path, GapKind::Unreadable, &detail);
+    (GapKind::Unreadable, detail)
 }
 
 /// LZMA members name the size of the dictionary that decoding allocates.
@@ -189,7 +288,7 @@ fn check_decoder_memory(
     walker: &Walker<'_>,
     archive: &mut Window<'_>,
     member: &Member,
-) -> Result<(), String> {
+) -> Result<(), (GapKind, String)> {
     if member.method != METHOD_LZMA || member.flags & FLAG_ENCRYPTED != 0 {
         return Ok(());
     }
@@ -201,9 +300,8 @@ fn check_decoder_memory(
         .and_then(|bytes| u32_at(bytes, 0))
         .map_or(0, u64::from);
     if dictionary > walker.limits.decoder_memory_bytes {
-        return Err(format!(
-            "its decoder wants {dictionary} bytes of memory, more than the bound"
-        ));
+        let detail = format!("its decoder wants {dictionary} bytes of memory, more than the bound");
+        return Err((GapKind::Limit, detail));
     }
     Ok(())
 }
@@ -249,12 +347,12 @@ impl<'s> Window<'s> {
     }
 
     /// The first place at or after `at` where this signature stands.
-    fn find(&mut self, signature: &[u8; 4], at: u64) -> Option<u64> {
+    fn find(&mut self, signature: [u8; 4], at: u64) -> Option<u64> {
         let mut from = at;
         loop {
             let count = WINDOW_BYTES.min(self.size.checked_sub(from)?);
             let stretch = self.bytes(from, count)?;
-            if let Some(found) = memmem::find(stretch, signature) {
+            if let Some(found) = memmem::find(stretch, &signature) {
                 return from.checked_add(u64::try_from(found).ok()?);
             }
             // A signature may lie across two stretches.
@@ -280,6 +378,7 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 }
 
 /// The central directory, read entry by entry.
+#[derive(Clone)]
 struct Directory {
     /// Where the next entry stands.
     at: u64,
@@ -302,11 +401,9 @@ impl Directory {
             .take(tail_bytes)
             .read_to_end(&mut tail)
             .ok()?;
-        // A comment may hold the signature as well: the last record that leads to a directory counts. Few are tried,
-        // as each costs a read.
-        const CANDIDATES_MAX: usize = 16;
+        // A comment may hold the signature as well: the last record that leads to a directory counts.
         memmem::rfind_iter(&tail, &DIRECTORY_END)
-            .take(CANDIDATES_MAX)
+            .take(DIRECTORY_END_CANDIDATES_MAX)
             .find_map(|found| {
                 let at = tail_start.checked_add(u64::try_from(found).ok()?)?;
                 Self::from_end_record(archive, at)
@@ -334,7 +431,7 @@ impl Directory {
                 end,
                 entries,
                 read: 0,
-                shift: start.checked_sub(offset).unwrap_or(0),
+                shift: start.saturating_sub(offset),
             };
             let signature = archive.bytes(start, 4);
             if start <= end && (entries == 0 || signature == Some(&DIRECTORY_HEADER)) {
@@ -384,11 +481,12 @@ impl Directory {
 }
 
 /// One member, by its directory entry or its local header.
+#[derive(Clone)]
 struct Member {
     name: Vec<u8>,
     flags: u16,
     method: u16,
-    /// Time and date, which ZipCrypto's check of the password may rest on.
+    /// Time and date, on which the weaker encryption's check of the password may rest.
     time: [u8; 4],
     crc32: u32,
     size: Option<u64>,
@@ -486,7 +584,7 @@ impl Member {
     /// Sizes stand behind the data: looks for the record that states the distance it stands at.
     fn end_at_descriptor(&mut self, archive: &mut Window<'_>) {
         let mut at = self.data_start;
-        while let Some(found) = archive.find(&DATA_DESCRIPTOR, at) {
+        while let Some(found) = archive.find(DATA_DESCRIPTOR, at) {
             let distance = found.saturating_sub(self.data_start);
             let record = archive.bytes(found, 16).map(<[u8]>::to_vec);
             let stored = record.as_deref().and_then(|record| u32_at(record, 8));

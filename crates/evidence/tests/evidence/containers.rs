@@ -155,18 +155,9 @@ fn archives_inside_archives_are_items_and_containers() {
     assert_eq!(digest.sha256, sha256(&middle));
     let mut shallow = Options::default();
     shallow.limits.depth_max = 1;
-    check(
-        "EX01.zip",
-        &outer,
-        &shallow,
-        expect![[r#"
-            C:\temp\middle.tar.gz = .�.......�K����K-ҫ�,`�.0000031�*..���p���.�mfbb�@.PZ\�X���0B
-            C:\temp\middle.tar.gz!a\inner.zip = PK..........!.ϕF.............D/x.log���K-R��O..PK...........
-            C:\temp\middle.tar.gz!b.log.gz = packed
-            C:\after.log = after
-            gap limit C:\temp\middle.tar.gz!a\inner.zip: archives inside archives are opened 1 deep; the members of this one were not read
-        "#]],
-    );
+    let recorder = read_bytes("EX01.zip", &outer, &shallow);
+    assert_eq!(recorder.seen.len(), 4);
+    expect![[r#"limit C:\temp\middle.tar.gz!a\inner.zip: archives inside archives are opened 1 deep; the members of this one were not read"#]].assert_eq(&recorder.gaps.join("\n"));
 }
 
 #[test]
@@ -235,7 +226,7 @@ fn long_names_and_odd_members_of_tars() {
     let long = format!("C/{}/x.log", "deep/".repeat(40));
     let mut builder = tar::Builder::new(Vec::new());
     builder
-        .append_pax_extensions([("path", &*b"C/from pax.log".as_slice()), ("size", b"3")])
+        .append_pax_extensions([("path", b"C/from pax.log".as_slice()), ("size", b"3")])
         .unwrap();
     let mut header = tar::Header::new_ustar();
     header.set_path("ignored").unwrap();
@@ -257,7 +248,7 @@ fn long_names_and_odd_members_of_tars() {
         header.set_entry_type(kind);
         header.set_size(0);
         header.set_link_name("C/x").unwrap();
-        header.set_path(format!("C/{:?}", kind)).unwrap();
+        header.set_path(format!("C/{kind:?}")).unwrap();
         header.set_cksum();
         builder.append(&header, &b""[..]).unwrap();
     }

@@ -374,7 +374,8 @@ fn hundreds_of_thousands_of_entries_are_walked_one_by_one() {
     let size = u32::try_from(directory.len()).unwrap();
     archive.extend_from_slice(&directory);
     archive.extend_from_slice(b"PK\x05\x06\0\0\0\0");
-    archive.extend_from_slice(&(200_000u32 as u16).to_le_bytes().repeat(2));
+    // Without ZIP64 the count wraps around at 65,536.
+    archive.extend_from_slice(&3_392u16.to_le_bytes().repeat(2));
     archive.extend_from_slice(&size.to_le_bytes());
     archive.extend_from_slice(&at.to_le_bytes());
     archive.extend_from_slice(&[0; 2]);
@@ -385,8 +386,7 @@ fn hundreds_of_thousands_of_entries_are_walked_one_by_one() {
     walk_bytes("x.zip", archive, &Options::default(), &mut recorder);
     assert_eq!(recorder.begun.len(), 200_000);
     assert_eq!(recorder.paths(), ["C:\\199999"]);
-    expect!["partial : the central directory names 3392 members and holds 200000"]
-        .assert_eq(&recorder.gaps.join("\n"));
+    expect![""].assert_eq(&recorder.gaps.join("\n"));
 }
 
 /// Whatever the bytes are, a walk ends, offers no more than its bounds, and its hashes fit.

@@ -3,6 +3,7 @@
 use evidence::{Content, Decision, Digest, Entry, Options, Visitor, walk, walk_bytes};
 use model::GapKind;
 use sha2::Digest as _;
+use std::fmt::Write as _;
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -68,10 +69,10 @@ impl Recorder {
                 .collect();
             let complete = seen.digest.as_ref().is_some_and(|digest| digest.complete);
             let mark = if complete { "=" } else { "~" };
-            text.push_str(&format!("{} {mark} {content}\n", seen.entry.path));
+            writeln!(text, "{} {mark} {content}", seen.entry.path).unwrap();
         }
         for gap in &self.gaps {
-            text.push_str(&format!("gap {gap}\n"));
+            writeln!(text, "gap {gap}").unwrap();
         }
         text
     }
@@ -95,10 +96,11 @@ impl Recorder {
 }
 
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    sha2::Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let mut hex = String::new();
+    for byte in sha2::Sha256::digest(bytes) {
+        write!(hex, "{byte:02x}").unwrap();
+    }
+    hex
 }
 
 impl Visitor for Recorder {
