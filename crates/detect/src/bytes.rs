@@ -26,14 +26,7 @@ const RECORD_KINDS: [&str; 3] = ["windows.evtx", "windows.registry", "windows.ev
 const USER_BYTES_MAX: u64 = 32 << 20;
 
 /// Signs of server code, in lower case, by which a script is known under any name.
-const SCRIPT_HEADS: [&[u8]; 6] = [
-    b"<%@",
-    b"<%",
-    b"<?php",
-    b"runat=",
-    b"<jsp:",
-    b"!bdn",
-];
+const SCRIPT_HEADS: [&[u8]; 6] = [b"<%@", b"<%", b"<?php", b"runat=", b"<jsp:", b"!bdn"];
 
 /// Endings of scripts that are no server pages but are run by other means.
 const OTHER_SCRIPTS: [&str; 9] = [
@@ -72,7 +65,10 @@ impl ItemDetection<'_> {
             return;
         }
         if !complete {
-            let detail = format!("Only the first {} bytes were looked at for web shells.", bytes.len());
+            let detail = format!(
+                "Only the first {} bytes were looked at for web shells.",
+                bytes.len()
+            );
             self.gaps.push((GapKind::Limit, At::Item, detail));
         }
         self.yara(digest.as_deref(), bytes);
@@ -111,7 +107,10 @@ impl ItemDetection<'_> {
         let mut finding = base(indicator, Place::item("", &self.path));
         finding.stage = Some(Stage::Foothold);
         "shell_written".clone_into(&mut finding.step);
-        finding.evidence = shortened(&String::from_utf8_lossy(&bytes[..bytes.len().min(EVIDENCE_BYTES_MAX)]), EVIDENCE_BYTES_MAX);
+        finding.evidence = shortened(
+            &String::from_utf8_lossy(&bytes[..bytes.len().min(EVIDENCE_BYTES_MAX)]),
+            EVIDENCE_BYTES_MAX,
+        );
         finding.details = self.file_details(sha256);
         finding.foothold = Some(self.foothold(kind_of_file(&self.path), sha256));
         self.collected.add(finding);
@@ -151,15 +150,23 @@ impl ItemDetection<'_> {
 
     fn of_yara(&self, found: YaraMatch, sha256: Option<&str>, bytes: &[u8]) -> Finding {
         let place = Place::item("", &self.path);
+        // Under a name that the server does not run, the text of a shell is a note about it, or a copy set aside.
+        let runs = found.foothold != Some(FootholdKind::WebShell) || is_run(&self.path);
         let offset = found.offset.unwrap_or(0).min(bytes.len());
         let end = bytes.len().min(offset + 240);
         Finding {
             id: String::new(),
             rule: found.name,
             title: found.title,
-            stage: found.stage.filter(|stage| *stage != Stage::NoneSeen),
+            stage: found
+                .stage
+                .filter(|stage| runs && *stage != Stage::NoneSeen),
             campaign: found.campaign,
-            level: found.level,
+            level: if runs {
+                found.level
+            } else {
+                "medium".to_owned()
+            },
             techniques: found.techniques,
             time: None,
             last: None,
@@ -174,7 +181,10 @@ impl ItemDetection<'_> {
             meaning: found.meaning,
             step: found.step,
             details: self.file_details(sha256),
-            foothold: found.foothold.map(|kind| self.foothold(kind, sha256)),
+            foothold: found
+                .foothold
+                .filter(|_| runs)
+                .map(|kind| self.foothold(kind, sha256)),
         }
     }
 
@@ -201,9 +211,12 @@ impl Engine {
     pub(crate) fn is_shipped_page(&self, url_path: &str) -> bool {
         let below = url_path.replace('/', "\\");
         let folders = &self.table.shipped_page_folders;
-        folders
-            .iter()
-            .any(|folder| !self.shipped().versions(&format!("{folder}{below}")).is_empty())
+        folders.iter().any(|folder| {
+            !self
+                .shipped()
+                .versions(&format!("{folder}{below}"))
+                .is_empty()
+        })
     }
 
     /// Whether the product ships a file under this Windows path, wherever it is installed.
@@ -229,6 +242,11 @@ impl Engine {
         }
         !self.shipped().places_of(&digest).is_empty()
     }
+}
+
+/// Whether a web server runs a file of this name, or takes its settings from it.
+fn is_run(path: &str) -> bool {
+    is_script(path) || matches!(extension(path).as_str(), "config" | "master" | "skin")
 }
 
 /// Whether a file is a page, or server code under another name.

@@ -8,9 +8,7 @@ use crate::plan::{Hit, Plan};
 use crate::prefilter::Candidates;
 use crate::sigma::{self, Rule};
 use crate::yara::YaraRules;
-use model::{
-    At, EVIDENCE_BYTES_MAX, Finding, Foothold, GapKind, Place, Record, SourceName, Stage,
-};
+use model::{At, EVIDENCE_BYTES_MAX, Finding, Foothold, GapKind, Place, Record, SourceName, Stage};
 use pack::Pack;
 use pack::shipped_files::ShippedFiles;
 use serde::{Deserialize, Serialize};
@@ -178,7 +176,9 @@ impl<'e> ItemDetection<'e> {
                 Found::Rule(of_engine) => self.of_rule(of_engine, record),
                 Found::Indicator(seen) => {
                     let place = Place::item("", &self.path).at(record.at());
-                    engine.indicators.finding(&seen, &engine.table, record, place)
+                    engine
+                        .indicators
+                        .finding(&seen, &engine.table, record, place)
                 }
             };
             self.collected.add(finding);
@@ -350,12 +350,18 @@ fn runnable(
         };
         let mut offered = table.entries().iter().flat_map(|entry| &entry.logsources);
         if !offered.any(|entry| of_engine.rule.log_source.is_met_by(entry)) {
-            let why = format!("no log that Allclear reads is {}", of_engine.rule.log_source);
+            let why = format!(
+                "no log that Allclear reads is {}",
+                of_engine.rule.log_source
+            );
             refuse(why, ProblemKind::NoSource);
         } else if ids.insert(of_engine.rule.id.clone()) {
             kept.push(of_engine);
         } else {
-            refuse("another rule has the same id".to_owned(), ProblemKind::Duplicate);
+            refuse(
+                "another rule has the same id".to_owned(),
+                ProblemKind::Duplicate,
+            );
         }
     }
     kept

@@ -36,7 +36,11 @@ pub fn test_pack(pack: &Pack) -> Vec<ExampleFailure> {
             why: format!("the rule cannot be run: {}", problem.why),
         })
         .collect();
-    failures.extend(pack.examples.iter().filter_map(|example| try_out(&engine, example)));
+    failures.extend(
+        pack.examples
+            .iter()
+            .filter_map(|example| try_out(&engine, example)),
+    );
     failures.extend(without_examples(pack));
     failures
 }
@@ -143,7 +147,9 @@ impl Record for ExampleRecord<'_> {
     }
 
     fn get(&self, field: &str) -> Option<Value<'_>> {
-        self.fields.get(field).map(|text| Value::text(text.as_str()))
+        self.fields
+            .get(field)
+            .map(|text| Value::text(text.as_str()))
     }
 
     fn each_field(&self, visit: &mut dyn FnMut(&str, Value<'_>)) {
@@ -169,7 +175,12 @@ mod tests {
                 .iter()
                 .map(|failure| format!("{} {}: {}", failure.path, failure.rule, failure.why))
                 .collect();
-            assert!(shown.is_empty(), "{}:\n{}", pack.manifest.name, shown.join("\n"));
+            assert!(
+                shown.is_empty(),
+                "{}:\n{}",
+                pack.manifest.name,
+                shown.join("\n")
+            );
             assert!(!pack.examples.is_empty());
         }
     }

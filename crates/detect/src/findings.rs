@@ -79,7 +79,10 @@ impl Collected {
 /// What sets two matches of one rule apart for a responder.
 fn what_it_shows(finding: &Finding) -> String {
     let detail = |name: &str| finding.details.get(name).cloned().unwrap_or_default();
-    let foothold = finding.foothold.as_ref().map(|foothold| foothold.path.as_str());
+    let foothold = finding
+        .foothold
+        .as_ref()
+        .map(|foothold| foothold.path.as_str());
     format!(
         "{}\n{}",
         foothold.unwrap_or_default().to_lowercase(),

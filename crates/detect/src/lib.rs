@@ -21,6 +21,9 @@ mod view;
 pub mod web_shell;
 mod yara;
 
+#[cfg(test)]
+mod tests;
+
 pub use engine::{Engine, Extra, ItemDetection, ItemFindings, Match, ProblemKind, RuleProblem};
 pub use examples::{ExampleFailure, test_pack};
 

@@ -206,10 +206,7 @@ impl FieldSource {
     }
 
     /// The value in this record, `None` where none of its fields is there.
-    pub(crate) fn of<'a>(
-        &self,
-        get: &dyn Fn(&str) -> Option<Value<'a>>,
-    ) -> Option<Value<'a>> {
+    pub(crate) fn of<'a>(&self, get: &dyn Fn(&str) -> Option<Value<'a>>) -> Option<Value<'a>> {
         match self {
             Self::Name(name) => get(name),
             Self::First(all) => all.iter().find_map(|one| one.of(get)),
@@ -275,8 +272,15 @@ mod tests {
     #[test]
     fn the_table_is_read_and_finds_its_sources() {
         let table = LogSources::builtin().unwrap();
-        for name in ["exchange.httpproxy:ecp", "iis.site:2", "windows.eventlog:security"] {
-            assert!(!table.entries_of(&SourceName::new(name)).is_empty(), "{name}");
+        for name in [
+            "exchange.httpproxy:ecp",
+            "iis.site:2",
+            "windows.eventlog:security",
+        ] {
+            assert!(
+                !table.entries_of(&SourceName::new(name)).is_empty(),
+                "{name}"
+            );
         }
         let other = table.entries_of(&SourceName::new("windows.eventlog:some/channel"));
         assert_eq!(other.len(), 1, "other channels answer to the product alone");

@@ -13,7 +13,8 @@ impl ItemDetection<'_> {
             self.gaps.push((GapKind::Partial, At::Item, detail));
         }
         // A shipped page holds nothing of an intruder, however odd its code is.
-        if sha256.is_some_and(|digest| self.engine.ships_content(digest)) {
+        let is_odd = !analysis.signs.is_empty();
+        if is_odd && sha256.is_some_and(|digest| self.engine.ships_content(digest)) {
             return;
         }
         for sign in analysis.signs {

@@ -113,13 +113,22 @@ impl Plan {
         self.bindings
             .iter()
             .filter(|binding| {
-                self.matches(binding, record, table, rules(binding.rule), self.url_decoded)
+                self.matches(
+                    binding,
+                    record,
+                    table,
+                    rules(binding.rule),
+                    self.url_decoded,
+                )
             })
             .map(|binding| Hit::Rule(binding.rule))
             .collect()
     }
 
-    #[expect(clippy::unused_self, reason = "belongs to the plan that its binding is part of")]
+    #[expect(
+        clippy::unused_self,
+        reason = "belongs to the plan that its binding is part of"
+    )]
     fn matches(
         &self,
         binding: &Binding,
@@ -171,7 +180,9 @@ fn stands_in_raw(field: &str, log_sources: &[(usize, usize)], table: &LogSources
             None => !table.derived_fields.contains(field),
             Some(source) => {
                 let names = source.names();
-                !names.iter().any(|name| table.derived_fields.contains(*name))
+                !names
+                    .iter()
+                    .any(|name| table.derived_fields.contains(*name))
             }
         }
     })

@@ -20,7 +20,11 @@ impl Fields for View<'_> {
             Some(source) => source.of(&|field| self.record.get(field))?,
             None => self.record.get(name)?,
         };
-        Some(if self.url_decoded { decoded(value) } else { value })
+        Some(if self.url_decoded {
+            decoded(value)
+        } else {
+            value
+        })
     }
 
     /// Every value, and last all values in one line: keywords that must all be there may stand in several values, and
@@ -28,7 +32,11 @@ impl Fields for View<'_> {
     fn each_text(&self, visit: &mut dyn FnMut(&str)) {
         let mut line = String::new();
         self.record.each_field(&mut |_, value| {
-            let value = if self.url_decoded { decoded(value) } else { value };
+            let value = if self.url_decoded {
+                decoded(value)
+            } else {
+                value
+            };
             each_text_of(&value, &mut |text| {
                 visit(text);
                 line.push_str(text);

@@ -94,7 +94,7 @@ impl YaraRules {
         let mut sources = Vec::new();
         let mut count = 0;
         for (path, source) in of_packs.chain(of_users).chain(of_parts) {
-            match check(&source.text) {
+            match check(&path, &source.text) {
                 Ok(rules) => {
                     count += rules;
                     sources.push(source);
@@ -145,7 +145,9 @@ impl YaraRules {
             .filter_map(|rule| {
                 let number: usize = rule.namespace().parse().ok()?;
                 let source = self.sources.get(number)?;
-                source.is_for(&path).then(|| (number, read_match(&rule, source)))
+                source
+                    .is_for(&path)
+                    .then(|| (number, read_match(&rule, source)))
             })
             .take(MATCHES_PER_FILE_MAX)
             .collect();
@@ -162,13 +164,16 @@ impl Source {
     }
 }
 
-/// Whether the rules compile, and how many there are.
-fn check(text: &str) -> Result<usize, String> {
-    let mut compiler = compiler();
-    compiler
+/// Whether the rules compile, and how many there are. The program that scans is not built, which is the longer part.
+fn check(path: &str, text: &str) -> Result<usize, String> {
+    compiler()
         .add_source(text)
         .map_err(|error| format!("the YARA rules cannot be compiled: {error}"))?;
-    Ok(compiler.build().iter().count())
+    let file = pack::RuleFile {
+        path: path.to_owned(),
+        text: text.to_owned(),
+    };
+    Ok(pack::yara_heads(&file).len())
 }
 
 fn build(sources: &[Source]) -> Option<Rules> {
@@ -208,7 +213,11 @@ fn read_match(rule: &yara_x::Rule<'_, '_>, source: &Source) -> YaraMatch {
     let meaning = text("allclear_meaning");
     let techniques = text("techniques");
     YaraMatch {
-        title: if description.is_empty() { name.clone() } else { description.clone() },
+        title: if description.is_empty() {
+            name.clone()
+        } else {
+            description.clone()
+        },
         name,
         campaign: source.campaign.clone(),
         level: match text("level") {
@@ -217,7 +226,11 @@ fn read_match(rule: &yara_x::Rule<'_, '_>, source: &Source) -> YaraMatch {
         },
         author: text("author"),
         reference: text("reference"),
-        meaning: if meaning.is_empty() { description } else { meaning },
+        meaning: if meaning.is_empty() {
+            description
+        } else {
+            meaning
+        },
         step: text("allclear_step"),
         stage: serde_json::from_value(word("allclear_stage")).ok(),
         foothold: serde_json::from_value(word("allclear_foothold")).ok(),
@@ -228,7 +241,12 @@ fn read_match(rule: &yara_x::Rule<'_, '_>, source: &Source) -> YaraMatch {
             .collect(),
         offset: rule
             .patterns()
-            .flat_map(|pattern| pattern.matches().map(|found| found.range().start).collect::<Vec<_>>())
+            .flat_map(|pattern| {
+                pattern
+                    .matches()
+                    .map(|found| found.range().start)
+                    .collect::<Vec<_>>()
+            })
             .min(),
     }
 }
@@ -253,7 +271,12 @@ fn fits(pattern: &str, path: &str) -> bool {
         }
     }
     // The last piece was found as early as possible; a pattern without a star at its end must reach the end.
-    pattern.ends_with('*') || rest.is_empty() || pattern.rsplit('*').next().is_some_and(|last| path.ends_with(last))
+    pattern.ends_with('*')
+        || rest.is_empty()
+        || pattern
+            .rsplit('*')
+            .next()
+            .is_some_and(|last| path.ends_with(last))
 }
 
 #[cfg(test)]
@@ -268,19 +291,26 @@ mod tests {
 
     #[test]
     fn a_users_rule_matches_and_keeps_its_author() {
-        let (rules, problems) =
-            rules("rule found { meta: author = \"Somebody\" strings: $a = \"needle\" condition: $a }");
+        let (rules, problems) = rules(
+            "rule found { meta: author = \"Somebody\" strings: $a = \"needle\" condition: $a }",
+        );
         assert!(problems.is_empty());
         let found = rules.scan("C:\\x", b"hay needle hay").unwrap();
         assert_eq!(found.len(), 1);
-        assert_eq!((found[0].author.as_str(), found[0].offset), ("Somebody", Some(4)));
+        assert_eq!(
+            (found[0].author.as_str(), found[0].offset),
+            ("Somebody", Some(4))
+        );
         assert_eq!(found[0].stage, None);
         assert!(rules.scan("C:\\x", b"hay").unwrap().is_empty());
     }
 
     #[test]
     fn damaged_rules_and_includes_are_told() {
-        for text in ["rule broken {", "include \"/etc/passwd\"\nrule a { condition: true }"] {
+        for text in [
+            "rule broken {",
+            "include \"/etc/passwd\"\nrule a { condition: true }",
+        ] {
             let (rules, problems) = rules(text);
             assert_eq!((rules.count(), problems.len()), (0, 1), "{text}");
         }
@@ -288,8 +318,14 @@ mod tests {
 
     #[test]
     fn path_patterns() {
-        assert!(fits("c:\\logs\\w3svc*\\*.log", "c:\\logs\\w3svc1\\u_ex.log"));
-        assert!(!fits("c:\\logs\\w3svc*\\*.log", "c:\\logs\\w3svc1\\u_ex.log.gz"));
+        assert!(fits(
+            "c:\\logs\\w3svc*\\*.log",
+            "c:\\logs\\w3svc1\\u_ex.log"
+        ));
+        assert!(!fits(
+            "c:\\logs\\w3svc*\\*.log",
+            "c:\\logs\\w3svc1\\u_ex.log.gz"
+        ));
         assert!(!fits("c:\\logs\\*.log", "d:\\logs\\a.log"));
         assert!(fits("*", "anything"));
     }

@@ -18,7 +18,7 @@ use model::{
 };
 use pack::Pack;
 use pack::shipped_files::is_script;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// What kind of thing an indicator names.
@@ -58,6 +58,8 @@ pub(crate) struct Indicator {
 pub(crate) struct Indicators {
     all: Vec<Indicator>,
     by_hash: BTreeMap<String, usize>,
+    /// Values of all indicators of web paths.
+    url_paths: BTreeSet<String>,
     yara: Vec<YaraPart>,
 }
 
@@ -168,7 +170,10 @@ impl Indicators {
                     None => problems.push(RuleProblem {
                         path: format!("{}/indicators.csv", pack.manifest.name),
                         rule: row.value.clone(),
-                        why: format!("`{}` is not a value of the type `{}`", row.value, row.r#type),
+                        why: format!(
+                            "`{}` is not a value of the type `{}`",
+                            row.value, row.r#type
+                        ),
                         kind: ProblemKind::NotUnderstood,
                     }),
                 }
@@ -190,9 +195,9 @@ impl Indicators {
             }));
         }
         // A pack's own indicator comes first and wins over the same one in a user's list.
-        let mut ids = std::collections::BTreeSet::new();
+        let mut ids = BTreeSet::new();
         all.retain(|indicator| ids.insert((indicator.campaign.clone(), indicator.id.clone())));
-        let in_packs: std::collections::BTreeSet<String> = all
+        let in_packs: BTreeSet<String> = all
             .iter()
             .filter(|indicator| indicator.campaign.is_some())
             .map(|indicator| indicator.id.clone())
@@ -204,7 +209,17 @@ impl Indicators {
             .filter(|(_, indicator)| indicator.kind.is_hash())
             .map(|(number, indicator)| (indicator.value.clone(), number))
             .collect();
-        Self { all, by_hash, yara }
+        let url_paths = all
+            .iter()
+            .filter(|indicator| indicator.kind == Kind::UrlPath)
+            .map(|indicator| indicator.value.clone())
+            .collect();
+        Self {
+            all,
+            by_hash,
+            url_paths,
+            yara,
+        }
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -278,11 +293,15 @@ impl Indicators {
                 let path = look.url_path(&indicator.value)?;
                 look.page_seen(&path, number, is_shipped_page)
             }
-            Kind::FilePath | Kind::FileName => look
-                .first_of(&table.indicator_fields.file, |text| {
-                    meets_path(indicator, &windows_path(text).to_lowercase())
-                })
-                .map(|_| stage_only(Some(Stage::Probed))),
+            Kind::FilePath | Kind::FileName => {
+                let named = |text: &str| meets_path(indicator, &windows_path(text).to_lowercase());
+                let in_file = look.first_of(&table.indicator_fields.file, named);
+                let in_url = || look.first_of(&table.indicator_fields.url_path, named);
+                let path = in_file.or_else(in_url)?;
+                // The indicator of the whole address says more, and a shipped page says nothing.
+                let is_told = self.url_paths.contains(&path.to_lowercase());
+                (!is_told && !is_shipped_page(&path)).then(|| stage_only(Some(Stage::Probed)))
+            }
             Kind::Sha256 | Kind::Sha1 | Kind::Md5 => {
                 look.first_of(&table.indicator_fields.hash, |text| {
                     has_word(&text.to_lowercase(), &indicator.value, is_hex)
@@ -411,7 +430,8 @@ impl Look<'_> {
 
     fn has_user_agent(&self, agent: &str) -> bool {
         let fields = &self.table.indicator_fields.user_agent;
-        self.first_of(fields, |text| spaced(text) == agent).is_some()
+        self.first_of(fields, |text| spaced(text) == agent)
+            .is_some()
     }
 
     /// The path as the record writes it, where it is the one asked for.
@@ -449,7 +469,11 @@ impl Look<'_> {
             .is_some();
         Some(Seen {
             number,
-            stage: Some(if succeeded { Stage::Foothold } else { Stage::Probed }),
+            stage: Some(if succeeded {
+                Stage::Foothold
+            } else {
+                Stage::Probed
+            }),
             foothold: succeeded.then(|| Foothold {
                 kind: FootholdKind::WebShell,
                 path: path.to_owned(),
@@ -523,7 +547,10 @@ mod tests {
     #[test]
     fn addresses_are_found_with_port_zone_and_in_either_family() {
         assert_eq!(address_of("192.0.2.1:443").as_deref(), Some("192.0.2.1"));
-        assert_eq!(address_of("[2001:db8::1]:443").as_deref(), Some("2001:db8::1"));
+        assert_eq!(
+            address_of("[2001:db8::1]:443").as_deref(),
+            Some("2001:db8::1")
+        );
         assert_eq!(address_of("fe80::1%12").as_deref(), Some("fe80::1"));
         assert_eq!(address_of("::ffff:192.0.2.1").as_deref(), Some("192.0.2.1"));
         assert_eq!(address_of("192.0.2"), None);

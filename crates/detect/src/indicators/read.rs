@@ -92,7 +92,7 @@ impl Reader<'_> {
             self.refuse(value, &why);
             return;
         };
-        indicator.meaning = meaning.to_owned();
+        meaning.clone_into(&mut indicator.meaning);
         indicator.confidence = confidence.unwrap_or(5);
         self.path.clone_into(&mut indicator.author);
         self.path.clone_into(&mut indicator.source);
@@ -100,20 +100,24 @@ impl Reader<'_> {
     }
 
     /// Adds a value of a type that a list names in its own way, or of no named type.
-    fn add_typed(&mut self, r#type: Option<&str>, value: &str, meaning: &str, confidence: Option<u8>) {
+    fn add_typed(
+        &mut self,
+        r#type: Option<&str>,
+        value: &str,
+        meaning: &str,
+        confidence: Option<u8>,
+    ) {
         let value = refanged(value);
-        let of_name = match r#type {
-            Some(name) => match named_kind(name, &value) {
-                Some(found) => Some(found),
-                None => {
-                    let why = format!("indicators of the type `{name}` are not supported");
-                    self.refuse(&value, &why);
-                    return;
-                }
-            },
-            None => guessed_kind(&value),
-        };
-        match of_name {
+        if let Some(name) = r#type {
+            if let Some((kind, value)) = named_kind(name, &value) {
+                self.add(kind, &value, meaning, confidence);
+            } else {
+                let why = format!("indicators of the type `{name}` are not supported");
+                self.refuse(&value, &why);
+            }
+            return;
+        }
+        match guessed_kind(&value) {
             Some((kind, value)) => self.add(kind, &value, meaning, confidence),
             None => self.refuse(&value, "it is not clear what kind of value this is"),
         }
@@ -147,9 +151,14 @@ impl Reader<'_> {
                     continue;
                 }
             };
-            let cell = |column: Option<usize>| column.and_then(|at| row.get(at)).unwrap_or("").trim();
+            let cell =
+                |column: Option<usize>| column.and_then(|at| row.get(at)).unwrap_or("").trim();
             let meaning = cell(columns.meaning).to_owned();
-            if columns.verdict.iter().any(|at| is_called_benign(cell(Some(*at)))) {
+            if columns
+                .verdict
+                .iter()
+                .any(|at| is_called_benign(cell(Some(*at))))
+            {
                 self.refuse(cell(columns.named(&row)), "the list itself calls it benign");
                 continue;
             }
@@ -228,7 +237,8 @@ impl Reader<'_> {
         }
         // STIX counts confidence from 0 to 100.
         let confidence = object.get("confidence").and_then(Json::as_u64);
-        let confidence = confidence.map(|of_100| u8::try_from(of_100 / 10).unwrap_or(10).clamp(1, 10));
+        let confidence =
+            confidence.map(|of_100| u8::try_from(of_100 / 10).unwrap_or(10).clamp(1, 10));
         match stix_pattern(pattern) {
             Ok(comparisons) => {
                 for (object_path, value) in comparisons {
@@ -244,7 +254,11 @@ impl Reader<'_> {
         let none = Vec::new();
         let attributes = |of: &Json| of.get("Attribute").and_then(Json::as_array).cloned();
         let mut all = attributes(event).unwrap_or_default();
-        for object in event.get("Object").and_then(Json::as_array).unwrap_or(&none) {
+        for object in event
+            .get("Object")
+            .and_then(Json::as_array)
+            .unwrap_or(&none)
+        {
             all.extend(attributes(object).unwrap_or_default());
         }
         for attribute in &all {
@@ -350,7 +364,12 @@ impl Columns {
             .find(|line| !line.trim().is_empty() && !line.starts_with('#'))?;
         let names: Vec<String> = head
             .split(',')
-            .map(|name| name.trim().trim_matches('"').to_lowercase().replace([' ', '-'], "_"))
+            .map(|name| {
+                name.trim()
+                    .trim_matches('"')
+                    .to_lowercase()
+                    .replace([' ', '-'], "_")
+            })
             .collect();
         let position = |of: &[&str]| names.iter().position(|name| of.contains(&name.as_str()));
         let kinds: Vec<(usize, String)> = names
@@ -359,8 +378,18 @@ impl Columns {
             .filter(|(_, name)| {
                 matches!(
                     name.as_str(),
-                    "sha256" | "sha1" | "md5" | "ip" | "ipv4" | "ip_address" | "fqdn" | "domain" | "hostname" | "url"
-                        | "user_agent" | "target"
+                    "sha256"
+                        | "sha1"
+                        | "md5"
+                        | "ip"
+                        | "ipv4"
+                        | "ip_address"
+                        | "fqdn"
+                        | "domain"
+                        | "hostname"
+                        | "url"
+                        | "user_agent"
+                        | "target"
                 )
             })
             .map(|(at, name)| (at, name.clone()))
@@ -373,7 +402,14 @@ impl Columns {
         Some(Self {
             value,
             r#type: position(&["type", "indicatortype", "indicator_type", "ioc_type"]),
-            meaning: position(&["meaning", "notes", "description", "comment", "associated_malware", "malware_family"]),
+            meaning: position(&[
+                "meaning",
+                "notes",
+                "description",
+                "comment",
+                "associated_malware",
+                "malware_family",
+            ]),
             confidence: position(&["confidence"]),
             verdict: (0..names.len())
                 .filter(|at| verdict.contains(&names[*at].as_str()))
@@ -399,17 +435,22 @@ fn is_called_benign(cell: &str) -> bool {
 fn named_kind(name: &str, value: &str) -> Option<(Kind, String)> {
     let name = name.to_lowercase().replace(['_', ' '], "-");
     let kind = match name.as_str() {
-        "ip" | "ipaddress" | "ip-address" | "ipv4" | "ipv6" | "ipv4-addr:value" | "ipv6-addr:value" | "ip-dst"
-        | "ip-src" | "ipv4-addr" | "ipv6-addr" => Kind::Address,
-        "domain" | "hostname" | "host" | "fqdn" | "domain-name:value" | "domain-name" | "target" => {
+        "ip" | "ipaddress" | "ip-address" | "ipv4" | "ipv6" | "ipv4-addr:value"
+        | "ipv6-addr:value" | "ip-dst" | "ip-src" | "ipv4-addr" | "ipv6-addr" => Kind::Address,
+        "domain" | "hostname" | "host" | "fqdn" | "domain-name:value" | "domain-name"
+        | "target" => {
             // Some lists write addresses into columns of names.
-            if value.parse::<IpAddr>().is_ok() { Kind::Address } else { Kind::Domain }
+            if value.parse::<IpAddr>().is_ok() {
+                Kind::Address
+            } else {
+                Kind::Domain
+            }
         }
         "url" | "uri" | "url:value" | "link" => return of_url(value),
         "url-path" | "urlpath" | "uri-path" => Kind::UrlPath,
         "user-agent" | "useragent" | "http-user-agent" => Kind::UserAgent,
-        "sha256" | "sha-256" | "sha1" | "sha-1" | "md5" | "hash" | "filehash" | "filehash-sha256"
-        | "filehash-sha1" | "filehash-md5" => kind_of_digest(value)?,
+        "sha256" | "sha-256" | "sha1" | "sha-1" | "md5" | "hash" | "filehash"
+        | "filehash-sha256" | "filehash-sha1" | "filehash-md5" => kind_of_digest(value)?,
         "filepath" | "file-path" | "path" => Kind::FilePath,
         "filename" | "file-name" | "file:name" => Kind::FileName,
         _ if name.starts_with("file:hashes") => kind_of_digest(value)?,
@@ -437,10 +478,31 @@ fn guessed_kind(value: &str) -> Option<(Kind, String)> {
         let ending = model::extension(value);
         let of_file = matches!(
             ending.as_str(),
-            "exe" | "dll" | "aspx" | "ashx" | "asmx" | "asp" | "php" | "jsp" | "ps1" | "bat" | "vbs" | "js" | "txt"
-                | "zip" | "7z" | "rar" | "log" | "tmp" | "dmp"
+            "exe"
+                | "dll"
+                | "aspx"
+                | "ashx"
+                | "asmx"
+                | "asp"
+                | "php"
+                | "jsp"
+                | "ps1"
+                | "bat"
+                | "vbs"
+                | "js"
+                | "txt"
+                | "zip"
+                | "7z"
+                | "rar"
+                | "log"
+                | "tmp"
+                | "dmp"
         );
-        if of_file { Kind::FileName } else { Kind::Domain }
+        if of_file {
+            Kind::FileName
+        } else {
+            Kind::Domain
+        }
     };
     Some((kind, value.to_owned()))
 }
@@ -458,7 +520,11 @@ fn of_url(url: &str) -> Option<(Kind, String)> {
         return (rest.len() > 1).then(|| (Kind::UrlPath, rest.to_owned()));
     }
     let host = host.trim_matches(['[', ']']);
-    let kind = if host.parse::<IpAddr>().is_ok() { Kind::Address } else { Kind::Domain };
+    let kind = if host.parse::<IpAddr>().is_ok() {
+        Kind::Address
+    } else {
+        Kind::Domain
+    };
     Some((kind, host.to_owned()))
 }
 
@@ -520,7 +586,11 @@ fn stix_pattern(pattern: &str) -> Result<Vec<(String, String)>, &'static str> {
         found.push((path, value));
         rest = after;
     }
-    if found.is_empty() { Err(JOINED) } else { Ok(found) }
+    if found.is_empty() {
+        Err(JOINED)
+    } else {
+        Ok(found)
+    }
 }
 
 /// The text up to the closing quote, with backslash escapes undone, and what follows.
@@ -565,7 +635,12 @@ mod tests {
         let read = read(path, text.as_bytes());
         let mut shown = String::new();
         for indicator in &read.indicators {
-            writeln!(shown, "{} {} {:?}", indicator.id, indicator.confidence, indicator.meaning).unwrap();
+            writeln!(
+                shown,
+                "{} {} {:?}",
+                indicator.id, indicator.confidence, indicator.meaning
+            )
+            .unwrap();
         }
         for part in &read.yara {
             writeln!(shown, "yara {:?} {}", part.files, part.text.trim()).unwrap();

@@ -5,11 +5,11 @@
 //! brackets, …), so that a word stands in the raw text as it stands in the value.
 
 use crate::logsources::RawForm;
+use rsigma_parser::value::StringPart;
 use rsigma_parser::{
     ConditionExpr, Detection, DetectionItem, Detections, Modifier, Quantifier, SelectorPattern,
     SigmaString, SigmaValue, detection_name_matches,
 };
-use rsigma_parser::value::StringPart;
 use std::collections::BTreeSet;
 
 /// Shorter words are in every record.
@@ -80,7 +80,11 @@ impl Need {
 impl Words<'_> {
     fn rarity(&self, word: &str) -> usize {
         let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-        if self.common.contains(bare) { 1 } else { word.len() }
+        if self.common.contains(bare) {
+            1
+        } else {
+            word.len()
+        }
     }
 
     /// The rarest word that stands wherever all of these pieces of text stand.
@@ -167,9 +171,7 @@ fn in_detection(detection: &Detection, words: &Words<'_>, depth: usize) -> Need 
         Detection::AllOf(items) => Need::all(items.iter().map(|item| in_item(item, words)), words),
         Detection::AnyOf(parts) => Need::any(parts.iter().map(deeper)),
         Detection::And(parts) => Need::all(parts.iter().map(deeper), words),
-        Detection::Keywords(values) => {
-            Need::any(values.iter().map(|value| in_value(value, words)))
-        }
+        Detection::Keywords(values) => Need::any(values.iter().map(|value| in_value(value, words))),
         Detection::ArrayMatch { .. } | Detection::Conditional { .. } => Need::Nothing,
     }
 }

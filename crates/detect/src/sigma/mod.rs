@@ -78,8 +78,9 @@ impl LogSource {
     /// Whether a source with this entry is what the rule asks for.
     pub(crate) fn is_met_by(&self, entry: &LogSourceEntry) -> bool {
         let meets = |asked: &Option<String>, offered: &Option<String>| {
-            asked.is_none()
-                || asked.as_ref().map(|name| name.to_lowercase()) == offered.as_ref().cloned()
+            asked
+                .as_ref()
+                .is_none_or(|asked| Some(asked.to_lowercase()) == *offered)
         };
         meets(&self.product, &entry.product)
             && meets(&self.category, &entry.category)

@@ -43,11 +43,17 @@ pub(crate) fn read_rules(path: &str, text: &str) -> (Vec<Rule>, Vec<Refused>) {
     }
     for correlation in &collection.correlations {
         let name = correlation.id.as_ref().unwrap_or(&correlation.title);
-        refuse(name, "correlations over several records are not supported".to_owned());
+        refuse(
+            name,
+            "correlations over several records are not supported".to_owned(),
+        );
     }
     for filter in &collection.filters {
         let name = filter.id.as_ref().unwrap_or(&filter.title);
-        refuse(name, "filters that change other rules are not supported".to_owned());
+        refuse(
+            name,
+            "filters that change other rules are not supported".to_owned(),
+        );
     }
     if collection.is_empty() && refused_nothing(&collection.errors) {
         refuse("", "the file holds no Sigma rule".to_owned());
@@ -83,7 +89,10 @@ fn read_rule(path: &str, parsed: &SigmaRule) -> Result<Rule, String> {
     let compiled =
         compile_rule(parsed).map_err(|error| format!("it cannot be compiled: {error}"))?;
     let meaning = meaning_of(parsed)?;
-    let foothold_path = match meaning.as_ref().and_then(|meaning| meaning.foothold.as_ref()) {
+    let foothold_path = match meaning
+        .as_ref()
+        .and_then(|meaning| meaning.foothold.as_ref())
+    {
         Some(foothold) => Some(FootholdPath::parse(&foothold.path_from)?),
         None => None,
     };
