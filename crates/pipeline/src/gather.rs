@@ -402,17 +402,13 @@ fn effective_rewrite_rules(host: &mut Observed) {
                 _ => None,
             })
             .collect();
-        let place = Place::item(
-            &collection.id,
-            rules.first().map_or("", |(_, item)| item.as_str()),
-        );
-        let effective = effective_stub(&rules, &directories);
+        let effective = artifacts::effective_rewrite_rules(&rules, &directories);
         host.facts.retain(|known| {
             known.place.collection != collection.id || !matches!(known.fact, Fact::RewriteRule(_))
         });
-        host.facts.extend(effective.into_iter().map(|rule| FactAt {
+        host.facts.extend(effective.into_iter().map(|(index, rule)| FactAt {
             fact: Fact::RewriteRule(rule),
-            place: place.clone(),
+            place: Place::item(&collection.id, &rules[index].1),
         }));
     }
 }
@@ -450,11 +446,4 @@ fn other_hosts(host: &Observed) -> BTreeMap<String, Place> {
         }
     }
     others
-}
-
-fn effective_stub(
-    rules: &[(model::RewriteRule, String)],
-    _d: &[model::VirtualDirectory],
-) -> Vec<model::RewriteRule> {
-    rules.iter().map(|r| r.0.clone()).collect()
 }
