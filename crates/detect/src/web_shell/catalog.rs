@@ -605,6 +605,7 @@ fn java_call(name: &str, receiver: &str) -> Option<Sink> {
             sink(Kind::RequestLoadsCode, Which::Any, Otherwise::Code)
         }
         "invoke" => reflective(receiver),
+        "forname" if !matches!(part, "class" | "reflect") => None,
         "loadclass" | "forname" => hint(Kind::RequestNamesFunction, Which::First),
         "readobject" => hint(Kind::RequestIsDeserialized, Which::Receiver),
         "connect" | "open" if part.contains("socket") => {
@@ -784,6 +785,9 @@ pub(super) fn construction(dialect: Dialect, class: &str) -> Option<Sink> {
         (Dialect::JScript, "activexobject") => hint(Kind::RequestNamesFunction, Which::First),
         (Dialect::Php, "reflectionfunction" | "reflectionmethod" | "reflectionclass") => {
             hint(Kind::RequestNamesFunction, Which::First)
+        }
+        (Dialect::Java, "expression" | "statement") => {
+            sink(Kind::RequestNamesFunction, Which::Any, Otherwise::Quiet)
         }
         (Dialect::Php, "com") => sink(Kind::RequestNamesFunction, Which::First, Otherwise::Quiet),
         (Dialect::Java, "socket") | (_, "tcpclient") => {

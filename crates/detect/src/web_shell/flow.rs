@@ -38,6 +38,9 @@ const FOUND_MAX: usize = 4096;
 /// Elements of a list whose values are kept.
 const ITEMS_MAX: usize = 4096;
 
+/// Marks taint that is there only because a parameter has it: what such a function returns depends on each call.
+const BY_PARAMETER: u32 = 1 << 31;
+
 /// Something found at one place.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
@@ -136,7 +139,7 @@ struct Decoded {
 
 #[derive(Clone, Debug, Default)]
 struct Value {
-    /// The number of the origin.
+    /// The number of the origin, perhaps with `BY_PARAMETER`.
     taint: Option<u32>,
     text: Option<Rc<str>>,
     number: Option<i64>,
@@ -249,6 +252,8 @@ struct Flow<'p> {
     every_variable: Option<u32>,
     found: BTreeMap<(u32, Kind), Found>,
     decoded: Vec<Decoded>,
+    /// A place where text that was decoded here names the request.
+    decoded_request: Option<u32>,
     /// What the client sends is passed on, beside what is done with a socket.
     relays: bool,
     changed: bool,
@@ -275,6 +280,7 @@ impl<'p> Flow<'p> {
             every_variable: None,
             found: BTreeMap::new(),
             decoded: Vec::new(),
+            decoded_request: None,
             relays: false,
             changed: false,
             pass: 0,
@@ -451,9 +457,10 @@ impl<'p> Flow<'p> {
     /// Gives a variable a value. Taint stays once it is there; constants follow the order of the code.
     fn set(&mut self, key: Key, value: Value) {
         let pass = self.pass;
+        let given = outside(value.taint, key.0);
         let mut changed = false;
         let variable = self.variables.entry(key).or_default();
-        let taint = variable.value.taint.or(value.taint);
+        let taint = joined(variable.value.taint, given);
         changed |= taint != variable.value.taint;
         let shape = value.shape.clone().or_else(|| variable.value.shape.clone());
         changed |= shape != variable.value.shape && pass == 1;
@@ -469,23 +476,22 @@ impl<'p> Flow<'p> {
 
     /// Adds only taint, as for one element of a list.
     fn taint_variable(&mut self, key: Key, taint: Option<u32>) {
-        let Some(taint) = taint else { return };
-        let variable = self.variables.entry(key).or_default();
-        if variable.value.taint.is_none() {
-            variable.value.taint = Some(taint);
-            self.changed = true;
+        let given = outside(taint, key.0);
+        if given.is_none() {
+            return;
         }
+        let variable = self.variables.entry(key).or_default();
+        let taint = joined(variable.value.taint, given);
+        self.changed |= taint != variable.value.taint;
+        variable.value.taint = taint;
     }
 
     fn set_return(&mut self, function: FunctionId, value: Value) {
         let Some(known) = self.returns.get_mut(function) else {
             return;
         };
-        if known.taint.is_none() && value.taint.is_some() {
-            self.changed = true;
-        }
-        let taint = known.taint.or(value.taint);
-        let changed = self.pass <= 2 && known.text != value.text;
+        let taint = joined(known.taint, value.taint);
+        let changed = taint != known.taint || (self.pass <= 2 && known.text != value.text);
         *known = Value { taint, ..value };
         self.changed |= changed;
     }
@@ -846,7 +852,14 @@ impl<'p> Flow<'p> {
                     && place.function != 0
                     && program.functions[place.function].name == *name
                 {
+                    // Inside its function the name is a variable of its own, outside it is the function.
+                    let key = (place.function, name.clone());
+                    if adds {
+                        value = self.added(&key, &value);
+                    }
                     self.set_return(place.function, value.clone());
+                    self.set(key, value.clone());
+                    return value;
                 }
                 let key = self.key(name, place.function, place.dialect);
                 if adds {
@@ -861,11 +874,10 @@ impl<'p> Flow<'p> {
                     self.act(sink, place.at, place.dialect, &what, None, &[&value]);
                 }
                 let bare = matches!(object.shape(), "this" | "me" | "self" | "$this" | "mybase");
-                let key = if bare {
-                    (0, name.clone())
-                } else {
-                    field_key(name)
-                };
+                let key = field_key(name);
+                if bare {
+                    self.set((0, name.clone()), value.clone());
+                }
                 if adds {
                     value = self.added(&key, &value);
                 }
@@ -1008,6 +1020,7 @@ impl<'p> Flow<'p> {
             let what = "the name of the function that is called".to_owned();
             self.note_taint(Kind::RequestNamesFunction, true, &call, &what, callee.taint);
         }
+        self.hidden_name(of, &callee, &call);
         self.sinks(&call);
         self.effects(id, of, argument_ids, &call);
         self.bind(&call, &callee);
@@ -1064,6 +1077,33 @@ impl<'p> Flow<'p> {
         }
     }
 
+    /// PHP: data of the client is handed to a function whose name the page does not show.
+    fn hidden_name(&mut self, of: Id, callee: &Value, call: &Call<'_>) {
+        let by_value = match &self.program.steps[of] {
+            Step::Name(name) => name.starts_with('$'),
+            Step::Index(..) | Step::Indirect(_) | Step::Concat(_) => true,
+            _ => false,
+        };
+        let unknown = callee.text.is_none() && callee.function.is_none() && callee.taint.is_none();
+        let direct = call.arguments.iter().any(|value| {
+            value.shape().starts_with("$_")
+                || value.taint.is_some_and(|taint| taint & BY_PARAMETER == 0)
+        });
+        if call.dialect == Dialect::Php && by_value && unknown && direct && call.receiver.is_none()
+        {
+            let explanation = "What the client sends is handed to a function whose name this page works out only when it runs.".to_owned();
+            self.insert(
+                call.at,
+                Kind::HiddenCode,
+                Found {
+                    decisive: false,
+                    explanation,
+                    dialect: call.dialect,
+                },
+            );
+        }
+    }
+
     /// Whether the client's data is used as the name of what is called.
     fn dynamic(&self, of: Id, callee: &Value, dialect: Dialect) -> bool {
         match (&self.program.steps[of], dialect) {
@@ -1098,6 +1138,21 @@ impl<'p> Flow<'p> {
             }
             _ => call.name.to_string(),
         };
+        let includes_input = matches!(
+            &*call.name,
+            "include" | "include_once" | "require" | "require_once"
+        ) && call
+            .arguments
+            .first()
+            .and_then(|value| value.text.as_deref())
+            .is_some_and(|text| {
+                let text = text.to_ascii_lowercase();
+                text.starts_with("php://input") || text.starts_with("data:")
+            });
+        if call.dialect == Dialect::Php && includes_input {
+            let taint = Some(self.origin("php://input"));
+            self.note_taint(Kind::RequestIsIncluded, true, call, &what, taint);
+        }
         if !own && let Some(sink) = catalog::call(call.dialect, &call.name, receiver) {
             self.act(
                 sink,
@@ -1121,6 +1176,13 @@ impl<'p> Flow<'p> {
         {
             self.evaluating_replacement(call);
         }
+        if matches!(&*call.name, "loadxml" | "load" | "create" | "parse") {
+            for value in &call.arguments {
+                if let Some(text) = &value.text {
+                    self.script_in_stylesheet(text, call.at);
+                }
+            }
+        }
         // XSL that may carry script.
         let trusted = call
             .arguments
@@ -1138,6 +1200,30 @@ impl<'p> Flow<'p> {
             let taint = call.arguments.first().and_then(|value| value.taint);
             self.note_taint(Kind::RequestLoadsCode, true, call, &what, taint);
         }
+    }
+
+    /// A stylesheet in the page's own text can carry script: `<msxsl:script language="JScript">…</msxsl:script>`.
+    fn script_in_stylesheet(&mut self, text: &str, at: u32) {
+        let Some(open) = text.find(":script") else {
+            return;
+        };
+        let rest = &text[open..];
+        let Some(end) = rest.find('>') else {
+            return;
+        };
+        let language =
+            super::source::attribute(rest[..end].as_bytes(), "language").unwrap_or_default();
+        let Some(dialect) = super::source::dialect_named(&language) else {
+            return;
+        };
+        let body = &rest[end + 1..];
+        let body = &body[..body.find(":script").unwrap_or(body.len())];
+        // Elements that name assemblies stand before the code, which mostly stands in a CDATA section.
+        let code = match body.split_once("<![CDATA[") {
+            Some((_, code)) => code.split("]]>").next().unwrap_or(code),
+            None => body,
+        };
+        self.remember_code(&Rc::from(code), dialect, at);
     }
 
     fn named_anywhere(&self, name: &str) -> bool {
@@ -1200,8 +1286,23 @@ impl<'p> Flow<'p> {
         let name_taint = name.and_then(|name| name.taint);
         let content_taint = content.and_then(|content| content.taint);
         let ending = name.and_then(Value::ends);
-        let harmless_name =
-            name_taint.is_none() && ending.is_some_and(|ending| !catalog::is_script_name(ending));
+        // Data for the client itself, or for memory, is no file.
+        if ending.is_some_and(|ending| {
+            matches!(
+                ending,
+                "php://output" | "php://stdout" | "php://memory" | "php://temp"
+            )
+        }) {
+            return;
+        }
+        let harmless_name = ending.is_some_and(|ending| {
+            !catalog::is_script_name(ending)
+                && (name_taint.is_none() || model::extension(ending).len() > 1)
+        });
+        // Of an open file the name is often not known.
+        let unknown =
+            ending.is_none() && name_taint.is_none() && matches!(&*call.name, "fwrite" | "fputs");
+        let harmless_name = harmless_name || unknown;
         if name_taint.is_some() || content_taint.is_some() {
             self.note_taint(
                 Kind::RequestWritesFile,
@@ -1328,7 +1429,12 @@ impl<'p> Flow<'p> {
                 called.taint,
             );
         }
-        let Some(name) = called.text.as_deref().map(str::to_lowercase) else {
+        self.invoke(called, arguments);
+        let bare = called
+            .shape
+            .as_deref()
+            .filter(|shape| !shape.contains(['$', '.', '(']));
+        let Some(name) = called.text.as_deref().or(bare).map(str::to_lowercase) else {
             return;
         };
         if let Some(kind) = catalog::is_dangerous_function(&name) {
@@ -1346,6 +1452,22 @@ impl<'p> Flow<'p> {
                     if let Some(text) = &value.text {
                         self.remember_code(text, dialect, at);
                     }
+                }
+            }
+        }
+    }
+
+    /// An object that PHP lets be called: its `__invoke` gets the arguments.
+    fn invoke(&mut self, called: &Value, arguments: &[&Value]) {
+        if called.shape().is_empty() {
+            return;
+        }
+        let program = self.program;
+        let functions = self.named.get("__invoke").cloned().unwrap_or_default();
+        for function in functions.into_iter().take(PARENTS_MAX) {
+            for parameter in &program.functions[function].parameters {
+                for value in arguments {
+                    self.bind_parameter(function, &parameter.name, value);
                 }
             }
         }
@@ -1373,7 +1495,7 @@ impl<'p> Flow<'p> {
         what: &str,
         taint: Option<u32>,
     ) {
-        let origin = taint.and_then(|taint| self.origins.get(taint as usize));
+        let origin = taint.and_then(|taint| self.origins.get((taint & !BY_PARAMETER) as usize));
         let read = origin.map_or("the request", |name| &**name);
         let explanation = explain(kind, what, read);
         self.insert(
@@ -1398,13 +1520,33 @@ impl<'p> Flow<'p> {
         };
         let places = decisive(&|_| true);
         let starts = !decisive(&|kind| kind == Kind::RequestStartsProcess).is_empty();
+        let hidden = found
+            .iter()
+            .find(|((_, kind), _)| *kind == Kind::HiddenCode)
+            .map(|((at, _), found)| (*at, found.dialect));
+        if let (Some(_), Some((at, dialect)), true) =
+            (self.decoded_request, hidden, places.is_empty())
+        {
+            let explanation = "This page executes text that it works out when it runs, and decodes text that reads the request: it runs what the client sends.".to_owned();
+            found.insert(
+                (at, Kind::RequestIsEvaluated),
+                Found {
+                    decisive: true,
+                    explanation,
+                    dialect,
+                },
+            );
+        }
         let mut said = false;
         found.retain(|(at, kind), _| match kind {
             Kind::HiddenCode => !places.contains(at),
             Kind::StartsProcess => !starts && !std::mem::replace(&mut said, true),
             _ => true,
         });
-        if !self.relays {
+        let reverse_shell = found
+            .keys()
+            .any(|(_, kind)| matches!(kind, Kind::StartsProcess | Kind::RequestStartsProcess));
+        if !self.relays && !reverse_shell {
             // A page that only tries whether a port answers is no tunnel.
             for ((_, kind), found) in &mut found {
                 found.decisive &= *kind != Kind::RequestOpensTunnel;
@@ -1498,6 +1640,7 @@ impl<'p> Flow<'p> {
             };
             if taint.is_some() {
                 for parameter in &program.functions[function].parameters {
+                    let taint = taint.map(|taint| taint | BY_PARAMETER);
                     self.taint_variable((function, parameter.name.clone()), taint);
                 }
             }
@@ -1508,7 +1651,9 @@ impl<'p> Flow<'p> {
         let pass = self.pass;
         let variable = self.variables.entry((function, name.clone())).or_default();
         let known = &variable.value;
-        let taint = known.taint.or(value.taint);
+        let taint = known
+            .taint
+            .or(value.taint.map(|taint| taint | BY_PARAMETER));
         let shape = known.shape.clone().or_else(|| value.shape.clone());
         // Text is known inside only if every call gives the same.
         let same = variable.pass != pass || known.text == value.text;
@@ -1561,8 +1706,19 @@ impl<'p> Flow<'p> {
             let mut value = Value::default();
             for function in own.iter().take(PARENTS_MAX) {
                 let returned = self.returns[*function].clone();
-                let taint = value.taint.or(returned.taint);
-                value = Value { taint, ..returned };
+                // What only a parameter brings in depends on what this call gives it.
+                let by_parameter = returned
+                    .taint
+                    .is_some_and(|taint| taint & BY_PARAMETER != 0);
+                let taint = if by_parameter {
+                    argument_taint
+                } else {
+                    returned.taint
+                };
+                value = Value {
+                    taint: joined(value.taint, taint),
+                    ..returned
+                };
             }
             // A constructor in another class may carry the same name; without a body that returns, data passes through.
             if value.shape.is_none() {
@@ -1583,6 +1739,9 @@ impl<'p> Flow<'p> {
                 catalog::is_decoder(&call.name) || call.arguments.iter().any(|value| value.decoded);
             if let Some(text) = value.text.clone() {
                 let spent = self.spend(text.len());
+                if value.decoded && names_request(&text) {
+                    self.decoded_request.get_or_insert(call.at);
+                }
                 value.text = value.text.filter(|_| spent);
                 if matches!(&*call.name, "forname" | "gettype" | "gettypefromprogid") {
                     shape = Some(Rc::from(text.to_lowercase()));
@@ -1595,6 +1754,11 @@ impl<'p> Flow<'p> {
             "mappath" | "combine" | "getrealpath" => call
                 .arguments
                 .last()
+                .and_then(|value| value.ends())
+                .map(|end| Rc::from(tail(end))),
+            "fopen" | "opentextfile" | "createtextfile" => call
+                .arguments
+                .first()
                 .and_then(|value| value.ends())
                 .map(|end| Rc::from(tail(end))),
             _ => None,
@@ -1701,6 +1865,11 @@ impl<'p> Flow<'p> {
             .map(|argument| self.values[*argument].clone())
             .collect();
         let arguments: Vec<&Value> = values.iter().collect();
+        // A class is not the variable that happens to have its name.
+        let callee = match &self.program.steps[of] {
+            Step::Name(name) if !name.starts_with('$') => Value::of_shape(name),
+            _ => callee,
+        };
         let class = callee
             .text
             .clone()
@@ -1781,6 +1950,31 @@ impl Value {
             }
             _ => None,
         }
+    }
+}
+
+/// Whether decoded text is code that reads what the client sends.
+fn names_request(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    ["request", "$_post", "$_get", "$_cookie", "php://input"]
+        .iter()
+        .any(|name| lower.contains(name))
+        && lower.contains(['(', '[', '{', '.'])
+}
+
+/// Taint as it stands outside of functions, where it does not depend on a call any more.
+fn outside(taint: Option<u32>, scope: FunctionId) -> Option<u32> {
+    match scope {
+        0 => taint.map(|taint| taint & !BY_PARAMETER),
+        _ => taint,
+    }
+}
+
+/// Taint of either; that of a parameter gives way.
+fn joined(known: Option<u32>, given: Option<u32>) -> Option<u32> {
+    match (known, given) {
+        (Some(known), Some(given)) if known & BY_PARAMETER != 0 => Some(given),
+        _ => known.or(given),
     }
 }
 

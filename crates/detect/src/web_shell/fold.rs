@@ -161,7 +161,37 @@ fn of_text(name: &str, receiver: &Constant<'_>, arguments: &[Constant<'_>]) -> O
         "toupper" | "ucase" | "strtoupper" | "touppercase" | "toupperinvariant" => {
             text(subject.to_uppercase())
         }
-        "trim" | "ltrim" | "rtrim" | "trimend" | "trimstart" => text(subject.trim().to_owned()),
+        "trim" | "ltrim" | "rtrim" | "trimend" | "trimstart" => match rest.first() {
+            None => text(subject.trim().to_owned()),
+            Some(characters) => {
+                let characters: Vec<char> = characters.text()?.chars().collect();
+                text(subject.trim_matches(characters.as_slice()).to_owned())
+            }
+        },
+        "strtr" => {
+            let (from, to) = (rest.first()?.text()?, rest.get(1)?.text()?);
+            let pairs: Vec<(char, char)> = from.chars().zip(to.chars()).take(256).collect();
+            let other = |character| {
+                pairs
+                    .iter()
+                    .rev()
+                    .find(|(from, _)| *from == character)
+                    .map_or(character, |(_, to)| *to)
+            };
+            text(subject.chars().map(other).collect())
+        }
+        "substr_replace" => {
+            let (with, from) = (
+                rest.first()?.text()?,
+                usize::try_from(rest.get(1)?.number()?).ok()?,
+            );
+            let kept: String = subject.chars().take(from).collect();
+            rest.get(2)
+                .is_none()
+                .then(|| Folded::Text(format!("{kept}{with}")))
+        }
+        "ucfirst" | "ucwords" | "lcfirst" | "strip_tags" | "stripslashes" | "nl2br"
+        | "addslashes" => text(subject.to_owned()),
         "getstring" | "getbytes" | "tostring" | "tochararray" | "strval" | "cstr" | "string"
         | "valueof" | "intern" | "print" | "copy" => text(subject.to_owned()),
         "str_replace" | "str_ireplace" => {

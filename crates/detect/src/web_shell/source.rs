@@ -10,13 +10,16 @@ use std::rc::Rc;
 use super::flow::{self, Markup};
 use super::lexer::{Dialect, Kind as TokenKind, Lexer, Place, TOKENS_MAX, Token};
 use super::program::Program;
-use super::{Language, Notes, SIGNS_MAX, basic, parser};
+use super::{Kind, Language, Notes, SIGNS_MAX, basic, parser};
 
 /// Longer than any tag of a page; a tag that does not end within is no tag.
 const TAG_BYTES_MAX: usize = 16 * 1024;
 
 /// Names of form fields and objects that are kept.
 const MARKUP_MAX: usize = 4096;
+
+/// Code pages in which ASCII letters are not themselves: UTF-7 and EBCDIC.
+const ODD_CODE_PAGES: &[&str] = &["65000", "37", "037", "500", "1026", "1047", "1140", "20924"];
 
 /// What a server makes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +62,15 @@ pub(super) fn parse(tokens: &[Token], dialect: Dialect, program: &mut Program) {
 
 fn analyse_text(text: &Text<'_>, form: Form, executable: bool, notes: &mut Notes<'_>) {
     let page = Page::read(&text.bytes, form);
+    if let Some((at, words)) = page.hidden {
+        notes.add(
+            Kind::HiddenCode,
+            false,
+            words,
+            text.original(at),
+            Language::None,
+        );
+    }
     for problem in page.not_seen {
         notes.skip(problem);
     }
@@ -222,6 +234,8 @@ struct Page<'a> {
     main: Dialect,
     code: Vec<(Dialect, Vec<Token>)>,
     markup: Markup,
+    /// Where code is hidden from this analysis too, and how.
+    hidden: Option<(usize, &'static str)>,
     not_seen: Vec<String>,
     room: usize,
 }
@@ -234,6 +248,7 @@ impl<'a> Page<'a> {
             main: Dialect::CSharp,
             code: Vec::new(),
             markup: Markup::default(),
+            hidden: None,
             not_seen: Vec::new(),
             room: TOKENS_MAX,
         };
@@ -270,19 +285,37 @@ impl<'a> Page<'a> {
 
     /// The language that the page's directive names, else the server's default or a guess.
     fn page_language(&mut self) -> Dialect {
+        if let Some(at) = memchr::memmem::find(self.bytes, b"#@~^") {
+            self.hidden = Some((
+                at,
+                "This page's code was passed through Microsoft's script encoder, which hides it from tools.",
+            ));
+            self.not_seen
+                .push("encoded script is not decoded".to_owned());
+        }
         let mut from = 0;
         while let Some(found) = memchr::memmem::find(&self.bytes[from..], b"<%@") {
             let start = from + found;
             let end = memchr::memmem::find(&self.bytes[start..], b"%>")
                 .map_or(self.bytes.len(), |length| start + length);
             let directive = &self.bytes[start..end.min(start + TAG_BYTES_MAX)];
+            if attribute(directive, "codepage")
+                .is_some_and(|page| ODD_CODE_PAGES.contains(&page.trim()))
+            {
+                self.hidden = Some((
+                    start,
+                    "This page is written in an encoding that hides its code from tools.",
+                ));
+            }
             if let Some(name) = attribute(directive, "language") {
                 match dialect_named(&name) {
                     Some(dialect) => return dialect,
-                    None => self.not_seen.push(format!(
-                        "code in the language `{}` is not read",
-                        shorten(&name)
-                    )),
+                    None if self.not_seen.is_empty() => {
+                        let problem =
+                            format!("code in the language `{}` is not read", shorten(&name));
+                        self.not_seen.push(problem);
+                    }
+                    None => {}
                 }
             }
             from = end;
@@ -356,10 +389,12 @@ impl<'a> Page<'a> {
             .take_while(u8::is_ascii_alphabetic)
             .take(20)
             .collect();
-        let code_follows = matches!(
-            word.to_ascii_lowercase().as_slice(),
-            b"webhandler" | b"webservice" | b"servicehost" | b"service"
-        );
+        let code_follows = match word.to_ascii_lowercase().as_slice() {
+            b"webhandler" | b"webservice" | b"servicehost" | b"service" => true,
+            // A handler's directive may lack its first word.
+            b"language" | b"class" => attribute(text, "class").is_some(),
+            _ => false,
+        };
         if code_follows && self.form == Form::AspNet {
             self.piece(self.main, end, self.bytes.len());
             return self.bytes.len();
@@ -609,8 +644,13 @@ fn separator(dialect: Dialect, at: u32) -> Token {
     Token { kind, at }
 }
 
-fn dialect_named(name: &str) -> Option<Dialect> {
-    match name.trim().to_ascii_lowercase().as_str() {
+pub(super) fn dialect_named(name: &str) -> Option<Dialect> {
+    // Quotes of another encoding may stand around the name.
+    let plain: String = name
+        .chars()
+        .filter(|character| character.is_ascii_alphanumeric() || "#./".contains(*character))
+        .collect();
+    match plain.to_ascii_lowercase().as_str() {
         "c#" | "cs" | "csharp" => Some(Dialect::CSharp),
         "vb" | "vbs" | "vbscript" | "visualbasic" | "basic" | "vb.net" => Some(Dialect::Basic),
         "js" | "jscript" | "javascript" | "ecmascript" | "jscript.net" | "jscript.encode"
@@ -658,7 +698,7 @@ fn tag_at(bytes: &[u8], at: usize) -> Option<&[u8]> {
 }
 
 /// The value of an attribute, with or without quotes.
-fn attribute(tag: &[u8], name: &str) -> Option<String> {
+pub(super) fn attribute(tag: &[u8], name: &str) -> Option<String> {
     let mut from = 0;
     while let Some(found) = find_without_case(tag, name.as_bytes(), from) {
         let end = found + name.len();
