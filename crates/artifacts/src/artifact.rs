@@ -99,6 +99,7 @@ pub const ARTIFACTS: &[&dyn Artifact] = &[
     &crate::exchange::log::RPCHTTP,
     &crate::exchange::log::MAPIHTTP,
     &crate::iis::w3c::IisLog,
+    &crate::iis::failed_request::FailedRequest,
     &crate::httperr::HttpErr,
     &crate::exchange::oab_generator::OabGenerator,
     &crate::exchange::setup_log::SetupLog,

@@ -4,8 +4,9 @@
 use super::forms::is_absolute;
 use super::{Files, sha256_of, size_of};
 use crate::Sink;
+use crate::text::damage::Damage;
 use crate::text::lines::{Lines, Piece};
-use crate::text::table::{Damage, undoubled};
+use crate::text::table::undoubled;
 use evidence::Content;
 use model::{At, ListedFile, windows_path};
 
@@ -95,7 +96,7 @@ pub(super) fn read(
             Piece::Line(line) => line,
             Piece::TooLong { number } => {
                 sink.rejected(At::Line(number), "line too long");
-                damage.rejected(number, "line too long");
+                damage.rejected(number, "line too long", None);
                 continue;
             }
             Piece::Nuls {
@@ -130,11 +131,11 @@ pub(super) fn read(
             }
             Err(reason) => {
                 sink.rejected(At::Line(line.number), reason);
-                damage.rejected(line.number, reason);
+                damage.rejected(line.number, reason, None);
             }
         }
     }
-    damage.finish(sink);
+    damage.finish(None, sink);
 }
 
 fn row(

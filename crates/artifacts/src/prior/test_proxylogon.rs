@@ -57,7 +57,7 @@ impl Artifact for TestProxyLogon {
             ..EXCHANGE_CSV
         };
         let mut rows = Rows::default();
-        read_rows(&format, &source, content, sink, &mut rows);
+        read_rows(&format, &source, None, content, sink, &mut rows);
     }
 }
 

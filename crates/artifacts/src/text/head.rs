@@ -1,5 +1,7 @@
 //! The head of a delimited log: its columns by name, and the normalised names beside them.
 
+use super::align::Shape;
+use super::table::Format;
 use model::Value;
 use std::borrow::Cow;
 
@@ -12,6 +14,9 @@ pub(crate) struct Head {
     names: Vec<Box<str>>,
     normal: Vec<(&'static str, Normal)>,
     table: Vec<Option<Slot>>,
+    shapes: Vec<Shape>,
+    /// Columns with text that strangers choose.
+    free: Vec<usize>,
     /// How many of the columns stand before the first that repeats an earlier one. A head that was damaged by being
     /// written twice has more names than its rows have fields; such rows are read by the columns before the repetition.
     before_repetition: Option<usize>,
@@ -65,7 +70,8 @@ pub(crate) type Normalise = fn(&dyn Fn(&str) -> Option<usize>) -> Vec<(&'static 
 
 impl Head {
     /// Reads the names of a `#Fields:` line. `None` where it names nothing that could be columns.
-    pub(crate) fn parse(text: &[u8], delimiter: u8, normalise: Normalise) -> Option<Self> {
+    pub(crate) fn parse(text: &[u8], format: &Format) -> Option<Self> {
+        let delimiter = format.delimiter;
         let text = std::str::from_utf8(text).ok()?;
         // A head written twice into one line has its own keyword in the middle.
         let text = text
@@ -103,14 +109,26 @@ impl Head {
             clock: column("time"),
             parts: column("EventData"),
         };
-        let mut normal = normalise(&column);
+        let mut normal = (format.normalise)(&column);
         // A column that bears a normalised name itself comes first.
         normal.retain(|(name, _)| !names.iter().any(|column| **column == **name));
         let table = name_table(&names, &normal);
+        let shapes = names.iter().map(|name| Shape::of(name)).collect();
+        let is_free = |name: &str| {
+            format
+                .free
+                .iter()
+                .any(|free| free.eq_ignore_ascii_case(name))
+        };
+        let free = (0..names.len())
+            .filter(|index| names.get(*index).is_some_and(|name| is_free(name)))
+            .collect();
         Some(Self {
             names,
             normal,
             table,
+            shapes,
+            free,
             before_repetition,
             marks,
         })
@@ -122,6 +140,14 @@ impl Head {
 
     pub(crate) fn normal_names(&self) -> &[(&'static str, Normal)] {
         &self.normal
+    }
+
+    pub(crate) fn shapes(&self) -> &[Shape] {
+        &self.shapes
+    }
+
+    pub(crate) fn free_columns(&self) -> &[usize] {
+        &self.free
     }
 
     /// Whether a row of `fields` fields is one of this head's.

@@ -1,7 +1,7 @@
 //! Records of text logs without columns: a line, and the few fields that a reader finds in it.
 
+use super::damage::Damage;
 use super::lines::{Lines, Piece};
-use super::table::Damage;
 use crate::Sink;
 use evidence::Content;
 use model::{At, Record, SourceName, Timestamp, Value};
@@ -108,13 +108,13 @@ pub(crate) fn read_lines(
                     Ok(time) => damage.read(time, sink),
                     Err(reason) => {
                         sink.rejected(At::Line(line.number), reason);
-                        damage.rejected(line.number, reason);
+                        damage.rejected(line.number, reason, None);
                     }
                 }
             }
             Piece::TooLong { number } => {
                 sink.rejected(At::Line(number), "line too long");
-                damage.rejected(number, "line too long");
+                damage.rejected(number, "line too long", None);
             }
             Piece::Nuls {
                 number,
@@ -124,5 +124,5 @@ pub(crate) fn read_lines(
             Piece::Broken { offset } => damage.broken(offset),
         }
     }
-    damage.finish(sink);
+    damage.finish(None, sink);
 }

@@ -4,6 +4,8 @@
 //! Format: <https://www.w3.org/TR/WD-logfile.html>; Exchange puts commas between the fields and quotes those that
 //! hold one. A head may come again anywhere in a file and changes the columns from there on.
 
+use super::align::{fitting_default, realign};
+use super::damage::Damage;
 use super::head::{self, Head, Normal, Normalise, to_text};
 use super::lines::{Line, Lines, Piece};
 use super::names::{begun_by_name, log_name};
@@ -69,13 +71,12 @@ pub(crate) struct Row<'a> {
 }
 
 /// Start and end of a field in its line.
-type Field = (usize, usize);
+pub(crate) type Field = (usize, usize);
 
-/// Gaps that one item may show; the rest are summed up in one.
-const GAPS_MAX: usize = 200;
-
-/// Lines that one row with line breaks in quotes may run over.
-const ROW_LINES_MAX: usize = 1_000;
+/// Lines and bytes that one row with line breaks in quotes may have. Each line that is added is split anew with all
+/// before it.
+const ROW_LINES_MAX: usize = 100;
+const ROW_BYTES_MAX: usize = 64 * 1024;
 
 /// Reads a whole log: its rows as records, its damage as gaps and rejections, itself as a fact.
 pub(crate) fn read_table(
@@ -86,8 +87,19 @@ pub(crate) fn read_table(
     sink: &mut dyn Sink,
     watch: &mut dyn Watch,
 ) {
-    let (begun, rows) = read_rows(format, source, content, sink, watch);
     let by_name = begun_by_name(item.path);
+    let bounds = by_name.and_then(|(begun, period)| {
+        // IIS may roll its files over by local time, without saying so in their names.
+        let slack = match format.time {
+            TimeForm::DateAndTime => 14 * 3_600,
+            TimeForm::Iso | TimeForm::Culture(_) => 0,
+        };
+        let begun = begun.as_second();
+        let from = Timestamp::new(begun - slack, 0).ok()?;
+        let until = Timestamp::new(begun + i64::from(period) + slack, 0).ok()?;
+        Some((from, until))
+    });
+    let (begun, rows) = read_rows(format, source, bounds, content, sink, watch);
     let log = LogFile {
         source: source.clone(),
         name: log_name(item.path).to_owned(),
@@ -100,10 +112,12 @@ pub(crate) fn read_table(
     sink.fact(At::Item, Fact::LogFile(log));
 }
 
-/// Reads rows as records, and damage as gaps and rejections; says when the head says that the log was begun.
+/// Reads rows as records, and damage as gaps and rejections; says when the head says that the log was begun. The
+/// file's name may bound when its rows were written.
 pub(crate) fn read_rows(
     format: &Format,
     source: &SourceName,
+    bounds: Option<(Timestamp, Timestamp)>,
     content: &mut dyn Content,
     sink: &mut dyn Sink,
     watch: &mut dyn Watch,
@@ -115,7 +129,7 @@ pub(crate) fn read_rows(
         default_heads: format
             .default_heads
             .iter()
-            .filter_map(|names| Head::parse(names.as_bytes(), format.delimiter, format.normalise))
+            .filter_map(|names| Head::parse(names.as_bytes(), format))
             .collect(),
         fields: Vec::new(),
         open_row: None,
@@ -125,13 +139,14 @@ pub(crate) fn read_rows(
         log: LogRows::default(),
         damage: Damage::default(),
     };
+    table.damage.begin(bounds.map(|(from, _)| from));
     let mut lines = Lines::new(content.stream());
     while let Some(piece) = lines.next() {
         match piece {
             Piece::Line(line) => table.line(line, sink, watch),
             Piece::TooLong { number } => {
                 table.close_open_row(sink, watch);
-                table.reject(number, "line too long", sink);
+                table.reject(number, "line too long", None, sink);
             }
             Piece::Nuls {
                 number,
@@ -145,7 +160,7 @@ pub(crate) fn read_rows(
         }
     }
     table.close_open_row(sink, watch);
-    table.damage.finish(sink);
+    table.damage.finish(bounds.map(|(_, until)| until), sink);
     watch.finish(source, sink);
     (table.begun, table.log)
 }
@@ -203,7 +218,7 @@ impl Table<'_> {
             && self
                 .head
                 .as_ref()
-                .is_some_and(|head| self.fields.len() < head.names().len())
+                .is_some_and(|head| self.fields.len() <= head.names().len())
         {
             self.open_row = Some(OpenRow {
                 number: line.number,
@@ -218,7 +233,7 @@ impl Table<'_> {
     /// `#Fields:` and `#Date:`; other lines that begin with `#` are comments.
     fn directive(&mut self, directive: &[u8], number: u64) {
         if let Some(names) = strip_keyword(directive, b"fields:") {
-            match Head::parse(names, self.format.delimiter, self.format.normalise) {
+            match Head::parse(names, self.format) {
                 Some(head) => self.head = Some(head),
                 None => self.damage.gap(
                     GapKind::Partial,
@@ -229,6 +244,9 @@ impl Table<'_> {
         } else if let Some(date) = strip_keyword(directive, b"date:") {
             let time = iso_time(date.trim_ascii());
             self.begun = self.begun.or(time);
+            if self.log.records == 0 {
+                self.damage.begin(time);
+            }
             if let Some(time) = time {
                 self.day = Some(time.as_second().div_euclid(86_400));
                 self.previous_clock = time.as_second().rem_euclid(86_400);
@@ -244,20 +262,14 @@ impl Table<'_> {
         if line.first().is_none_or(u8::is_ascii_digit) {
             return false;
         }
-        let first = line
-            .split(|byte| *byte == self.format.delimiter)
-            .next()
-            .unwrap_or_default();
-        let first = first.trim_ascii().to_ascii_lowercase();
-        let first = first.strip_prefix(b"\"").unwrap_or(&first);
-        let first = first.strip_suffix(b"\"").unwrap_or(first);
+        let first = first_field(line, self.format).to_ascii_lowercase();
         if !matches!(
-            first,
+            first.as_slice(),
             b"datetime" | b"timestamp" | b"date-time" | b"date" | b"mytimestamp"
         ) {
             return false;
         }
-        let Some(head) = Head::parse(line, self.format.delimiter, self.format.normalise) else {
+        let Some(head) = Head::parse(line, self.format) else {
             return false;
         };
         self.head = Some(head);
@@ -267,18 +279,12 @@ impl Table<'_> {
     /// Adds a line to the open row; `false` where it does not belong to it, and the open row was closed.
     fn join(&mut self, line: Line<'_>, sink: &mut dyn Sink, watch: &mut dyn Watch) -> bool {
         let begins_anew = line.bytes.starts_with(b"#")
-            || iso_time(
-                line.bytes
-                    .split(|byte| *byte == self.format.delimiter)
-                    .next()
-                    .unwrap_or_default(),
-            )
-            .is_some();
+            || iso_time(first_field(line.bytes, self.format)).is_some();
         let Some(open) = &mut self.open_row else {
             return false;
         };
         let too_much = open.joined.len() >= ROW_LINES_MAX
-            || open.text.len() + line.bytes.len() > super::lines::LINE_BYTES_MAX;
+            || open.text.len() + line.bytes.len() > ROW_BYTES_MAX;
         if begins_anew || too_much {
             self.close_open_row(sink, watch);
             return false;
@@ -318,31 +324,29 @@ impl Table<'_> {
         };
         self.row(row, sink, watch);
         for number in open.joined {
-            self.reject(number, "fewer fields than the head", sink);
+            self.reject(number, "fewer fields than the head", None, sink);
         }
     }
 
     /// One row, already split.
     fn row(&mut self, line: Line<'_>, sink: &mut dyn Sink, watch: &mut dyn Watch) {
-        let head = match &self.head {
-            Some(head) => {
-                if !head.fits(self.fields.len())
-                    && let Err(reason) = realign(line.bytes, head, self.format, &mut self.fields)
-                {
-                    self.reject(line.number, reason, sink);
-                    return;
-                }
-                head
-            }
-            None => match fitting_default(
+        let fitted = match &self.head {
+            Some(head) if head.fits(self.fields.len()) => Ok(head),
+            Some(head) => realign(line.bytes, head, self.format, &mut self.fields).map(|()| head),
+            None => fitting_default(
                 line.bytes,
                 &self.default_heads,
                 self.format,
                 &mut self.fields,
-            ) {
-                Some(head) => head,
-                None => return self.reject(line.number, "no head", sink),
-            },
+            )
+            .ok_or("no head"),
+        };
+        let head = match fitted {
+            Ok(head) => head,
+            Err(reason) => {
+                let shown = shown_time(line, self.format);
+                return self.reject(line.number, reason, shown, sink);
+            }
         };
         let time = row_time(
             &Columns {
@@ -355,7 +359,7 @@ impl Table<'_> {
             &mut self.previous_clock,
         );
         if time.is_none() && !matches!(self.format.time, TimeForm::Culture(_)) {
-            return self.reject(line.number, "time not understood", sink);
+            return self.reject(line.number, "time not understood", None, sink);
         }
         self.damage.read(time, sink);
         self.log.records += 1;
@@ -374,10 +378,37 @@ impl Table<'_> {
         sink.record(&row);
     }
 
-    fn reject(&mut self, number: u64, reason: &'static str, sink: &mut dyn Sink) {
+    fn reject(
+        &mut self,
+        number: u64,
+        reason: &'static str,
+        time: Option<Timestamp>,
+        sink: &mut dyn Sink,
+    ) {
         sink.rejected(At::Line(number), reason);
-        self.damage.rejected(number, reason);
+        self.damage.rejected(number, reason, time);
     }
+}
+
+/// The time at the beginning of a row that could not be read. Where the log breaks off, what followed is missing as
+/// well, and the time of this row says nothing of it.
+fn shown_time(line: Line<'_>, format: &Format) -> Option<Timestamp> {
+    if !line.ended {
+        return None;
+    }
+    let text = match format.time {
+        TimeForm::DateAndTime => line.bytes.get(..19)?,
+        TimeForm::Iso | TimeForm::Culture(_) => first_field(line.bytes, format),
+    };
+    iso_time(text)
+}
+
+/// The first field without quotes.
+fn first_field<'l>(line: &'l [u8], format: &Format) -> &'l [u8] {
+    let end = memchr::memchr(format.delimiter, line).unwrap_or(line.len());
+    let text = line.get(..end).unwrap_or_default().trim_ascii();
+    let text = text.strip_prefix(b"\"").unwrap_or(text);
+    text.strip_suffix(b"\"").unwrap_or(text)
 }
 
 /// A row before its time is known.
@@ -494,142 +525,6 @@ fn field_end(line: &[u8], start: usize, delimiter: u8) -> (usize, bool) {
     (end, open)
 }
 
-/// Brings a row with the wrong number of fields into its columns, or says why that cannot be done without guessing.
-fn realign(
-    line: &[u8],
-    head: &Head,
-    format: &Format,
-    fields: &mut Vec<Field>,
-) -> Result<(), &'static str> {
-    let columns = head.names().len();
-    let Some(extra) = fields.len().checked_sub(columns) else {
-        return Err("fewer fields than the head");
-    };
-    // Delimiters at the end of a line add empty fields.
-    if fields.iter().skip(columns).all(|(start, end)| start == end)
-        && fits_shapes(line, fields, head, format, Shapes::Strict)
-    {
-        fields.truncate(columns);
-        return Ok(());
-    }
-    let mut found = None;
-    for (column, name) in head.names().iter().enumerate() {
-        let is_free = format
-            .free
-            .iter()
-            .any(|free| free.eq_ignore_ascii_case(name));
-        // Text does not begin with its own delimiter; an empty field before it does.
-        let begins_empty = fields.get(column).is_none_or(|(start, end)| start == end);
-        if !is_free || begins_empty {
-            continue;
-        }
-        let merged = merge(fields, column, extra);
-        if fits_shapes(line, &merged, head, format, Shapes::Strict) {
-            if found.is_some() {
-                return Err("more tokens than fields");
-            }
-            found = Some(merged);
-        }
-    }
-    *fields = found.ok_or("more tokens than fields")?;
-    Ok(())
-}
-
-/// `fields` with `extra` fields after `column` drawn into it.
-fn merge(fields: &[Field], column: usize, extra: usize) -> Vec<Field> {
-    let mut merged = Vec::with_capacity(fields.len() - extra);
-    merged.extend(fields.iter().take(column));
-    let start = fields.get(column).map_or(0, |field| field.0);
-    let end = fields.get(column + extra).map_or(start, |field| field.1);
-    merged.push((start, end));
-    merged.extend(fields.iter().skip(column + extra + 1));
-    merged
-}
-
-/// The default head that a row fits in every column.
-fn fitting_default<'h>(
-    line: &[u8],
-    heads: &'h [Head],
-    format: &Format,
-    fields: &mut Vec<Field>,
-) -> Option<&'h Head> {
-    for head in heads {
-        let mut candidate = fields.clone();
-        let counted = candidate.len() == head.names().len()
-            || realign(line, head, format, &mut candidate).is_ok();
-        if counted && fits_shapes(line, &candidate, head, format, Shapes::Lenient) {
-            *fields = candidate;
-            return Some(head);
-        }
-    }
-    None
-}
-
-/// How sure a text must be of its column.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Shapes {
-    /// Names stand for addresses, as in anonymised logs.
-    Lenient,
-    Strict,
-}
-
-fn fits_shapes(
-    line: &[u8],
-    fields: &[Field],
-    head: &Head,
-    format: &Format,
-    shapes: Shapes,
-) -> bool {
-    head.names().iter().zip(fields).all(|(name, (start, end))| {
-        let text = line.get(*start..*end).unwrap_or_default();
-        // After a comma that belongs to a text comes a blank; no field begins with one.
-        let is_rest_of_text = format.delimiter == b',' && text.starts_with(b" ");
-        !is_rest_of_text && has_shape(&name.to_ascii_lowercase(), text, format, shapes)
-    })
-}
-
-/// Whether a text can stand in a column. Says yes where nothing is known of the column.
-fn has_shape(column: &str, text: &[u8], format: &Format, shapes: Shapes) -> bool {
-    let absent = text.is_empty() || Some(text) == format.absent;
-    match column {
-        "datetime" | "timestamp" | "date-time" => iso_time(text).is_some(),
-        "date" => iso_date(text).is_some(),
-        "time" => clock_seconds(text).is_some(),
-        "s-ip" | "c-ip" | "clientipaddress" => absent || is_address(text, shapes),
-        "s-port" | "c-port" | "sc-status" | "sc-substatus" | "sc-win32-status" | "time-taken"
-        | "sc-bytes" | "cs-bytes" | "httpstatus" | "backendstatus" | "majorversion"
-        | "minorversion" | "buildversion" | "revisionversion" | "requestbytes"
-        | "responsebytes" | "totalrequesttime" => absent || text.iter().all(u8::is_ascii_digit),
-        "cs-method" | "method" => {
-            absent
-                || text
-                    .iter()
-                    .all(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
-        }
-        "isauthenticated" => {
-            absent || text.eq_ignore_ascii_case(b"true") || text.eq_ignore_ascii_case(b"false")
-        }
-        "cs-uri-stem" | "urlstem" => absent || text.starts_with(b"/") || text.starts_with(b"*"),
-        "cs(referer)" => absent || memchr::memmem::find(text, b"://").is_some(),
-        "eventdata" => super::parts::begins_part(text),
-        _ => true,
-    }
-}
-
-fn is_address(text: &[u8], shapes: Shapes) -> bool {
-    match shapes {
-        Shapes::Lenient => text
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b".:%_-[]".contains(byte)),
-        Shapes::Strict => {
-            text.iter().any(|byte| b".:".contains(byte))
-                && text
-                    .iter()
-                    .all(|byte| byte.is_ascii_hexdigit() || b".:%[]".contains(byte))
-        }
-    }
-}
-
 fn strip_keyword<'a>(text: &'a [u8], keyword: &[u8]) -> Option<&'a [u8]> {
     let (start, rest) = text.split_at_checked(keyword.len())?;
     start.eq_ignore_ascii_case(keyword).then_some(rest)
@@ -733,125 +628,4 @@ pub(crate) fn undoubled(text: &[u8], quote: u8) -> Vec<u8> {
         }
     }
     single
-}
-
-/// Collects what could not be read and tells it with the times of the records around it.
-#[derive(Default)]
-pub(crate) struct Damage {
-    open: Vec<OpenGap>,
-    last_good: Option<Timestamp>,
-    told: usize,
-    untold: u64,
-    untold_from: Option<Timestamp>,
-}
-
-struct OpenGap {
-    kind: GapKind,
-    at: At,
-    detail: String,
-    /// Records rejected in a row, and the reason for the first.
-    rejected: u64,
-    reason: &'static str,
-}
-
-impl Damage {
-    /// A gap that lasts until the next good record.
-    pub(crate) fn gap(&mut self, kind: GapKind, at: At, detail: String) {
-        if self.open.len() >= GAPS_MAX {
-            self.count_untold();
-            return;
-        }
-        self.open.push(OpenGap {
-            kind,
-            at,
-            detail,
-            rejected: 0,
-            reason: "",
-        });
-    }
-
-    /// A rejected record; those in a row make one gap.
-    pub(crate) fn rejected(&mut self, number: u64, reason: &'static str) {
-        if let Some(run) = self.open.iter_mut().find(|gap| gap.rejected > 0) {
-            run.rejected += 1;
-        } else if self.open.len() >= GAPS_MAX {
-            self.count_untold();
-        } else {
-            self.open.push(OpenGap {
-                kind: GapKind::Partial,
-                at: At::Line(number),
-                detail: String::new(),
-                rejected: 1,
-                reason,
-            });
-        }
-    }
-
-    /// A run of NUL bytes.
-    pub(crate) fn nuls(&mut self, number: u64, offset: u64, bytes: u64) {
-        let detail = format!(
-            "{bytes} NUL bytes from byte {offset} on, in line {number}; what stood there was never written"
-        );
-        self.gap(GapKind::Partial, At::Offset(offset), detail);
-    }
-
-    /// The item breaks off.
-    pub(crate) fn broken(&mut self, offset: u64) {
-        let detail = "the item could not be read beyond this byte".to_owned();
-        self.gap(GapKind::Partial, At::Offset(offset), detail);
-    }
-
-    /// A record that was understood, with its time where it has one.
-    pub(crate) fn read(&mut self, time: Option<Timestamp>, sink: &mut dyn Sink) {
-        match time {
-            Some(time) => self.good(time, sink),
-            None if self.open.is_empty() => {}
-            None => self.tell(None, sink),
-        }
-    }
-
-    /// A record that was understood ends the damage before it.
-    pub(crate) fn good(&mut self, time: Timestamp, sink: &mut dyn Sink) {
-        if !self.open.is_empty() {
-            self.tell(Some(time), sink);
-        }
-        self.last_good = Some(time);
-    }
-
-    pub(crate) fn finish(&mut self, sink: &mut dyn Sink) {
-        self.tell(None, sink);
-        if self.untold > 0 {
-            let detail = format!("{} more damaged places", self.untold);
-            sink.gap(GapKind::Limit, At::Item, (self.untold_from, None), &detail);
-        }
-    }
-
-    fn count_untold(&mut self) {
-        self.untold += 1;
-        self.untold_from = self.untold_from.or(self.last_good);
-    }
-
-    fn tell(&mut self, next: Option<Timestamp>, sink: &mut dyn Sink) {
-        // Rows are written when requests end, so that their times may lie slightly out of order.
-        let (from, until) = match (self.last_good, next) {
-            (Some(a), Some(b)) => (Some(a.min(b)), Some(a.max(b))),
-            other => other,
-        };
-        for gap in std::mem::take(&mut self.open) {
-            if self.told >= GAPS_MAX {
-                self.count_untold();
-                continue;
-            }
-            self.told += 1;
-            let detail = match gap.rejected {
-                0 => gap.detail,
-                1 => format!("one record was rejected: {}", gap.reason),
-                count => format!(
-                    "{count} records in a row were rejected, the first for: {}",
-                    gap.reason
-                ),
-            };
-            sink.gap(gap.kind, gap.at, (from, until), &detail);
-        }
-    }
 }

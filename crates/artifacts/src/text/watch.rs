@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 const NAMES_TOLD_MAX: usize = 16;
 
 /// Names counted per item.
-const NAMES_COUNTED_MAX: usize = 1_024;
+const NAMES_COUNTED_MAX: usize = 64;
 
 /// Runs of rows with the same build per item; a server changes its build a few times a year.
 const BUILD_RUNS_MAX: usize = 1_000;
