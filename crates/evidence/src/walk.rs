@@ -27,7 +27,8 @@ pub struct Entry {
     /// them, the last 21 whatever lies in archives inside that archive, in the order of the walk. Only these last
     /// ones move, within their own archive, when an archive at that depth is skipped.
     pub ordinal: u64,
-    /// Ordinal of the outermost entry this one lies in (its own, where it lies in none): work is shared out by it.
+    /// Number of the outermost entry this one lies in (its own, where it lies in none), counted from 0 without
+    /// holes: worker `n` of `m` takes those where `top % m == n`.
     pub top: u64,
     /// Original path in Windows form; members of an archive that is an entry itself are `outer!inner`.
     pub path: String,
@@ -200,7 +201,7 @@ impl Scope {
 
 /// An entry as its container offers it.
 pub(crate) struct Offered<'n> {
-    /// 0-based position in the container, folders counted too or not, but always the same way.
+    /// 0-based position in the container, without its folders.
     pub(crate) index: u64,
     pub(crate) name: &'n str,
     pub(crate) size: Option<u64>,
@@ -295,7 +296,7 @@ impl<'v> Walker<'v> {
         let restored = self.restored(scope, offered.name);
         let entry = Entry {
             ordinal,
-            top: scope.top.unwrap_or(ordinal),
+            top: scope.top.unwrap_or(offered.index),
             path: format!("{}{}", scope.prefix, restored.path),
             stored: printable(offered.name),
             size: offered.size,

@@ -46,10 +46,12 @@ pub(crate) fn walk(walker: &mut Walker<'_>, scope: &Scope, source: &mut dyn Read
             None => return,
         }
     }
-    let without_bytes =
-        archive.files.iter().enumerate().filter(|(at, _)| {
-            !matches!(archive.stream_map.file_block_index.get(*at), Some(Some(_)))
-        });
+    let in_block = |at: usize| matches!(archive.stream_map.file_block_index.get(at), Some(Some(_)));
+    let without_bytes = archive
+        .files
+        .iter()
+        .enumerate()
+        .filter(|(at, entry)| !in_block(*at) && is_file(entry));
     for (offset, (_, entry)) in without_bytes.enumerate() {
         let index = plus(first_index, offset);
         match offer(walker, scope, entry, index, &mut io::empty()) {
@@ -57,6 +59,10 @@ pub(crate) fn walk(walker: &mut Walker<'_>, scope: &Scope, source: &mut dyn Read
             Next::Stop => return,
         }
     }
+}
+
+fn is_file(entry: &ArchiveEntry) -> bool {
+    !entry.is_directory() && !entry.is_anti_item()
 }
 
 /// What to do after one member.
@@ -81,13 +87,27 @@ fn walk_block(
     let memory = kib(walker.limits.decoder_memory_bytes);
     let decoder = BlockDecoder::new_with_memory_limit(1, memory, block, archive, password, source);
     let entries = decoder.entry_count();
+    let first_file = archive.stream_map.block_first_file_index.get(block);
+    let in_block = archive
+        .files
+        .iter()
+        .skip(first_file.copied().unwrap_or(0))
+        .take(entries);
+    let next_index = plus(
+        first_index,
+        in_block.clone().filter(|entry| is_file(entry)).count(),
+    );
     let is_single = entries <= 1;
+    let mut index = first_index;
     let mut seen = 0usize;
     let mut stopped = false;
     let outcome = decoder.for_each_entries(&mut |entry, reader| {
-        let index = plus(first_index, seen);
         seen = seen.saturating_add(1);
+        if !is_file(entry) {
+            return Ok(true);
+        }
         let next = offer(walker, scope, entry, index, reader);
+        index = index.saturating_add(1);
         stopped = next == Next::Stop;
         Ok(match next {
             Next::Go => true,
@@ -100,7 +120,7 @@ fn walk_block(
         return None;
     }
     let (kind, detail) = match outcome {
-        Ok(_) if seen >= entries || is_single => return Some(plus(first_index, entries)),
+        Ok(_) if seen >= entries => return Some(next_index),
         Ok(_) => (
             GapKind::Limit,
             "packed together with a member that expands too far, so it was not read".to_owned(),
@@ -111,17 +131,15 @@ fn walk_block(
         // Every member was offered, and none is known to be whole.
         walker.gap(scope.path(), kind, &detail);
     }
-    let first_file = archive.stream_map.block_first_file_index.get(block);
-    let first_file = first_file.copied().unwrap_or(0);
-    let unseen = archive.files.iter().skip(first_file).take(entries);
-    for (at, entry) in unseen.enumerate().skip(seen) {
-        match walker.admit(scope, &offered(entry, plus(first_index, at))) {
+    for entry in in_block.skip(seen).filter(|entry| is_file(entry)) {
+        match walker.admit(scope, &offered(entry, index)) {
             Admission::Read(admitted) => walker.gap(&admitted.entry.path, kind, &detail),
             Admission::Skip | Admission::Refused => {}
             Admission::Stop => return None,
         }
+        index = index.saturating_add(1);
     }
-    Some(plus(first_index, entries))
+    Some(next_index)
 }
 
 fn offered(entry: &ArchiveEntry, index: u64) -> Offered<'_> {
@@ -142,9 +160,6 @@ fn offer(
     index: u64,
     reader: &mut dyn Read,
 ) -> Next {
-    if entry.is_directory() || entry.is_anti_item() {
-        return Next::Go;
-    }
     // Whatever follows such a member in its block could be had only by decoding all of it.
     let too_large = entry.size() > walker.limits.member_bytes_max;
     match walker.admit(scope, &offered(entry, index)) {

@@ -71,6 +71,7 @@ fn walk(walker: &mut Walker<'_>, scope: &Scope, mut archive: Archive<'_>) {
         let header = Header::from_byte_slice(&block);
         match member(walker, scope, &mut archive, header, &mut extensions, index) {
             Ok(Step::Extension) => {}
+            Ok(Step::Folder) => extensions = Extensions::default(),
             Ok(Step::Member) => {
                 extensions = Extensions::default();
                 index = index.saturating_add(1);
@@ -100,6 +101,7 @@ fn walk(walker: &mut Walker<'_>, scope: &Scope, mut archive: Archive<'_>) {
 enum Step {
     /// Something about the next member.
     Extension,
+    Folder,
     Member,
     Stop,
 }
@@ -144,7 +146,7 @@ fn member(
         }
         EntryType::Directory => {
             archive.skip_padded(size)?;
-            return Ok(Step::Member);
+            return Ok(Step::Folder);
         }
         _ => {}
     }

@@ -138,6 +138,9 @@ fn walk_directory(
 ) {
     let mut index = 0;
     while let Some(member) = directory.next(archive) {
+        if member.is_folder() {
+            continue;
+        }
         if !offer(walker, scope, archive, &member, index) {
             return;
         }
@@ -167,10 +170,12 @@ fn walk_local_headers(walker: &mut Walker<'_>, scope: &Scope, archive: &mut Wind
     while let Some(found) = archive.find(LOCAL_HEADER, at) {
         at = match Member::from_local_header(archive, found) {
             Some(member) => {
-                if !offer(walker, scope, archive, &member, index) {
-                    return;
+                if !member.is_folder() {
+                    if !offer(walker, scope, archive, &member, index) {
+                        return;
+                    }
+                    index = index.saturating_add(1);
                 }
-                index = index.saturating_add(1);
                 member.data_end().max(found.saturating_add(1))
             }
             None => found.saturating_add(1),
@@ -186,9 +191,6 @@ fn offer(
     member: &Member,
     index: u64,
 ) -> bool {
-    if member.is_folder() {
-        return true;
-    }
     let name = member.decoded_name();
     let offered = Offered {
         index,

@@ -216,6 +216,9 @@ pub(crate) fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
+        if name.ends_with('/') {
+            header.set_entry_type(tar::EntryType::Directory);
+        }
         // Names that the crate would refuse to write are what is to be tested.
         if name.len() < 100 {
             let field = &mut header.as_old_mut().name;
