@@ -26,5 +26,6 @@ mod xml;
 
 pub use artifact::{ARTIFACTS, Artifact, Item, Match, Probe, Sink, recognise};
 pub use iis_config::{
-    CANCEL as REWRITE_CANCEL, CLEAR as REWRITE_CLEAR, effective as effective_rewrite_rules,
+    CANCEL as REWRITE_CANCEL, CLEAR as REWRITE_CLEAR, GLOBAL_RULES as REWRITE_GLOBAL_RULES,
+    effective as effective_rewrite_rules,
 };

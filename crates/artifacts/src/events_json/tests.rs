@@ -59,8 +59,8 @@ fn arrays_printed_over_many_lines() {
             kind: windows.event_json
             source: windows.eventlog:security
             records: 2
-              2021-03-14T01:37:32.5Z | record 1 | Provider_Name=P | EventID=1102 | Channel=Security | TimeCreated_SystemTime=1615685852.5 | Computer=MX | Image=c.exe
-              2021-03-14T01:37:33Z | record 2 | EventID=2 | Channel=System | TimeCreated=/Date(1615685853000)/
+              2021-03-14T01:37:32.5Z | record 1 | Provider_Name=P | EventID=1102 | Channel=Security | TimeCreated_SystemTime=1615685852.5 | Computer=MX | Image=c.exe | channel=Security | event_id=1102 | provider=P | server=MX | process=c.exe
+              2021-03-14T01:37:33Z | record 2 | EventID=2 | Channel=System | TimeCreated=/Date(1615685853000)/ | channel=System | event_id=2
             rejected: 2
               record 3 | not an object
               record 4 | line end inside a text

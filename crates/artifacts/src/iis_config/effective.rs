@@ -4,13 +4,13 @@
 //! applicationHost.config and in the web.config of its folder; `<clear/>` and `<remove>` there take away what was
 //! inherited. The folder of a web.config becomes a place by the virtual directories that lie in it.
 
-use super::{CANCEL, CLEAR};
+use super::{CANCEL, CLEAR, GLOBAL_RULES};
 use model::{RewriteRule, VirtualDirectory};
 
 /// Where one rule stands: its place, and how strong the file that states it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Standing {
-    /// `Default Web Site/owa` in lower case; empty is the server.
+    /// `Default Web Site/owa` in lower case; empty is the server, and [`GLOBAL_RULES`] stands beside all places.
     place: String,
     /// As configured.
     shown: String,
@@ -82,6 +82,13 @@ fn cancelled_in(
 
 /// The places at which a rule stands; none where nobody knows.
 fn standings(rule: &RewriteRule, path: &str, directories: &[VirtualDirectory]) -> Vec<Standing> {
+    if rule.location == GLOBAL_RULES {
+        return vec![Standing {
+            place: GLOBAL_RULES.to_owned(),
+            shown: String::new(),
+            strength: 0,
+        }];
+    }
     if !model::file_name(path).eq_ignore_ascii_case("web.config") {
         return vec![Standing::new(rule.location.clone(), 0)];
     }
@@ -259,6 +266,23 @@ mod tests {
         // Stated anew behind the removal, it acts.
         assert_eq!(acting[1].1.location, "Default Web Site/owa");
         assert!(acting[1].1.cancelled_in.is_empty());
+    }
+
+    #[test]
+    fn global_rules_are_cancelled_by_nothing_below() {
+        let rules = [
+            (
+                rule(GLOBAL_RULES, "Abort", "AbortRequest"),
+                SERVER.to_owned(),
+            ),
+            (
+                rule("Default Web Site/ecp", CLEAR, CANCEL),
+                SERVER.to_owned(),
+            ),
+        ];
+        let acting = effective(&rules, &directories());
+        assert_eq!(acting[0].1.location, "");
+        assert!(acting[0].1.cancelled_in.is_empty());
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub const CANCEL: &str = "cancel";
 /// Name of a cancelling rule that takes all inherited rules away.
 pub const CLEAR: &str = "<clear/>";
 
+/// Place of the rules in `<globalRules>`: they run before all others, and nothing below the server takes them away.
+pub const GLOBAL_RULES: &str = "<globalRules>";
+
 /// Bytes in which a configuration shows what it is.
 const HEAD_BYTES: usize = 16_384;
 
@@ -143,6 +146,7 @@ fn read(
         source,
         current: is_current(path),
         broken: document.fault.is_some(),
+        inherited: true,
         sink,
     };
     walk.sections(&document.root, location);
@@ -159,6 +163,8 @@ struct Walk<'a> {
     source: &'a SourceName,
     current: bool,
     broken: bool,
+    /// Whether applications below inherit what is being read.
+    inherited: bool,
     sink: &'a mut dyn Sink,
 }
 
@@ -169,7 +175,11 @@ impl Walk<'_> {
             match element.name.as_str() {
                 "location" => {
                     let inner = inner_location(location, element.attribute("path"));
+                    let outside = self.inherited;
+                    self.inherited &=
+                        element.attribute("inheritInChildApplications") != Some("false");
                     self.sections(element, &inner);
+                    self.inherited = outside;
                 }
                 "rewrite" => self.rewrite(element, location),
                 "sites" => self.sites(element),
@@ -271,10 +281,29 @@ impl Walk<'_> {
             if !inbound || !self.current {
                 continue;
             }
-            for (line, rule) in rewrite::rules_of(rules, location, self.broken) {
+            let place = if rules.name == "globalRules" {
+                GLOBAL_RULES
+            } else {
+                location
+            };
+            for (line, mut rule) in rewrite::rules_of(rules, place) {
+                if rule.action != CANCEL {
+                    rule.faults.extend(self.faults_of_the_file());
+                }
                 self.sink.fact(At::Line(line), Fact::RewriteRule(rule));
             }
         }
+    }
+
+    fn faults_of_the_file(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.broken {
+            faults.push("its configuration file is damaged, and IIS refuses it".to_owned());
+        }
+        if !self.inherited {
+            faults.push("the applications below its place do not inherit it".to_owned());
+        }
+        faults
     }
 
     fn rewrite_record(&mut self, entry: &Element, collection: &str, location: &str) {

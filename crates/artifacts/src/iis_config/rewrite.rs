@@ -8,11 +8,7 @@ use model::RewriteRule;
 
 /// The rules of a collection in their order, with the lines they stand on; `<clear/>` and `<remove>` come out as rules
 /// that cancel.
-pub(super) fn rules_of(
-    collection: &Element,
-    location: &str,
-    broken: bool,
-) -> Vec<(u64, RewriteRule)> {
+pub(super) fn rules_of(collection: &Element, location: &str) -> Vec<(u64, RewriteRule)> {
     let mut rules = Vec::new();
     let mut stopper: Option<String> = None;
     for entry in &collection.children {
@@ -27,10 +23,6 @@ pub(super) fn rules_of(
                     ));
                 } else if stops_everything(entry, &rule) {
                     stopper = Some(rule.name.clone());
-                }
-                if broken {
-                    rule.faults
-                        .push("its configuration file is damaged, and IIS refuses it".to_owned());
                 }
                 rule
             }

@@ -215,3 +215,24 @@ fn damaged_configurations_are_gaps() {
     "#]],
     );
 }
+
+#[test]
+fn rules_that_applications_do_not_inherit_say_so() {
+    check(
+        FOLDER,
+        br#"<configuration><location path="." inheritInChildApplications="false"><system.webServer><rewrite><rules>
+  <rule name="Abort"><match url=".*" /><action type="AbortRequest" /></rule>
+</rules></rewrite></system.webServer></location></configuration>"#,
+        &[],
+        expect![[r#"
+            kind: iis.web_config
+            source: files:web_config
+            records: 1
+              - | line 2
+            rejected: 0
+            facts: 1
+              line 2 | {"fact":"rewrite_rule","location":"C:\\inetpub\\wwwroot","name":"Abort","enabled":true,"pattern":".*","conditions":[],"action":"AbortRequest","cancelled_in":[],"faults":["the applications below its place do not inherit it"]}
+            gaps: 0
+        "#]],
+    );
+}

@@ -262,6 +262,8 @@ fn naming<'j>(path: &[Cow<'j, str>]) -> Naming<'j> {
         return Naming::Notation;
     };
     match (root.as_ref(), below) {
+        // As Elasticsearch gives documents back.
+        ("_source", [_, ..]) => naming(below),
         ("Event", [part, below @ ..]) => match part.as_ref() {
             "System" => system(below),
             "EventData" => data("EventData", below),

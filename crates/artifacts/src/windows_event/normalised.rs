@@ -5,7 +5,7 @@ use super::flat::borrowed;
 use model::Value;
 
 /// Normalised name, and the fields of events that hold it, the surest first.
-const ALIASES: [(&str, &[&str]); 11] = [
+const ALIASES: [(&str, &[&str]); 10] = [
     ("channel", &["Channel"]),
     ("event_id", &["EventID"]),
     ("provider", &["Provider_Name"]),
@@ -19,7 +19,6 @@ const ALIASES: [(&str, &[&str]); 11] = [
         "user",
         &["User", "SubjectUserName", "AccountName", "TargetUserName"],
     ),
-    ("Message", &["message"]),
 ];
 
 /// Logons are of the user they name as target; the subject is the service that asked.
@@ -40,6 +39,15 @@ impl Event<'_> {
             .iter()
             .find(|(known, _)| known.contains(' ') && known.replace(' ', "") == name)?;
         Some(borrowed(value))
+    }
+
+    /// Calls `visit` for every normalised name that finds something.
+    pub(crate) fn each_normalised(&self, visit: &mut dyn FnMut(&str, Value<'_>)) {
+        for (name, own_names) in ALIASES {
+            if let Some(value) = self.normalised(name, own_names) {
+                visit(name, value);
+            }
+        }
     }
 
     /// The first of `own_names` that says something; Windows writes `-` for nothing.

@@ -40,6 +40,7 @@ impl Record for EventRecord<'_> {
         for (name, value) in &self.event.fields {
             visit(name, super::flat::borrowed(value));
         }
+        self.event.each_normalised(visit);
     }
 
     fn raw(&self) -> Cow<'_, str> {
