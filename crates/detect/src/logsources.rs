@@ -47,6 +47,9 @@ pub(crate) struct SourceEntry {
     pub(crate) raw: RawForm,
     #[serde(default)]
     pub(crate) url_decoded: bool,
+    /// Records tell values of earlier lines, which their own raw text lacks.
+    #[serde(default)]
+    pub(crate) carries_over: bool,
     pub(crate) logsources: Vec<LogSourceEntry>,
 }
 

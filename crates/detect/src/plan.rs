@@ -6,6 +6,7 @@ use crate::prefilter::{Candidates, Prefilter};
 use crate::sigma::{Rule, Words};
 use crate::view::View;
 use model::Record;
+use std::cell::OnceCell;
 
 /// The plan for one kind of source.
 #[derive(Debug)]
@@ -51,7 +52,7 @@ impl Plan {
             if log_sources.is_empty() {
                 continue;
             }
-            let in_raw = |field: &str| stands_in_raw(field, &log_sources, table);
+            let in_raw = |field: Option<&str>| stands_in_raw(field, &log_sources, table);
             needs.push(rule.needs(&Words {
                 form,
                 common: &table.common_words,
@@ -65,7 +66,7 @@ impl Plan {
         let words = Words {
             form,
             common: &table.common_words,
-            in_raw: &|_| true,
+            in_raw: &|_field| true,
         };
         needs.extend(indicators.needs(&words));
         Self {
@@ -89,11 +90,17 @@ impl Plan {
         self.prefilter
             .candidates(&raw, self.url_decoded, self.form, candidates);
         let worth_decoding = self.url_decoded && (raw.contains('%') || raw.contains('+'));
+        let look = Look {
+            record,
+            table,
+            worth_decoding,
+            event_id: OnceCell::new(),
+        };
         for target in &candidates.found {
             let target = *target as usize;
             match self.bindings.get(target) {
                 Some(binding) => {
-                    if self.matches(binding, record, table, rules(binding.rule), worth_decoding) {
+                    if look.meets(binding, rules(binding.rule)) {
                         visit(Hit::Rule(binding.rule));
                     }
                 }
@@ -110,54 +117,54 @@ impl Plan {
         table: &LogSources,
         rules: &dyn Fn(usize) -> &'r Rule,
     ) -> Vec<Hit> {
-        self.bindings
-            .iter()
-            .filter(|binding| {
-                self.matches(
-                    binding,
-                    record,
-                    table,
-                    rules(binding.rule),
-                    self.url_decoded,
-                )
-            })
-            .map(|binding| Hit::Rule(binding.rule))
-            .collect()
+        let look = Look {
+            record,
+            table,
+            worth_decoding: self.url_decoded,
+            event_id: OnceCell::new(),
+        };
+        let met = |binding: &&Binding| look.meets(binding, rules(binding.rule));
+        let met = self.bindings.iter().filter(met);
+        met.map(|binding| Hit::Rule(binding.rule)).collect()
     }
+}
 
-    #[expect(
-        clippy::unused_self,
-        reason = "belongs to the plan that its binding is part of"
-    )]
-    fn matches(
-        &self,
-        binding: &Binding,
-        record: &dyn Record,
-        table: &LogSources,
-        rule: &Rule,
-        worth_decoding: bool,
-    ) -> bool {
+/// One record under all its candidates.
+struct Look<'a> {
+    record: &'a dyn Record,
+    table: &'a LogSources,
+    /// Whether its values may differ once they are URL-decoded.
+    worth_decoding: bool,
+    /// Read when the first rule asks for it.
+    event_id: OnceCell<Option<u64>>,
+}
+
+impl Look<'_> {
+    fn meets(&self, binding: &Binding, rule: &Rule) -> bool {
         binding.log_sources.iter().any(|(entry, log_source)| {
-            let entry = &table.entry(*entry).logsources[*log_source];
-            if !entry.events.is_empty() && !has_event_id(record, &entry.events) {
+            let entry = &self.table.entry(*entry).logsources[*log_source];
+            if !entry.events.is_empty() && !self.is_one_of(&entry.events) {
                 return false;
             }
-            let matches_as = |url_decoded: bool| {
+            let meets_as = |url_decoded: bool| {
                 rule.matches(&View {
-                    record,
+                    record: self.record,
                     entry,
                     url_decoded,
                 })
             };
-            matches_as(false) || (worth_decoding && matches_as(true))
+            meets_as(false) || (self.worth_decoding && meets_as(true))
         })
     }
-}
 
-fn has_event_id(record: &dyn Record, ids: &[u64]) -> bool {
-    let id = record.get("EventID").or_else(|| record.get("event_id"));
-    id.and_then(|id| id.to_unsigned())
-        .is_some_and(|id| ids.contains(&id))
+    fn is_one_of(&self, ids: &[u64]) -> bool {
+        let id = self.event_id.get_or_init(|| {
+            let id = self.record.get("EventID");
+            let id = id.or_else(|| self.record.get("event_id"));
+            id.and_then(|id| id.to_unsigned())
+        });
+        id.is_some_and(|id| ids.contains(&id))
+    }
 }
 
 fn log_sources_of(rule: &Rule, entries: &[usize], table: &LogSources) -> Vec<(usize, usize)> {
@@ -172,9 +179,13 @@ fn log_sources_of(rule: &Rule, entries: &[usize], table: &LogSources) -> Vec<(us
     found
 }
 
-/// Whether the values of a rule's field stand in the raw text, under every log source that the rule is bound to.
-fn stands_in_raw(field: &str, log_sources: &[(usize, usize)], table: &LogSources) -> bool {
+/// Whether the values of a rule's field, or of all fields, stand in the raw text, under every log source that the rule
+/// is bound to.
+fn stands_in_raw(field: Option<&str>, log_sources: &[(usize, usize)], table: &LogSources) -> bool {
     log_sources.iter().all(|(entry, number)| {
+        let Some(field) = field else {
+            return !table.entry(*entry).carries_over;
+        };
         let offered = &table.entry(*entry).logsources[*number];
         match offered.fields.get(field) {
             None => !table.derived_fields.contains(field),

@@ -35,8 +35,8 @@ pub(crate) enum Need {
 pub(crate) struct Words<'a> {
     pub(crate) form: RawForm,
     pub(crate) common: &'a BTreeSet<String>,
-    /// Whether the values of a rule's field stand in the raw text.
-    pub(crate) in_raw: &'a dyn Fn(&str) -> bool,
+    /// Whether the values of a rule's field stand in the raw text; without a name, those of all fields.
+    pub(crate) in_raw: &'a dyn Fn(Option<&str>) -> bool,
 }
 
 impl Need {
@@ -171,15 +171,14 @@ fn in_detection(detection: &Detection, words: &Words<'_>, depth: usize) -> Need 
         Detection::AllOf(items) => Need::all(items.iter().map(|item| in_item(item, words)), words),
         Detection::AnyOf(parts) => Need::any(parts.iter().map(deeper)),
         Detection::And(parts) => Need::all(parts.iter().map(deeper), words),
+        Detection::Keywords(_) if !(words.in_raw)(None) => Need::Nothing,
         Detection::Keywords(values) => Need::any(values.iter().map(|value| in_value(value, words))),
         Detection::ArrayMatch { .. } | Detection::Conditional { .. } => Need::Nothing,
     }
 }
 
 fn in_item(item: &DetectionItem, words: &Words<'_>) -> Need {
-    if let Some(name) = &item.field.name
-        && !(words.in_raw)(name)
-    {
+    if !(words.in_raw)(item.field.name.as_deref()) {
         return Need::Nothing;
     }
     let promises = |modifier: &Modifier| {
