@@ -35,47 +35,53 @@ impl Server {
     /// The files of the server, and the table of those that its product ships, for the builds before and after the patch.
     pub(crate) fn disk(&self) -> Result<(Vec<DiskFile>, Vec<KnownFile>), Error> {
         let mut files = self.windows_files();
-        let mut known = Vec::new();
-        if self.has_exchange {
-            let shipped: Shipped = serde_json::from_str(SHIPPED)?;
-            let patched = self.patch().is_some();
-            let running = if patched { self.after } else { self.before };
-            let installed = self.installed();
-            let replaced = self.patch().map(|outage| outage.boot.after(-4 * MINUTE));
-            for build in [self.before, self.after] {
-                for (path, bytes) in shipped.contents(build) {
-                    known.push(KnownFile {
-                        build: build.to_string(),
-                        path: format!("\\{path}"),
-                        sha256: hex(&Sha256::digest(&bytes)),
-                    });
-                    if build != running {
-                        continue;
-                    }
-                    let binary = path
-                        .rsplit('.')
-                        .next()
-                        .is_some_and(|end| matches!(end, "dll" | "exe"));
-                    let in_web = path.starts_with("FrontEnd") || path.starts_with("ClientAccess");
-                    files.push(DiskFile {
-                        source: if in_web {
-                            Source::WebRoots
-                        } else {
-                            Source::ProductFiles
-                        },
-                        path: format!("{}\\{path}", self.install),
-                        modified: replaced.filter(|_| binary).unwrap_or(installed),
-                        bytes,
-                    });
-                }
-            }
-            files.extend(self.compiled_pages());
-            files.push(self.setup_log(installed));
-            if let Some(log) = self.update_log() {
-                files.push(log);
-            }
+        if !self.has_exchange {
+            return Ok((files, Vec::new()));
         }
+        let shipped: Shipped = serde_json::from_str(SHIPPED)?;
+        files.extend(self.product_files(&shipped));
+        files.extend(self.compiled_pages());
+        files.push(self.setup_log());
+        files.extend(self.update_log());
+        let known = [self.before, self.after]
+            .into_iter()
+            .flat_map(|build| {
+                let rows = shipped.contents(build).into_iter();
+                rows.map(move |(path, bytes)| KnownFile {
+                    build: build.to_string(),
+                    path: format!("\\{path}"),
+                    sha256: hex(&Sha256::digest(&bytes)),
+                })
+            })
+            .collect();
         Ok((files, known))
+    }
+
+    /// The product's files of the build that runs when the evidence is collected.
+    fn product_files(&self, shipped: &Shipped) -> Vec<DiskFile> {
+        let installed = self.installed();
+        let (running, replaced) = match self.patch() {
+            Some(patch) => (self.after, patch.boot.after(-4 * MINUTE)),
+            None => (self.before, installed),
+        };
+        let files = shipped.contents(running).into_iter();
+        files
+            .map(|(path, bytes)| {
+                let in_web = path.starts_with("FrontEnd") || path.starts_with("ClientAccess");
+                let end = path.rsplit('.').next().unwrap_or("");
+                let binary = matches!(end, "dll" | "exe");
+                DiskFile {
+                    source: if in_web {
+                        Source::WebRoots
+                    } else {
+                        Source::ProductFiles
+                    },
+                    modified: if binary { replaced } else { installed },
+                    path: format!("{}\\{path}", self.install),
+                    bytes,
+                }
+            })
+            .collect()
     }
 
     /// When the cumulative update was installed.
@@ -226,7 +232,8 @@ impl Server {
         ]
     }
 
-    fn setup_log(&self, installed: Moment) -> DiskFile {
+    fn setup_log(&self) -> DiskFile {
+        let installed = self.installed();
         let first = installed.after(-400 * DAY);
         let first_build = Build::parse(&self.product.first).unwrap_or(self.before);
         let text = [

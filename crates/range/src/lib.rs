@@ -66,6 +66,8 @@ pub struct Options {
     pub scenario: String,
     /// The host's name; drawn where absent.
     pub host: Option<String>,
+    /// The product's install folder, without a trailing backslash; on drive C by default.
+    pub install: Option<String>,
     /// Where the logs begin.
     pub start: Timestamp,
     /// When the evidence is collected.
@@ -94,6 +96,7 @@ impl Options {
             seed,
             scenario: scenario.to_owned(),
             host: None,
+            install: None,
             start: time("2020-12-28T00:00:00Z"),
             end: time("2021-03-20T00:00:00Z"),
             build_before: None,

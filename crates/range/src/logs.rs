@@ -12,7 +12,7 @@ use crate::formats::exchange::{
 use crate::formats::iis;
 use crate::moment::{DAY, HOUR, MINUTE, Moment, SECOND};
 use crate::random::Random;
-use crate::server::Server;
+use crate::server::{Server, internet};
 use crate::sink::Sink;
 use crate::source::{Filter, Source};
 use crate::story::{Traces, WebServiceCall};
@@ -301,24 +301,35 @@ impl<'a> LogWriter<'a> {
         let today = |entry: &&EcpEntry| entry.time.day_start() == day;
         entries.extend(told.iter().filter(today).cloned());
         entries.sort_by_key(|entry| entry.time);
-        let rows = entries
-            .iter()
-            .map(|entry| {
-                let mut row = String::new();
-                let build = server.build_at(entry.time).to_string();
-                entry.write(&server.host, &build, &mut row);
-                (entry.time, row)
-            })
-            .collect();
-        let name = day.compact_day();
+        let build = |time| server.build_at(time).to_string();
+        let server_rows = entries.iter().map(|entry| {
+            let mut row = String::new();
+            entry.write(&server.host, &build(entry.time), &mut row);
+            (entry.time, row)
+        });
+        let activity_rows = entries.iter().map(|entry| {
+            let time = entry.time.after(3);
+            let mut row = String::new();
+            entry.write_activity(time, &server.host, &build(time), &mut row);
+            (time, row)
+        });
+        let (name, folder) = (
+            day.compact_day(),
+            format!(r"{}\Logging\ECP", server.install),
+        );
+        // The number in the name is the worker process's.
+        let worker = Random::new(server.seed, "control panel worker", 0).between(1_000, 3_000) * 4;
         self.whole_log(&WholeLog {
             source: Source::EcpServer,
-            path: format!(
-                r"{}\Logging\ECP\Server\ECPServer{name}-1.LOG",
-                server.install
-            ),
-            head: &|begun| head("15.0.0.0", "ECP Server Log", &begun.to_string(), ECP_FIELDS),
-            rows,
+            path: format!(r"{folder}\Server\ECPServer{name}-1.LOG"),
+            head: &|begun| ecp_head("ECP Server Log", begun),
+            rows: server_rows.collect(),
+        })?;
+        self.whole_log(&WholeLog {
+            source: Source::EcpActivity,
+            path: format!(r"{folder}\Activity\ECPActivity_{worker}_{name}-1.LOG"),
+            head: &|begun| ecp_head("ECP Activity Context Log", begun),
+            rows: activity_rows.collect(),
         })
     }
 
@@ -561,7 +572,7 @@ impl<'a> LogWriter<'a> {
             let mut random = server.random("http.sys", day);
             for hour in [2, 9, 15, 20] {
                 let time = day.after(hour * HOUR + random.between(0, HOUR - 1));
-                let client = format!("203.0.113.{}", random.between(1, 254));
+                let client = internet::passer_by(&mut random);
                 let port = random.between(1_024, 65_000);
                 let rest = if random.chance(20) {
                     "HTTP/1.1 GET / - 400 - Hostname -"
@@ -586,6 +597,11 @@ impl<'a> LogWriter<'a> {
     fn is_simulated(&self, time: Moment) -> bool {
         self.server.start <= time && time < self.server.end && self.server.is_up(time)
     }
+}
+
+/// The head of a log of the control panel.
+fn ecp_head(log_type: &str, begun: Moment) -> String {
+    head("15.0.0.0", log_type, &begun.to_string(), ECP_FIELDS)
 }
 
 /// Requests of people beyond the usual ones, to reach a size.

@@ -100,6 +100,7 @@ fn truth(options: &Options, scenario: &Scenario, server: &Server, traces: Traces
         .filter(|_| server.patch().is_none());
     Truth {
         host: server.host.clone(),
+        install: server.has_exchange.then(|| server.install.clone()),
         scenario: scenario.name.clone(),
         seed: options.seed,
         summary: scenario.story.clone(),

@@ -12,6 +12,37 @@ use std::fmt;
 /// Names and programs that servers are made of.
 pub(crate) const WORLD: &str = include_str!("../data/world.json");
 
+/// Addresses on the internet, of the ranges that RFC 5737 keeps for documentation. No part is used twice, so that an
+/// address tells what its holder is.
+pub(crate) mod internet {
+    use crate::random::Random;
+
+    /// Where users are at home.
+    pub(crate) fn home(random: &mut Random) -> String {
+        format!("192.0.2.{}", random.between(1, 254))
+    }
+
+    /// Whoever looks at every address there is.
+    pub(crate) fn passer_by(random: &mut Random) -> String {
+        format!("203.0.113.{}", random.between(128, 254))
+    }
+
+    /// Whoever looks for the campaign's weakness.
+    pub(crate) fn scanner(random: &mut Random) -> String {
+        format!("198.51.100.{}", random.between(1, 99))
+    }
+
+    /// Whoever breaks in.
+    pub(crate) fn intruder(random: &mut Random) -> String {
+        format!("203.0.113.{}", random.between(1, 127))
+    }
+
+    /// Whoever uses what the intruder left.
+    pub(crate) fn visitor(random: &mut Random) -> String {
+        format!("198.51.100.{}", random.between(100, 254))
+    }
+}
+
 /// Of a hundred servers that audit processes, so many run Sysmon too.
 const SYSMON_PERCENT: u64 = 40;
 
@@ -70,7 +101,9 @@ pub(crate) struct World {
     pub(crate) setup_log: Vec<(i64, String)>,
     /// Protocol, method, path, query and status of pages that need no session.
     pub(crate) pages: Vec<(Protocol, String, String, String, u16)>,
+    /// What administrators do often, and what they do a few times a year.
     pub(crate) cmdlets: Vec<(String, String)>,
+    pub(crate) rare_cmdlets: Vec<(String, String)>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -190,7 +223,10 @@ impl Server {
             seed: options.seed,
             full_name: format!("{host}.{domain}").to_lowercase(),
             public: format!("mail.{domain}"),
-            install: r"C:\Program Files\Microsoft\Exchange Server\V15".to_owned(),
+            install: options
+                .install
+                .clone()
+                .unwrap_or_else(|| r"C:\Program Files\Microsoft\Exchange Server\V15".to_owned()),
             outages: outages(&mut random, start, end, zone.2, patch),
             host: host.to_uppercase(),
             domain,
@@ -258,12 +294,10 @@ fn user(random: &mut Random, world: &World, domain_sid: &str, address: &str, ind
     let network = address
         .rsplit_once('.')
         .map_or(address, |(network, _)| network);
-    // The ranges that RFC 5737 keeps for documentation.
-    let home_network = random.pick(&["192.0.2", "198.51.100"]);
     User {
         name: format!("{first}.{last}"),
         sid: format!("{domain_sid}-{}", 1_200 + index),
-        home: format!("{home_network}.{}", random.between(1, 254)),
+        home: internet::home(random),
         desk: format!("{network}.{}", random.between(100, 250)),
         browser: random.pick(&world.browsers).clone(),
         phone: random.pick(&world.phones).clone(),

@@ -15,6 +15,7 @@ pub enum Source {
     #[serde(rename = "httpproxy")]
     HttpProxy,
     EcpServer,
+    EcpActivity,
     OabGenerator,
     CmdletInfra,
     Ews,
@@ -50,9 +51,10 @@ pub enum Source {
 }
 
 impl Source {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::HttpProxy,
         Self::EcpServer,
+        Self::EcpActivity,
         Self::OabGenerator,
         Self::CmdletInfra,
         Self::Ews,

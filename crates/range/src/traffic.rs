@@ -5,7 +5,7 @@ use crate::formats::exchange::HttpProxyRow;
 use crate::formats::iis::IisRow;
 use crate::moment::{HOUR, MINUTE, Moment, SECOND};
 use crate::random::Random;
-use crate::server::Server;
+use crate::server::{Server, internet};
 use serde::Deserialize;
 
 /// Protocols of the front-end proxy, each with logs of its own.
@@ -441,7 +441,7 @@ impl Server {
         agent.clone_into(&mut request.user_agent);
         request.status = *status;
         request.host.clone_from(&self.address);
-        request.client = format!("203.0.113.{}", random.between(1, 254));
+        request.client = internet::passer_by(random);
         if stem.starts_with("/owa") && !self.has_exchange {
             request.status = 404;
         } else if stem.starts_with("/owa") {

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Truth {
     pub host: String,
+    /// The product's install folder; absent where the product is.
+    pub install: Option<String>,
     pub scenario: String,
     pub seed: u64,
     /// The scenario's story, in a sentence or two.

@@ -161,7 +161,7 @@ fn event_logs_and_hives_read_back() {
     let management = &files["C/Windows/System32/winevt/Logs/MSExchange Management.evtx"].1;
     let tampering = records(management)
         .into_iter()
-        .filter(|(_, xml)| xml.contains("Set-OabVirtualDirectory"))
+        .filter(|(_, xml)| xml.contains("Set-OabVirtualDirectory") && xml.contains("Page_Load"))
         .count();
     assert_eq!(tampering, 1);
     let security = &files["C/Windows/System32/winevt/Logs/Security.evtx"].1;
@@ -388,6 +388,22 @@ fn a_server_that_is_never_patched_keeps_its_build() {
     assert_eq!(made.truth.host, "EX01");
     let setup = text(&files, "C/ExchangeSetupLogs/ExchangeSetup.log");
     assert!(setup.contains("Setup version: 15.1.2044.4."));
+}
+
+#[test]
+fn the_product_can_be_installed_anywhere() {
+    let (made, files) = evidence(&Options {
+        install: Some(r"D:\Exchange\V15".into()),
+        ..thin("proxylogon", 1)
+    });
+    assert_eq!(made.truth.install.as_deref(), Some(r"D:\Exchange\V15"));
+    assert!(files.contains_key("D/Exchange/V15/Bin/ExSetup.exe"));
+    assert!(!files.keys().any(|name| name.contains("Program Files")));
+    let sites = text(
+        &files,
+        "C/Windows/System32/inetsrv/config/applicationHost.config",
+    );
+    assert!(sites.contains(r"D:\Exchange\V15\FrontEnd\HttpProxy\owa"));
 }
 
 #[test]

@@ -23,6 +23,9 @@ const POWERSHELL: (&str, &str) = (
 const INFORMATION: u8 = 4;
 const NO_KEYWORDS: u64 = 0x8000_0000_0000_0000;
 
+/// Of a hundred cmdlets of administrators, so many are rare ones. Some of them look like an intruder's.
+const RARE_CMDLET_PERCENT: u64 = 6;
+
 /// In the order in which they stop.
 const SERVICES: [&str; 7] = [
     "World Wide Web Publishing Service",
@@ -409,9 +412,16 @@ impl Day<'_> {
         for _ in 0..self.random.below(4) {
             let hour = self.random.between(8, 15);
             let time = self.time(hour);
-            let (cmdlet, parameters) = self.random.pick(&server.world.cmdlets);
-            let user = &self.random.pick(&server.users).name;
-            let parameters = parameters.replace("{user}", user);
+            let choices = if self.random.chance(RARE_CMDLET_PERCENT) {
+                &server.world.rare_cmdlets
+            } else {
+                &server.world.cmdlets
+            };
+            let (cmdlet, parameters) = self.random.pick(choices);
+            let parameters = parameters
+                .replace("{user}", &self.random.pick(&server.users).name)
+                .replace("{host}", &server.host)
+                .replace("{public}", &server.public);
             let caller = Caller::Administrator;
             let logged = server.cmdlet(time, cmdlet, &parameters, caller, &mut self.random);
             self.events.push(logged);

@@ -181,6 +181,18 @@ impl EcpEntry {
     }
 }
 
+impl EcpEntry {
+    /// The same request in the activity log, which knows the address but not the command.
+    pub(crate) fn write_activity(&self, time: Moment, server: &str, build: &str, out: &mut String) {
+        let data = format!(
+            "S:URL=https://localhost:444{};S:Bld={build};S:ActID={};Dbl:WLM.TS={}",
+            self.url, self.activity, self.duration_ms
+        );
+        write!(out, "{time},{server},Request,{}\r\n", cell(&data))
+            .expect("writing to a string succeeds");
+    }
+}
+
 /// A key and its value as Exchange puts them into a list: in single quotes, with those inside doubled, where the value
 /// could be taken for something else.
 fn pair(key: &str, value: &str) -> String {

@@ -12,7 +12,7 @@ use crate::formats::Guid;
 use crate::formats::exchange::EcpEntry;
 use crate::moment::{MINUTE, Moment};
 use crate::random::Random;
-use crate::server::Server;
+use crate::server::{Server, internet};
 use crate::source::Source;
 use crate::traffic::Request;
 use crate::truth::{Foothold, Step as TrueStep};
@@ -284,8 +284,6 @@ pub(crate) fn happen(scenario: &Scenario, server: &Server) -> Result<Traces, Err
 fn draw_names(actors: &Actors, server: &Server, random: &mut Random) -> BTreeMap<String, String> {
     const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz";
     const CANARY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
-    let address =
-        |random: &mut Random, network: &str| format!("{network}.{}", random.between(1, 254));
     let [major, minor, build, revision] = server.before.0;
     let mut names = BTreeMap::from(
         [
@@ -303,9 +301,9 @@ fn draw_names(actors: &Actors, server: &Server, random: &mut Random) -> BTreeMap
             ("random4", random.text(LETTERS, 4)),
             ("random8", random.text(LETTERS, 8)),
             ("canary", random.text(CANARY, 76)),
-            ("actor", address(random, "203.0.113")),
-            ("visitor", address(random, "198.51.100")),
-            ("scanner", address(random, "192.0.2")),
+            ("actor", internet::intruder(random)),
+            ("visitor", internet::visitor(random)),
+            ("scanner", internet::scanner(random)),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
