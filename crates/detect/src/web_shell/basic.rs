@@ -523,7 +523,7 @@ impl Basic<'_> {
         value
     }
 
-    /// 1 for truth values, 2 for putting together, 3 for other arithmetic.
+    /// 0 for what mixes truth values or bits, 1 for comparisons, 2 for putting together, 3 for other arithmetic.
     fn operator_level(&self) -> Option<(&'static str, u8)> {
         match self.kind(self.at)? {
             Kind::Mark(mark) => match *mark {
@@ -533,8 +533,8 @@ impl Basic<'_> {
                 _ => None,
             },
             Kind::Word(word) => match &**word {
-                "and" | "or" | "xor" | "andalso" | "orelse" | "is" | "isnot" | "like" | "eqv"
-                | "imp" => Some(("is", 1)),
+                "and" | "or" | "xor" => Some(("xor", 0)),
+                "andalso" | "orelse" | "is" | "isnot" | "like" | "eqv" | "imp" => Some(("is", 1)),
                 "mod" => Some(("%", 3)),
                 _ => None,
             },
@@ -542,9 +542,10 @@ impl Basic<'_> {
         }
     }
 
-    /// The rest of an expression whose first operand was read. Levels are few, so one loop with two sums does:
-    /// terms of numbers gather into a concatenation, and a comparison turns the whole into a truth value.
+    /// The rest of an expression whose first operand was read. Levels are few, so that one loop does: numbers gather
+    /// into a concatenation, and a comparison turns that into a truth value.
     fn binary_from(&mut self, first: Id, start: usize) -> Id {
+        let mut mixed = Vec::new();
         let mut parts = vec![first];
         let mut truth = false;
         while let Some((operator, level)) = self.operator_level() {
@@ -555,6 +556,11 @@ impl Basic<'_> {
             }
             let right = self.unary();
             match level {
+                0 => {
+                    mixed.push(self.term(&parts, truth, start));
+                    truth = false;
+                    parts = vec![right];
+                }
                 1 => {
                     truth = true;
                     parts = vec![right];
@@ -567,12 +573,25 @@ impl Basic<'_> {
                 }
             }
         }
-        if truth {
-            return self.add(Step::Truth, start);
+        let last = self.term(&parts, truth, start);
+        match mixed.as_slice() {
+            [] => last,
+            [left] => {
+                let left = *left;
+                self.add(Step::Arithmetic("xor", left, last), start)
+            }
+            _ => {
+                mixed.push(last);
+                self.add(Step::Either(mixed), start)
+            }
         }
-        match parts.as_slice() {
+    }
+
+    fn term(&mut self, parts: &[Id], truth: bool, start: usize) -> Id {
+        match parts {
+            _ if truth => self.add(Step::Truth, start),
             [one] => *one,
-            _ => self.add(Step::Concat(parts), start),
+            _ => self.add(Step::Concat(parts.to_vec()), start),
         }
     }
 

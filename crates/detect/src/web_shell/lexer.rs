@@ -729,6 +729,11 @@ impl<'a> Lexer<'a> {
             {
                 self.basic_radix_number();
             }
+            // `&101` is octal too, where no operand stands before it.
+            b'&' if self.byte(1).is_ascii_digit() && !self.after_operand() => {
+                self.at += 1;
+                self.octal_digits(start);
+            }
             b'[' => {
                 let end = memchr::memchr2(b']', b'\n', self.rest()).unwrap_or(0);
                 let inside = self.rest().get(1..end).unwrap_or(&[]);
@@ -834,6 +839,15 @@ impl<'a> Lexer<'a> {
             self.at += 1;
         }
         if self.byte(0) == b'&' {
+            self.at += 1;
+        }
+        self.push(Kind::Number(value), start);
+    }
+
+    fn octal_digits(&mut self, start: usize) {
+        let mut value: i64 = 0;
+        while let Some(digit) = char::from(self.byte(0)).to_digit(8) {
+            value = value.saturating_mul(8).saturating_add(i64::from(digit));
             self.at += 1;
         }
         self.push(Kind::Number(value), start);
