@@ -334,6 +334,7 @@ impl Server {
         path: &str,
         random: &mut Random,
     ) -> Vec<Logged> {
+        let (drive, relative) = path.split_once(":\\").unwrap_or(("C", path));
         let logon = Value::Hex64(random.below(0x0100_0000) + 0x10_0000);
         let port = random.between(49_200, 65_000).to_string();
         let common = vec![
@@ -344,14 +345,13 @@ impl Server {
             ("ObjectType", "File".into()),
             ("IpAddress", "127.0.0.1".into()),
             ("IpPort", port.into()),
-            ("ShareName", r"\\*\C$".into()),
-            ("ShareLocalPath", r"\??\C:\".into()),
+            ("ShareName", format!(r"\\*\{drive}$").into()),
+            ("ShareLocalPath", format!(r"\??\{drive}:\").into()),
         ];
         let mut share = common.clone();
         share.push(("AccessMask", Value::Hex32(1)));
         share.push(("AccessList", "%%4416".into()));
         let mut file = common;
-        let relative = path.split_once('\\').map_or(path, |(_, rest)| rest);
         file.push(("RelativeTargetName", relative.into()));
         file.push(("AccessMask", Value::Hex32(0x0012_0196)));
         file.push(("AccessList", "%%1538 %%1541 %%4417 %%4418".into()));
