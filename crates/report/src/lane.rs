@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use model::report::{CampaignReport, HostReport, NeedReport, Share};
 
-/// A step of the story that lies further than this before every need is hostile or wrong, and would squeeze the chart.
+/// What lies further than this before every need is hostile or wrong, and would squeeze the chart.
 const BEFORE_NEEDS_SECONDS_MAX: i64 = 400 * 86_400;
 
 /// Seconds since 1970 on which a chart begins and ends; `from` is less than `until`.
@@ -34,25 +34,27 @@ pub(crate) struct Stretch {
 impl Scale {
     /// The time that needs, exposure and compromise of one host and campaign span; `None` where no two times are known.
     pub(crate) fn of(host: &HostReport, campaign: &CampaignReport) -> Option<Self> {
-        let needs = &campaign.coverage.needs;
-        let needed = needs.iter().flat_map(|need| [need.from, need.until]);
+        let needs = campaign.coverage.needs.iter();
+        let needed = seconds(needs.flat_map(|need| [need.from, need.until]));
+        let taken = seconds(host.collections.iter().map(|collection| collection.taken));
         let builds = campaign.exposure.spans.iter();
+        // Needs say which time matters; builds of years before would only squeeze it.
+        let builds = builds.filter(|_| needed.is_empty());
         let told = builds
             .flat_map(|span| [span.from, span.until])
             .chain([campaign.compromise.first, campaign.compromise.last]);
-        let taken: Vec<i64> = seconds(host.collections.iter().map(|collection| collection.taken));
-        let needed = seconds(needed);
+        // Times in logs may be wrong or made up; those that are not bounded by a need or a collection do not count.
         let earliest = needed
             .iter()
             .min()
-            .map(|from| from - BEFORE_NEEDS_SECONDS_MAX);
+            .map_or(i64::MIN, |from| from - BEFORE_NEEDS_SECONDS_MAX);
         let latest = taken.iter().chain(&needed).max().copied();
-        // Times in logs may be wrong or made up; those that are not bounded by a need or a collection do not count.
-        let told = seconds(told).into_iter().filter(|time| {
-            earliest.is_none_or(|earliest| *time >= earliest)
-                && latest.is_none_or(|latest| *time <= latest)
-        });
-        let all: Vec<i64> = needed.iter().copied().chain(taken).chain(told).collect();
+        let told = seconds(told);
+        let told = told
+            .iter()
+            .filter(|time| latest.is_none_or(|latest| **time <= latest));
+        let others = told.chain(&taken).filter(|time| **time >= earliest);
+        let all: Vec<i64> = needed.iter().chain(others).copied().collect();
         let (from, until) = (*all.iter().min()?, *all.iter().max()?);
         (from < until).then_some(Self { from, until })
     }

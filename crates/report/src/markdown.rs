@@ -7,7 +7,7 @@ use crate::escape::{shorten, visible, visible_lines};
 use crate::view::{self, Findings, Happening, Judged};
 use crate::words;
 use model::report::{CampaignReport, GateState, HostReport, NextStep, Reason, Report, Share};
-use model::{Finding, Gap, Place};
+use model::{Finding, Gap, Place, Stage};
 use std::fmt;
 use std::io::{self, BufWriter, Write};
 
@@ -261,18 +261,20 @@ fn story(one: Judged<'_>, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn story_step(time: &str, step: &model::report::StoryStep, out: &mut dyn Write) -> io::Result<()> {
-    let shown = step
-        .sources
-        .iter()
-        .chain(&step.techniques)
-        .chain(&step.findings);
-    let shown: Vec<String> = shown.map(|one| Prose(one).to_string()).collect();
+    // Some steps are the defenders': they say nothing of an intrusion.
+    let stage = match step.stage {
+        Stage::NoneSeen => String::new(),
+        stage => format!("**{}**", words::stage(stage)),
+    };
+    let shown = step.sources.iter().chain(&step.techniques);
+    let mut shown: Vec<String> = shown.map(|one| Prose(one).to_string()).collect();
+    shown.push(Prose(&words::some_ids(&step.findings)).to_string());
+    shown.retain(|one| !one.is_empty());
+    let shown = shown.join(", ");
     writeln!(
         out,
-        "| {time} | **{}** | {} | {} |",
-        words::stage(step.stage),
-        Prose(&step.text),
-        shown.join(", ")
+        "| {time} | {stage} | {} | {shown} |",
+        Prose(&step.text)
     )
 }
 

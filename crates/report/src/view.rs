@@ -5,7 +5,7 @@ use model::report::{
     CampaignReport, CollectionReport, ExposureSpan, HostReport, NextStep, Reason, Report, Share,
     StoryStep, VerdictName,
 };
-use model::{Accounting, Finding, Gap};
+use model::{Accounting, Finding, Gap, Stage};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -244,8 +244,8 @@ pub(crate) fn timeline<'a>(one: Judged<'a>) -> Timeline<'a> {
     let steps = story
         .iter()
         .filter_map(|step| Some((step.time?, 1, Happening::Step(step))));
-    let builds = one.campaign.exposure.spans.iter();
-    let builds = builds.filter_map(|span| Some((span.from?, 0, Happening::Exposure(span))));
+    let builds = exposure_changes(one.campaign);
+    let builds = builds.map(|(time, span)| (time, 0, Happening::Exposure(span)));
     let taken = one.host.collections.iter();
     let taken = taken.filter_map(|one| Some((one.taken?, 2, Happening::Collected(one))));
     let mut happened: Vec<(Timestamp, u8, Happening<'a>)> =
@@ -263,6 +263,29 @@ pub(crate) fn timeline<'a>(one: Judged<'a>) -> Timeline<'a> {
         before = Some(time);
     }
     Timeline { dated, undated }
+}
+
+/// Changes of exposure that belong to the story: those after its first step, and the one before it. A change that the
+/// story itself tells is left to it.
+fn exposure_changes(campaign: &CampaignReport) -> impl Iterator<Item = (Timestamp, &ExposureSpan)> {
+    let story = &campaign.compromise.story;
+    let begun = story.iter().filter_map(|step| step.time).min();
+    let told: BTreeSet<Timestamp> = story
+        .iter()
+        .filter(|step| step.stage == Stage::NoneSeen)
+        .filter_map(|step| step.time)
+        .collect();
+    let spans = campaign.exposure.spans.iter();
+    let changes: Vec<(Timestamp, &ExposureSpan)> =
+        spans.filter_map(|span| Some((span.from?, span))).collect();
+    let before = changes
+        .iter()
+        .filter(|(time, _)| begun.is_some_and(|begun| *time <= begun))
+        .count();
+    changes
+        .into_iter()
+        .skip(before.saturating_sub(1))
+        .filter(move |(time, _)| !told.contains(time))
 }
 
 /// The most urgent is the least.

@@ -140,9 +140,9 @@ pub(crate) fn product(campaign: &CampaignReport) -> String {
 pub(crate) fn coverage(campaign: &CampaignReport) -> String {
     let met = needs_met(campaign);
     if campaign.coverage.sufficient {
-        format!("{met}: enough for a clear verdict")
+        format!("{met}: all that a clear verdict needs was seen")
     } else {
-        format!("{met}: not enough for a clear verdict")
+        format!("{met}: not all that a clear verdict needs was seen")
     }
 }
 
@@ -225,7 +225,16 @@ pub(crate) fn bytes(size_bytes: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
-/// What was read: `Read 12 items, 3.2 MB: 40 records in = 38 events + 2 rejected (2 line too long).`
+/// The first of a list of ids, and how many more there are.
+pub(crate) fn some_ids(ids: &[String]) -> String {
+    const IDS_MAX: usize = 3;
+    match ids.len().checked_sub(IDS_MAX) {
+        None | Some(0) => ids.join(", "),
+        Some(more) => format!("{} and {more} more", ids[..IDS_MAX].join(", ")),
+    }
+}
+
+/// What was read: `12 items, 3.2 MB: 40 records in = 38 events + 2 rejected`.
 pub(crate) fn accounting(total: &Accounting) -> String {
     let read = format!("{}, {}", counted(total.items, "item"), bytes(total.bytes));
     let rejected: u64 = total

@@ -11,11 +11,14 @@ use crate::view::{self, Happening, Judged};
 use crate::words;
 use maud::{Markup, html as markup};
 use model::report::{FootholdReport, GateState, NeedReport, Share, StoryStep};
-use model::{Finding, FootholdState};
+use model::{Finding, FootholdState, Stage};
 use std::collections::BTreeMap;
 
 /// Findings with their raw records on the page; a browser must stay usable on the worst evidence.
 const FINDINGS_MAX: usize = 400;
+
+/// Findings named below one statement.
+const LINKS_MAX: usize = 6;
 
 /// Links from statements to findings on the page: id to anchor.
 type Anchors<'a> = BTreeMap<&'a str, String>;
@@ -187,11 +190,14 @@ fn story(one: Judged<'_>, scale: Option<Scale>, anchors: &Anchors<'_>) -> Markup
 }
 
 fn story_step(time: &str, step: &StoryStep, anchors: &Anchors<'_>) -> Markup {
+    // Some steps are the defenders': they say nothing of an intrusion.
+    let defenders = step.stage == Stage::NoneSeen;
     markup! {
-        li.step.(tone_of_stage(step.stage)) {
+        li.(if defenders { "change" } else { "step" }).(tone_of_stage(step.stage)) {
             time { (time) }
             div {
-                span.chip.(tone_of_stage(step.stage)) { (words::stage(step.stage)) } " " (Shown(&step.text))
+                @if !defenders { span.chip.(tone_of_stage(step.stage)) { (words::stage(step.stage)) } " " }
+                (Shown(&step.text))
                 @if let Some(until) = step.until.filter(|until| Some(*until) != step.time) {
                     " (until " (words::minute(until)) ")"
                 }
@@ -206,14 +212,16 @@ fn story_step(time: &str, step: &StoryStep, anchors: &Anchors<'_>) -> Markup {
 }
 
 fn links(findings: &[String], anchors: &Anchors<'_>) -> Markup {
+    let more = findings.len().saturating_sub(LINKS_MAX);
     markup! {
-        @for id in findings {
+        @for id in findings.iter().take(LINKS_MAX) {
             @match anchors.get(id.as_str()) {
                 Some(anchor) => { a.finding href={ "#" (anchor) } { (Shown(id)) } },
                 None => { span.finding { (Shown(id)) } },
             }
             " "
         }
+        @if more > 0 { "and " (words::counted(more as u64, "more finding")) }
     }
 }
 
@@ -230,10 +238,8 @@ fn footholds(footholds: &[FootholdReport], anchors: &Anchors<'_>) -> Markup {
                                 " " (words::foothold_kind(foothold.kind))
                             }
                             p { code.path { (Shown(&foothold.path)) } }
-                            p {
-                                (Shown(&foothold.reason))
-                                @if let Some(first) = foothold.first { " At work since " (words::time(first)) "." }
-                            }
+                            p { (Shown(&foothold.reason)) }
+                            @if let Some(first) = foothold.first { p { "At work since " (words::time(first)) "." } }
                             @if let Some(sha256) = &foothold.sha256 { p.note { "SHA-256 " code { (Shown(sha256)) } } }
                             p.note { (links(&foothold.findings, anchors)) }
                         }

@@ -61,7 +61,7 @@ pub(super) fn steps<'a>(steps: impl IntoIterator<Item = &'a NextStep>) -> Markup
                     @if !step.kind.is_empty() { span.kind { (Shown(&step.kind)) } " " }
                     (Shown(&step.text))
                     @if !step.details.is_empty() {
-                        ul.details { @for detail in &step.details { li { (Shown(detail)) } } }
+                        p.details { @for detail in &step.details { span { (Shown(detail)) } " " } }
                     }
                     (places(&step.places))
                 }

@@ -212,15 +212,9 @@ fn step_list(page: &mut Page<'_, '_>, steps: &[&NextStep]) -> io::Result<()> {
             },
             &[(Style::Neutral, &kind), (Style::Plain, &step.text)],
         )?;
-        for detail in &step.details {
-            let dash = page.glyph("     – ", "     - ");
-            page.flow(
-                Indent {
-                    first: dash,
-                    rest: "       ",
-                },
-                &[(Style::Faint, detail)],
-            )?;
+        if !step.details.is_empty() {
+            let details = step.details.join(page.glyph(" · ", " | "));
+            page.flow(Indent::all("     "), &[(Style::Faint, &details)])?;
         }
         place_list(page, &step.places)?;
     }
@@ -288,7 +282,11 @@ fn story_step(
     indent: Indent<'_>,
     step: &model::report::StoryStep,
 ) -> io::Result<()> {
-    let stage = format!("[{}]", words::stage(step.stage));
+    // Some steps are the defenders': they say nothing of an intrusion.
+    let stage = match step.stage {
+        Stage::NoneSeen => String::new(),
+        stage => format!("[{}]", words::stage(stage)),
+    };
     page.flow(
         indent,
         &[
@@ -303,7 +301,7 @@ fn story_step(
     notes.extend([
         step.sources.join(", "),
         step.techniques.join(", "),
-        step.findings.join(", "),
+        words::some_ids(&step.findings),
     ]);
     notes.retain(|note| !note.is_empty());
     if notes.is_empty() {
@@ -355,16 +353,11 @@ fn footholds(page: &mut Page<'_, '_>, one: Judged<'_>) -> io::Result<()> {
                 (Style::Strong, &foothold.path),
             ],
         )?;
-        let since = foothold
-            .first
-            .map(|first| format!("At work since {}.", words::time(first)));
-        page.flow(
-            Indent::all("    "),
-            &[
-                (Style::Plain, &foothold.reason),
-                (Style::Plain, since.as_deref().unwrap_or("")),
-            ],
-        )?;
+        page.flow(Indent::all("    "), &[(Style::Plain, &foothold.reason)])?;
+        if let Some(first) = foothold.first {
+            let since = format!("at work since {}", words::time(first));
+            page.flow(Indent::all("    "), &[(Style::Plain, &since)])?;
+        }
         if let Some(sha256) = &foothold.sha256 {
             page.flow(
                 Indent::all("    "),
@@ -450,35 +443,50 @@ fn finding_list(page: &mut Page<'_, '_>, title: &str, findings: &[&Finding]) -> 
         return Ok(());
     }
     page.heading(title, &words::thousands(findings.len() as u64))?;
+    let groups: Vec<&[&Finding]> = findings
+        .chunk_by(|one, other| (one.stage, &one.rule) == (other.stage, &other.rule))
+        .collect();
     let shown = page.options.entries_max;
-    for finding in findings.iter().take(shown) {
-        let stage = finding.stage.map_or("lead", words::stage);
-        let stage = format!("[{stage}]");
-        let style = finding.stage.map_or(Style::Neutral, stage_style);
-        page.flow(
-            Indent {
-                first: "  ",
-                rest: "    ",
-            },
-            &[
-                (style, &stage),
-                (Style::Plain, &finding.title),
-                (Style::Faint, &finding.id),
-            ],
-        )?;
-        let mut note = finding
-            .time
-            .map_or_else(|| "time not known".to_owned(), words::time);
-        if finding.count > 1 {
-            note = format!("{note}, {}", words::counted(finding.count, "record"));
-        }
-        page.flow(
-            Indent::all("    "),
-            &[(Style::Faint, &format!("{note}, rule {}", finding.rule))],
-        )?;
-        place_list(page, std::slice::from_ref(&finding.place))?;
+    for group in groups.iter().take(shown) {
+        finding_group(page, group)?;
     }
-    others(page, findings.len(), shown, "finding")
+    let left = groups.iter().skip(shown).map(|group| group.len()).sum();
+    others(page, left, 0, "finding")
+}
+
+/// Findings of one rule and stage, in one entry.
+fn finding_group(page: &mut Page<'_, '_>, group: &[&Finding]) -> io::Result<()> {
+    let Some(first) = group.first() else {
+        return Ok(());
+    };
+    let stage = format!("[{}]", first.stage.map_or("lead", words::stage));
+    let style = first.stage.map_or(Style::Neutral, stage_style);
+    let ids: Vec<String> = group.iter().map(|finding| finding.id.clone()).collect();
+    let ids = words::some_ids(&ids);
+    page.flow(
+        Indent {
+            first: "  ",
+            rest: "    ",
+        },
+        &[
+            (style, &stage),
+            (Style::Plain, &first.title),
+            (Style::Faint, &ids),
+        ],
+    )?;
+    let mut note = first
+        .time
+        .map_or_else(|| "time not known".to_owned(), words::time);
+    let records = group
+        .iter()
+        .fold(0_u64, |sum, one| sum.saturating_add(one.count));
+    if records > 1 {
+        note = format!("{note}, {}", words::counted(records, "record"));
+    }
+    let note = format!("{note}, rule {}", first.rule);
+    page.flow(Indent::all("    "), &[(Style::Faint, &note)])?;
+    let places: Vec<Place> = group.iter().map(|finding| finding.place.clone()).collect();
+    place_list(page, &places)
 }
 
 fn other_findings(page: &mut Page<'_, '_>, findings: &[&Finding]) -> io::Result<()> {
