@@ -30,6 +30,8 @@
 //! assert_eq!(listing.0, ["2f7fb423 u_ex210303.log"]);
 //! ```
 
+#![warn(clippy::arithmetic_side_effects)]
+
 mod collector;
 mod content;
 mod discover;

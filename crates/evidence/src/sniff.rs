@@ -60,12 +60,11 @@ pub(crate) fn form(head: &[u8], name: &str) -> Form {
 
 /// Containers that hold evidence and are not opened, so that the report can say so.
 fn foreign(head: &[u8], name: &str) -> Option<&'static str> {
-    const FOREIGN: [(&[u8], &str); 8] = [
+    const FOREIGN: [(&[u8], &str); 7] = [
         (
             b"Rar!\x1a\x07",
             "a RAR archive, which is not opened; pack it as zip or 7z",
         ),
-        (b"MSCF", "a cabinet archive, which is not opened"),
         (b"BZh", "compressed by bzip2, which is not opened"),
         (
             b"vhdxfile",

@@ -13,6 +13,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 /// Gaps of one kind told one by one for each archive; further ones are counted in one gap.
@@ -452,6 +453,16 @@ impl<'v> Walker<'v> {
         if let Err(error) = source.rewind() {
             return self.unreadable(scope.path(), &error);
         }
+        // Decoders of others meet hostile bytes here. Where one panics, the archives around it are still read.
+        let walked = catch_unwind(AssertUnwindSafe(|| self.walk_members(scope, form, source)));
+        if walked.is_err() {
+            let detail = "its decoder crashed; what lies behind was not read";
+            self.gap(scope.path(), GapKind::Crashed, detail);
+        }
+        self.close(scope);
+    }
+
+    fn walk_members(&mut self, scope: &Scope, form: Opened, source: &mut dyn ReadSeek) {
         match form {
             Opened::Zip => open::zip::walk(self, scope, source),
             Opened::SevenZip => open::sevenz::walk(self, scope, source),
@@ -471,7 +482,6 @@ impl<'v> Walker<'v> {
             }
             Opened::Plain(_) | Opened::Compressed(_) => {}
         }
-        self.close(scope);
     }
 
     /// A log that was compressed by itself: readers get its plain bytes.

@@ -82,12 +82,20 @@ fn epoch(value: &Value) -> Option<Timestamp> {
         Value::String(text) => text.parse().ok()?,
         _ => return None,
     };
-    let unit = [1_000_000_000, 1_000_000, 1_000, 1]
-        .into_iter()
-        .find(|unit| number / unit >= YEAR_2001_SECONDS)?;
-    let seconds = i64::try_from(number / unit).ok()?;
-    let nanoseconds = (number % unit).checked_mul(1_000_000_000 / unit)?;
-    Timestamp::new(seconds, i32::try_from(nanoseconds).ok()?).ok()
+    for (units_per_second, nanoseconds_per_unit) in [
+        (1_000_000_000, 1),
+        (1_000_000, 1_000),
+        (1_000, 1_000_000),
+        (1, 1_000_000_000),
+    ] {
+        let seconds = number.checked_div(units_per_second)?;
+        if seconds >= YEAR_2001_SECONDS {
+            let rest = number.checked_rem(units_per_second)?;
+            let nanoseconds = i32::try_from(rest.checked_mul(nanoseconds_per_unit)?).ok()?;
+            return Timestamp::new(i64::try_from(seconds).ok()?, nanoseconds).ok();
+        }
+    }
+    None
 }
 
 fn collection_state(bytes: &[u8]) -> Vec<CollectorGap> {

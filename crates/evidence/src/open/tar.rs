@@ -230,7 +230,10 @@ fn read(
 
 /// Bytes from the end of a member to the next block.
 fn padding(size: u64) -> u64 {
-    (BLOCK_BYTES - size % BLOCK_BYTES) % BLOCK_BYTES
+    match size % BLOCK_BYTES {
+        0 => 0,
+        over => BLOCK_BYTES.saturating_sub(over),
+    }
 }
 
 impl Extensions {

@@ -1,8 +1,9 @@
 //! Bombs, cut-off and damaged archives, and hostile names: never a panic, always bounded, always told.
 
 use crate::support::{Look, Recorder, gz, read_bytes, sevenz, tar, with_password, xz, zip, zst};
-use evidence::{Options, walk_bytes};
+use evidence::{Content, Decision, Digest, Entry, Options, Visitor, walk_bytes};
 use expect_test::{Expect, expect};
+use model::GapKind;
 use proptest::prelude::*;
 use std::io::Write as _;
 
@@ -387,6 +388,35 @@ fn hundreds_of_thousands_of_entries_are_walked_one_by_one() {
     assert_eq!(recorder.begun.len(), 200_000);
     assert_eq!(recorder.paths(), ["C:\\199999"]);
     expect![""].assert_eq(&recorder.gaps.join("\n"));
+}
+
+#[test]
+fn a_crash_inside_one_archive_leaves_the_archives_around_it() {
+    /// Stands in for a decoder that crashes.
+    struct Crasher(Recorder);
+
+    impl Visitor for Crasher {
+        fn begin(&mut self, entry: &Entry) -> Decision {
+            assert!(!entry.path.ends_with("crash.log"), "as it should");
+            self.0.begin(entry)
+        }
+        fn content(&mut self, entry: &Entry, content: &mut dyn Content) {
+            self.0.content(entry, content);
+        }
+        fn end(&mut self, entry: &Entry, digest: &Digest) {
+            self.0.end(entry, digest);
+        }
+        fn gap(&mut self, path: &str, kind: GapKind, detail: &str) {
+            self.0.gap(path, kind, detail);
+        }
+    }
+
+    let inner = zip(&[("crash.log", b"x"), ("y.log", b"y")]);
+    let outer = tar(&[("C/inner.zip", &inner), ("C/z.log", b"z")]);
+    let mut crasher = Crasher(Recorder::default());
+    walk_bytes("x.tar", outer, &Options::default(), &mut crasher);
+    assert_eq!(crasher.0.paths(), ["C:\\inner.zip", "C:\\z.log"]);
+    expect![[r#"crashed C:\inner.zip: its decoder crashed; what lies behind was not read"#]].assert_eq(&crasher.0.gaps.join("\n"));
 }
 
 /// Whatever the bytes are, a walk ends, offers no more than its bounds, and its hashes fit.
