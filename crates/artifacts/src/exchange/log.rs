@@ -1,7 +1,7 @@
 //! What the comma-separated logs of Exchange have in common, and the kinds that need nothing more.
 
 use crate::text::head::Normal;
-use crate::text::lines::head_text;
+use crate::text::lines::{head_text, may_hold};
 use crate::text::names::{is_below, log_name};
 use crate::text::table::{Format, TimeForm, read_table};
 use crate::text::watch::{ExchangeRows, is_log_name};
@@ -225,7 +225,12 @@ impl LogHead {
             .head
             .get(..probe.head.len().min(HEAD_SEARCHED_BYTES))
             .unwrap_or_default();
-        let text = head_text(head);
+        let marks = ["#Software:", "#Log-type:", "#Fields:", "AnchorMailbox"];
+        let text = if may_hold(head, &marks) {
+            head_text(head)
+        } else {
+            String::new()
+        };
         let value = |keyword: &str| {
             text.lines().take(64).find_map(|line| {
                 let (start, value) = line.split_at_checked(keyword.len())?;

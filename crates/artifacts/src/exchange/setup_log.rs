@@ -5,7 +5,7 @@
 //! zone: (UTC+01:00) …`), and its base offset is taken, so that they may be an hour off in summer. Without that line
 //! they are left out. There is no public specification; wording of the messages is Microsoft's.
 
-use crate::text::lines::head_text;
+use crate::text::lines::{head_text, may_hold};
 use crate::text::names::log_name;
 use crate::text::plain::{LineReader, TextRecord, read_lines};
 use crate::text::time::{clock_seconds, days, timestamp};
@@ -28,7 +28,12 @@ impl Artifact for SetupLog {
 
     fn recognise(&self, probe: &Probe<'_>) -> Match {
         let head = probe.head.get(..probe.head.len().min(16 * 1024));
-        let text = head_text(head.unwrap_or_default());
+        let head = head.unwrap_or_default();
+        let text = if may_hold(head, &["] ["]) {
+            head_text(head)
+        } else {
+            String::new()
+        };
         let has_entries = text.lines().take(8).any(|line| entry(line).is_some());
         let says_setup = [
             "Starting Microsoft Exchange Server",

@@ -6,7 +6,7 @@
 //! A restart of IIS writes a new head into the same file, perhaps with other columns.
 
 use crate::text::head::Normal;
-use crate::text::lines::head_text;
+use crate::text::lines::{head_text, may_hold};
 use crate::text::names::{folders, log_name};
 use crate::text::table::{Format, TimeForm, read_table};
 use crate::text::watch::{WebRows, is_log_name};
@@ -38,6 +38,9 @@ pub(crate) const W3C: Format = Format {
     normalise,
 };
 
+/// Folders of services that IIS hosts and that write alike, but are no web sites.
+const OTHER_SERVICES: [&str; 4] = ["ftpsvc", "msftpsvc", "smtpsvc", "nntpsvc"];
+
 #[derive(Debug)]
 pub(crate) struct IisLog;
 
@@ -47,6 +50,14 @@ impl Artifact for IisLog {
     }
 
     fn recognise(&self, probe: &Probe<'_>) -> Match {
+        let is_of_other_service = folders(probe.path).iter().any(|folder| {
+            OTHER_SERVICES
+                .iter()
+                .any(|service| folder.starts_with(service))
+        });
+        if is_of_other_service {
+            return Match::No;
+        }
         let text = beginning(probe);
         if says_iis(&text) {
             return Match::Content;
@@ -89,10 +100,15 @@ impl Artifact for IisLog {
     }
 }
 
-/// The first bytes as text.
+/// The first bytes as text; empty where they can be no head of these logs.
 pub(crate) fn beginning(probe: &Probe<'_>) -> String {
     let head = probe.head.get(..probe.head.len().min(8 * 1024));
-    head_text(head.unwrap_or_default())
+    let head = head.unwrap_or_default();
+    if may_hold(head, &["#Software:", "#Fields:", "<failedRequest"]) {
+        head_text(head)
+    } else {
+        String::new()
+    }
 }
 
 fn says_iis(text: &str) -> bool {

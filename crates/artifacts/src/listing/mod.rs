@@ -38,16 +38,18 @@ impl Artifact for Listing {
     }
 
     fn recognise(&self, probe: &Probe<'_>) -> Match {
-        let head = probe.head.get(..probe.head.len().min(16 * 1024));
-        let text = head_text(head.unwrap_or_default());
         let extension = model::extension(crate::text::names::log_name(probe.path));
         let is_text = matches!(
             extension.as_str(),
             "txt" | "csv" | "tsv" | "log" | "lst" | "out" | ""
         );
-        match forms::form_of(&text) {
-            Some(_) if is_text => Match::Content,
-            _ => Match::No,
+        if !is_text {
+            return Match::No;
+        }
+        let head = probe.head.get(..probe.head.len().min(16 * 1024));
+        match forms::form_of(&head_text(head.unwrap_or_default())) {
+            Some(_) => Match::Content,
+            None => Match::No,
         }
     }
 

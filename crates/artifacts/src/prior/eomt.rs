@@ -3,7 +3,7 @@
 //! Lines are `2021-03-17 10:22:33 Info: message` by the server's own clock; the log does not name the zone, so that
 //! its times are kept as text only. Source: the tool's script, <https://github.com/microsoft/CSS-Exchange>.
 
-use crate::text::lines::head_text;
+use crate::text::lines::{head_text, may_hold};
 use crate::text::names::log_name;
 use crate::text::plain::{LineReader, TextRecord, read_lines};
 use crate::text::time::iso_time;
@@ -42,7 +42,12 @@ impl Artifact for Eomt {
 
     fn recognise(&self, probe: &Probe<'_>) -> Match {
         let head = probe.head.get(..probe.head.len().min(16 * 1024));
-        let text = head_text(head.unwrap_or_default());
+        let head = head.unwrap_or_default();
+        let text = if may_hold(head, &["EOMT", "mitigation", "MSERTProcess"]) {
+            head_text(head)
+        } else {
+            String::new()
+        };
         let is_summary = text.lines().take(4).any(|line| {
             line.starts_with("Microsoft Safety Scanner and") && line.contains("mitigation summary")
         });

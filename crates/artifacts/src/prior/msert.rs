@@ -5,7 +5,7 @@
 //! resources: `file://C:\…`, `containerfile://…`, `regkey://…`. The scanner removes what it finds unless told not to:
 //! a log without any threat left still convicts.
 
-use crate::text::lines::head_text;
+use crate::text::lines::{head_text, may_hold};
 use crate::text::names::log_name;
 use crate::text::plain::{LineReader, TextRecord, read_lines};
 use crate::{Artifact, Item, Match, Probe, Sink};
@@ -30,7 +30,12 @@ impl Artifact for Msert {
 
     fn recognise(&self, probe: &Probe<'_>) -> Match {
         let head = probe.head.get(..probe.head.len().min(8 * 1024));
-        let text = head_text(head.unwrap_or_default());
+        let head = head.unwrap_or_default();
+        let text = if may_hold(head, &[BANNER]) {
+            head_text(head)
+        } else {
+            String::new()
+        };
         if text
             .lines()
             .take(32)

@@ -337,6 +337,16 @@ fn looks_like_utf_16le(head: &[u8]) -> bool {
             .all(|pair| matches!(pair, [1..=0x7F, 0]))
 }
 
+/// Whether text of any encoding may hold one of these words: a look without decoding, as every item is looked at by
+/// every recogniser. Wide text always may.
+pub(crate) fn may_hold(head: &[u8], words: &[&str]) -> bool {
+    let is_wide = matches!(head, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]) || looks_like_utf_16le(head);
+    is_wide
+        || words
+            .iter()
+            .any(|word| memchr::memmem::find(head, word.as_bytes()).is_some())
+}
+
 /// The beginning of an item as UTF-8 text for recognisers, damaged characters replaced.
 pub(crate) fn head_text(head: &[u8]) -> String {
     let encoding = match head {

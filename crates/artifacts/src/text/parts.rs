@@ -14,6 +14,14 @@ pub(crate) fn get(parts: &str, name: &str) -> Option<String> {
         "path" | "query" => &["URL"],
         other => &[other],
     };
+    // Most fields that are asked for are not there.
+    let may_be_there = |key: &&str| {
+        memchr::memmem::find_iter(parts.as_bytes(), *key)
+            .any(|at| parts.as_bytes().get(at + key.len()) == Some(&b'='))
+    };
+    if !wanted.iter().any(may_be_there) {
+        return None;
+    }
     let value = Parts { rest: parts }
         .find_map(|part| wanted.contains(&part.key).then(|| part.value.to_owned()))?;
     derived(name, unquoted(&value))
