@@ -1,7 +1,9 @@
 //! The words in which reports speak to people, the same in every format.
 
 use jiff::Timestamp;
-use model::report::{CampaignReport, ExposureSpan, ExposureState, GateState, Share, VerdictName};
+use model::report::{
+    CampaignReport, ExposureSpan, ExposureState, GateState, Share, StoryStep, VerdictName,
+};
 use model::{Accounting, FootholdKind, FootholdState, GapKind, Stage};
 
 /// What one says where nothing could be examined; must never look like a clearance.
@@ -114,6 +116,12 @@ pub(crate) fn span(from: Option<Timestamp>, until: Option<Timestamp>) -> Option<
         (Some(from), Some(until)) if from == until => Some(format!("at {}", minute(from))),
         (Some(from), Some(until)) => Some(format!("{} to {}", minute(from), minute(until))),
     }
+}
+
+/// When a step that went on for a while ended, if that is another minute than its beginning.
+pub(crate) fn until_later(step: &StoryStep) -> Option<String> {
+    let until = minute(step.until?);
+    (step.time.map(minute).as_ref() != Some(&until)).then_some(until)
 }
 
 /// One stretch of the build history: `vulnerable until 2021-03-10 08:00 (build 15.1.2176.2)`.

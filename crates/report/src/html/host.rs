@@ -33,10 +33,8 @@ pub(super) fn article(number: usize, one: Judged<'_>, findings: &[&Finding]) -> 
     markup! {
         article id={ "h" (number) } {
             (verdict(one))
-            div.pair {
-                (why(one))
-                (next(one))
-            }
+            (why(one))
+            (next(one))
             (story(one, scale, &anchors))
             (footholds(&one.campaign.compromise.footholds, &anchors))
             (coverage(one, scale))
@@ -198,9 +196,7 @@ fn story_step(time: &str, step: &StoryStep, anchors: &Anchors<'_>) -> Markup {
             div {
                 @if !defenders { span.chip.(tone_of_stage(step.stage)) { (words::stage(step.stage)) } " " }
                 (Shown(&step.text))
-                @if let Some(until) = step.until.filter(|until| Some(*until) != step.time) {
-                    " (until " (words::minute(until)) ")"
-                }
+                @if let Some(until) = words::until_later(step) { " (until " (until) ")" }
                 p.note {
                     @for source in &step.sources { code { (Shown(source)) } " " }
                     @for technique in &step.techniques { span.technique { (Shown(technique)) } " " }

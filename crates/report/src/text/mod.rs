@@ -295,8 +295,8 @@ fn story_step(
         ],
     )?;
     let mut notes = Vec::new();
-    if let Some(until) = step.until.filter(|until| Some(*until) != step.time) {
-        notes.push(format!("until {}", words::minute(until)));
+    if let Some(until) = words::until_later(step) {
+        notes.push(format!("until {until}"));
     }
     notes.extend([
         step.sources.join(", "),
