@@ -106,13 +106,19 @@ impl ItemDetection<'_> {
         }
         let mut finding = base(indicator, Place::item("", &self.path));
         finding.stage = Some(Stage::Foothold);
-        "shell_written".clone_into(&mut finding.step);
+        let kind = kind_of_file(&self.path);
+        match kind {
+            FootholdKind::WebShell => "shell_written",
+            FootholdKind::CompiledShell => "page_compiled",
+            _ => "persistence",
+        }
+        .clone_into(&mut finding.step);
         finding.evidence = shortened(
             &String::from_utf8_lossy(&bytes[..bytes.len().min(EVIDENCE_BYTES_MAX)]),
             EVIDENCE_BYTES_MAX,
         );
         finding.details = self.file_details(sha256);
-        finding.foothold = Some(self.foothold(kind_of_file(&self.path), sha256));
+        finding.foothold = Some(self.foothold(kind, sha256));
         self.collected.add(finding);
     }
 

@@ -171,8 +171,17 @@ impl<'e> ItemDetection<'e> {
     /// Runs Sigma rules and indicators on a record.
     pub fn record(&mut self, record: &dyn Record) {
         let engine = self.engine;
-        for hit in self.hits(record) {
+        let hits = self.hits(record);
+        let told: Vec<Option<&str>> = hits
+            .iter()
+            .filter_map(|hit| match hit {
+                Found::Rule(of_engine) => Some(of_engine.campaign.as_deref()),
+                Found::Indicator(_) => None,
+            })
+            .collect();
+        for hit in hits {
             let finding = match hit {
+                Found::Indicator(seen) if engine.indicators.is_told(&seen, &told) => continue,
                 Found::Rule(of_engine) => self.of_rule(of_engine, record),
                 Found::Indicator(seen) => {
                     let place = Place::item("", &self.path).at(record.at());

@@ -1,7 +1,8 @@
 //! Collects the findings of one item within bounds that hold whatever the item holds.
 //!
 //! Of each rule the first matches become findings of their own; all further ones are summed up, one finding for each
-//! foothold or named server that they show, so that a flood of one kind cannot bury another.
+//! foothold or named server that they show, so that a flood of one kind cannot bury another. What is no more than a
+//! name seen somewhere (a user agent) is summed up from the first match on.
 
 use model::{At, Finding, GapKind};
 use std::collections::BTreeMap;
@@ -39,8 +40,14 @@ impl Collected {
             self.untold = self.untold.saturating_add(1);
             return;
         }
+        let is_mere_name = finding.stage.is_none() && finding.rule.starts_with("indicator/");
+        let singles_max = if is_mere_name {
+            0
+        } else {
+            SINGLES_PER_RULE_MAX
+        };
         let of_rule = self.rules.entry(finding.rule.clone()).or_default();
-        if of_rule.singles.len() < SINGLES_PER_RULE_MAX && has_room {
+        if of_rule.singles.len() < singles_max && has_room {
             of_rule.singles.push(finding);
             self.count += 1;
             return;

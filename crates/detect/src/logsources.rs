@@ -110,12 +110,23 @@ struct WrittenDetail {
     field: String,
     #[serde(default)]
     pattern: Option<String>,
+    #[serde(default)]
+    unless: Option<Unless>,
+}
+
+/// Where another field has this value, the first says nothing.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unless {
+    field: String,
+    value: String,
 }
 
 #[derive(Debug)]
 struct Detail {
     field: String,
     pattern: Option<Regex>,
+    unless: Option<Unless>,
 }
 
 impl LogSources {
@@ -176,10 +187,16 @@ impl Detail {
         Ok(Self {
             field: written.field,
             pattern,
+            unless: written.unless,
         })
     }
 
     fn of(&self, record: &dyn Record) -> Option<String> {
+        if let Some(Unless { field, value }) = &self.unless
+            && text_of(record, field).as_ref() == Some(value)
+        {
+            return None;
+        }
         let text = text_of(record, &self.field)?;
         let found = match &self.pattern {
             None => text.trim(),

@@ -47,7 +47,12 @@ impl ItemDetection<'_> {
             reference: "https://attack.mitre.org/techniques/T1505/003/".to_owned(),
             evidence: sign.excerpt.clone(),
             meaning: sign.explanation.clone(),
-            step: if sign.decisive { "shell_written" } else { "" }.to_owned(),
+            step: match (sign.decisive, kind) {
+                (false, _) => "",
+                (true, FootholdKind::CompiledShell) => "page_compiled",
+                (true, _) => "shell_written",
+            }
+            .to_owned(),
             details,
             foothold: sign.decisive.then(|| self.foothold(kind, sha256)),
         }

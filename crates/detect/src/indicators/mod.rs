@@ -315,6 +315,21 @@ impl Indicators {
         }
     }
 
+    /// Whether rules of the same campaign, named in `told`, already tell what this record is about, so that a mere name
+    /// in it adds nothing.
+    pub(crate) fn is_told(&self, seen: &Seen, told: &[Option<&str>]) -> bool {
+        let indicator = &self.all[seen.number];
+        let is_name = matches!(
+            indicator.kind,
+            Kind::UserAgent | Kind::UrlPath | Kind::FileName | Kind::FilePath
+        );
+        let convicts = seen.stage.is_some_and(Stage::proves_effect);
+        is_name
+            && !convicts
+            && indicator.campaign.is_some()
+            && told.contains(&indicator.campaign.as_deref())
+    }
+
     /// The finding for a record that shows an indicator.
     pub(crate) fn finding(
         &self,
