@@ -705,7 +705,7 @@ impl Basic<'_> {
                 }
                 Some(Kind::Mark("(")) if self.close_of(at).is_some() => {
                     let arguments = self.arguments();
-                    value = self.add(Step::Call(value, arguments), at);
+                    value = self.add(Step::Call(value, arguments), at.saturating_sub(1));
                 }
                 _ => return value,
             }

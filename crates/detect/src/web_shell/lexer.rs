@@ -13,6 +13,9 @@ pub(super) const TOKENS_MAX: usize = 300_000;
 /// How deep interpolated strings may nest in each other.
 const INTERPOLATION_DEPTH_MAX: usize = 4;
 
+/// Longer than any name that Visual Basic allows; bounds a look ahead.
+const BRACKETED_NAME_BYTES_MAX: usize = 260;
+
 /// The language families that differ in their tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
@@ -735,7 +738,8 @@ impl<'a> Lexer<'a> {
                 self.octal_digits(start);
             }
             b'[' => {
-                let end = memchr::memchr2(b']', b'\n', self.rest()).unwrap_or(0);
+                let head = &self.rest()[..self.rest().len().min(BRACKETED_NAME_BYTES_MAX)];
+                let end = memchr::memchr2(b']', b'\n', head).unwrap_or(0);
                 let inside = self.rest().get(1..end).unwrap_or(&[]);
                 if end > 1 && inside.iter().all(|byte| is_word_byte(*byte)) {
                     let word = String::from_utf8_lossy(inside).to_lowercase();

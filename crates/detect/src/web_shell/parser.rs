@@ -787,7 +787,7 @@ impl Parser<'_> {
                         from,
                         adds: false,
                     },
-                    at,
+                    start,
                 )
             }
             "=>" => self.short_lambda(left, start, end),
@@ -837,7 +837,7 @@ impl Parser<'_> {
                         from,
                         adds: true,
                     },
-                    at,
+                    start,
                 )
             }
             _ if level == 1 => {
@@ -849,7 +849,7 @@ impl Parser<'_> {
                         from: value,
                         adds: false,
                     },
-                    at,
+                    start,
                 )
             }
             _ => {
@@ -979,7 +979,7 @@ impl Parser<'_> {
                 }
                 Some(Kind::Mark("(")) => {
                     let arguments = self.arguments();
-                    value = self.add(Step::Call(value, arguments), at);
+                    value = self.add(Step::Call(value, arguments), at.saturating_sub(1));
                 }
                 Some(Kind::Mark("[")) => {
                     let arguments = self.arguments();
