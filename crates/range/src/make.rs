@@ -4,7 +4,7 @@ use crate::logs::LogWriter;
 use crate::server::Server;
 use crate::sink::{Collection, Folder, Layout, Sink, Taken};
 use crate::source::Filter;
-use crate::story::{Scenario, Traces, happen};
+use crate::story::{Scenario, Traces, administration, happen};
 use crate::truth::{BuildSpan, KnownFile, Truth, known_files_csv};
 use crate::{Error, Options, Patching};
 use std::fs;
@@ -36,6 +36,7 @@ pub fn make(options: &Options, out: &mut dyn Sink) -> Result<Made, Error> {
     let mut retention = scenario.retention_days.clone();
     retention.extend(&options.retention_days);
     let mut traces = happen(&scenario, &server)?;
+    traces.add_records(administration(&server)?);
     let (mut files, known_files) = server.disk()?;
     files.append(&mut traces.files);
     let mut events = server.ordinary_events();

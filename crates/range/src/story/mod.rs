@@ -10,7 +10,7 @@ use crate::events::Logged;
 use crate::files::DiskFile;
 use crate::formats::Guid;
 use crate::formats::exchange::EcpEntry;
-use crate::moment::{MINUTE, Moment};
+use crate::moment::{DAY, HOUR, MINUTE, Moment};
 use crate::random::Random;
 use crate::server::{Server, internet};
 use crate::source::Source;
@@ -24,6 +24,11 @@ use std::collections::BTreeMap;
 use teller::Teller;
 
 const ACTORS: &str = include_str!("../../scenarios/actors.json");
+
+const ADMINISTRATION: &str = include_str!("../../data/administration.json");
+
+/// In so many of a hundred weeks somebody changes a virtual directory in the control panel.
+const ADMINISTRATION_PERCENT: u64 = 40;
 
 const SCENARIOS: [(&str, &str); 8] = [
     ("clean", include_str!("../../scenarios/clean.json")),
@@ -201,6 +206,11 @@ struct RequestRecord {
     method: String,
     stem: String,
     #[serde(default)]
+    query: String,
+    /// Who signed in; empty for nobody.
+    #[serde(default)]
+    user: String,
+    #[serde(default)]
     anchor: String,
     #[serde(default)]
     hint: String,
@@ -251,6 +261,42 @@ pub(crate) struct Traces {
     pub(crate) footholds: Vec<Foothold>,
 }
 
+impl Traces {
+    /// Adds the records of `other`, but neither its files nor what it says of the truth.
+    pub(crate) fn add_records(&mut self, other: Self) {
+        self.requests.extend(other.requests);
+        self.control_panel.extend(other.control_panel);
+        self.web_service.extend(other.web_service);
+        self.events.extend(other.events);
+    }
+}
+
+/// What an administrator does in the control panel now and then. It leaves records like an intruder's, and is harmless.
+pub(crate) fn administration(server: &Server) -> Result<Traces, Error> {
+    let steps: Vec<Step> = serde_json::from_str(ADMINISTRATION)?;
+    let mut all = Traces::default();
+    let mut week = server.start.day_start();
+    while server.has_exchange && week < server.end {
+        let mut random = server.random("administration", week);
+        let day = week.after(random.between(0, 6) * DAY);
+        let begin = day.after(random.between(9, 15) * HOUR + random.between(0, HOUR));
+        let (_, working_day) = server.local_hour(begin);
+        if working_day && random.chance(ADMINISTRATION_PERCENT) {
+            let names = server_names(server, &mut random);
+            let mut teller = Teller::new(server, names, begin, random);
+            for step in &steps {
+                teller.step(step)?;
+            }
+            let (last, traces) = teller.finish();
+            if server.start <= begin && last < server.end {
+                all.add_records(traces);
+            }
+        }
+        week = week.after(7 * DAY);
+    }
+    Ok(all)
+}
+
 /// Lets the scenario happen to the server.
 pub(crate) fn happen(scenario: &Scenario, server: &Server) -> Result<Traces, Error> {
     let Some(entry) = &scenario.entry else {
@@ -280,15 +326,17 @@ pub(crate) fn happen(scenario: &Scenario, server: &Server) -> Result<Traces, Err
     Ok(traces)
 }
 
-/// What the names in braces stand for.
-fn draw_names(actors: &Actors, server: &Server, random: &mut Random) -> BTreeMap<String, String> {
+/// What the names in braces stand for on any server.
+fn server_names(server: &Server, random: &mut Random) -> BTreeMap<String, String> {
     const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz";
     const CANARY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     let [major, minor, build, revision] = server.before.0;
-    let mut names = BTreeMap::from(
+    let administrator = &server.users[0];
+    BTreeMap::from(
         [
             ("host", server.host.clone()),
             ("fqdn", server.full_name.clone()),
+            ("public", server.public.clone()),
             ("domain", server.domain.clone()),
             ("netbios", server.netbios.clone()),
             ("install", server.install.clone()),
@@ -297,16 +345,28 @@ fn draw_names(actors: &Actors, server: &Server, random: &mut Random) -> BTreeMap
                 "version",
                 format!("{major}.{minor} (Build {build}.{revision})"),
             ),
+            ("admin_sid", format!("{}-500", server.domain_sid)),
+            ("admin_desk", administrator.desk.clone()),
+            ("admin_browser", administrator.browser.clone()),
             ("letter", random.text(LETTERS, 1)),
             ("random4", random.text(LETTERS, 4)),
             ("random8", random.text(LETTERS, 8)),
             ("canary", random.text(CANARY, 76)),
-            ("actor", internet::intruder(random)),
-            ("visitor", internet::visitor(random)),
-            ("scanner", internet::scanner(random)),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
-    );
+    )
+}
+
+/// What the names in braces stand for in a story of the campaign.
+fn draw_names(actors: &Actors, server: &Server, random: &mut Random) -> BTreeMap<String, String> {
+    let mut names = server_names(server, random);
+    for (name, address) in [
+        ("actor", internet::intruder(random)),
+        ("visitor", internet::visitor(random)),
+        ("scanner", internet::scanner(random)),
+    ] {
+        names.insert(name.to_owned(), address);
+    }
     for (name, choices) in &actors.choices {
         match random.pick(choices) {
             Value::Object(members) => {

@@ -174,6 +174,8 @@ impl<'a> Teller<'a> {
         request.status = status.parse().ok().ok_or(Error::Status(status))?;
         request.method.clone_from(&record.method);
         request.stem = self.fill(&record.stem);
+        request.query = self.fill(&record.query);
+        request.user = self.fill(&record.user);
         request.anchor = self.fill(&record.anchor);
         request.routing_hint.clone_from(&record.hint);
         request.user_agent = self.fill(&record.agent);
@@ -190,7 +192,12 @@ impl<'a> Teller<'a> {
         request.backend = record.backend.as_ref().map(|backend| Backend {
             stem: self.fill(&backend.stem),
             query: self.fill(&backend.query),
-            user: self.server.machine_account(),
+            // What nobody signed in for, the front end asks in its own name.
+            user: if record.user.is_empty() {
+                self.server.machine_account()
+            } else {
+                self.fill(&record.user)
+            },
             client: self.server.address.clone(),
             status: backend.status,
         });
