@@ -88,7 +88,7 @@ pub(crate) static ECP_ACTIVITY: ExchangeLog = ExchangeLog {
 /// Cmdlets that ran in remote and local shells.
 pub(crate) static CMDLET_INFRA: ExchangeLog = ExchangeLog {
     kind: "exchange.cmdlet_infra",
-    log_types: &["rps cmdlet", "cmdlet", "powershell cmdlet", "ps cmdlet"],
+    log_types: &["rps ", "psws ", "pswsdi "],
     folder: ("logging", "cmdletinfra"),
     file_name: "rps_cmdlet",
     event_data: false,
@@ -112,7 +112,7 @@ pub(crate) static AUTODISCOVER: ExchangeLog = ExchangeLog {
     kind: "exchange.autodiscover",
     log_types: &["autodiscover"],
     folder: ("logging", "autodiscover"),
-    file_name: "autodiscover_",
+    file_name: "autod",
     event_data: false,
     host_rule: "Autodiscover ServerHostName",
     build_rule: "Autodiscover row",
@@ -253,7 +253,7 @@ impl LogHead {
 /// Whether a reader of ours takes logs of this type.
 pub(crate) fn is_known_log_type(log_type: &str) -> bool {
     log_type.starts_with("httpproxy")
-        || log_type.contains("oab")
+        || log_type.starts_with("oab generator")
         || EXCHANGE_LOGS
             .iter()
             .flat_map(|log| log.log_types)

@@ -37,7 +37,7 @@ impl Artifact for OabGenerator {
     fn recognise(&self, probe: &Probe<'_>) -> Match {
         let head = LogHead::of(probe);
         match &head.log_type {
-            Some(log_type) if log_type.contains("oab") => return Match::Content,
+            Some(log_type) if log_type.starts_with("oab generator") => return Match::Content,
             Some(log_type) if super::log::is_known_log_type(log_type) => return Match::No,
             _ => {}
         }

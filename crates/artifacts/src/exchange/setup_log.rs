@@ -1,9 +1,9 @@
 //! `ExchangeSetup.log`: every run of Exchange's setup, appended one after the other.
 //!
-//! Lines are `[03/02/2021 10:11:12.0123] [0] message`; the month comes first whatever the system's language, only the
-//! separators change. The times are taken for the server's own: each run names its zone at the start (`Local time
-//! zone: (UTC+01:00) …`), and its base offset is taken, so that they may be an hour off in summer. Without that line
-//! they are left out. There is no public specification; wording of the messages is Microsoft's.
+//! Lines are `[03/02/2021 10:11:12.0123] [0] message`. The times are UTC, although each run names the server's zone at
+//! its start (`Local time zone: (UTC+01:00) …`): Exchange's `TaskLogger` formats `DateTime.UtcNow` by
+//! `MM/dd/yyyy HH:mm:ss` and adds the milliseconds in four digits. The month comes first whatever the system's language;
+//! only the separators change with it. There is no public specification.
 
 use crate::text::lines::{head_text, may_hold};
 use crate::text::names::log_name;
@@ -12,7 +12,7 @@ use crate::text::time::{clock_seconds, days, timestamp};
 use crate::{Artifact, Item, Match, Probe, Sink};
 use evidence::Content;
 use model::{
-    At, Build, BuildSeen, Fact, GapKind, HostNameSeen, InstallPath, Setup, SourceName, Timestamp,
+    At, Build, BuildSeen, Fact, HostNameSeen, InstallPath, Setup, SourceName, Timestamp,
     host_name_rank,
 };
 
@@ -56,16 +56,9 @@ impl Artifact for SetupLog {
     fn read(&self, _item: &Item<'_>, content: &mut dyn Content, sink: &mut dyn Sink) {
         let source = SourceName::new(self.kind());
         // The first lines of a run come before the one that names its zone.
-        let head = head_text(content.head());
-        let zone = head
-            .lines()
-            .filter_map(entry)
-            .find_map(|entry| zone_offset(entry.message));
         let mut reader = Entries {
             source: &source,
-            zone: zone.map(|(minutes, _)| minutes),
             seen_entry: false,
-            times_left_out: false,
             zone_told: false,
             hosts: Vec::new(),
             run: None,
@@ -73,17 +66,13 @@ impl Artifact for SetupLog {
         };
         read_lines(content, sink, &mut reader);
         reader.end_run(sink);
-        if reader.times_left_out {
-            let detail = "the log does not name its time zone; its local times are left out";
-            sink.gap(GapKind::NotUnderstood, At::Item, (None, None), detail);
-        }
     }
 }
 
 /// One line with a time in front.
 struct Entry<'a> {
-    /// Days since 1970 and nanoseconds of the day, by the server's own clock.
-    local: Option<(i64, i64, i32)>,
+    /// `None` where the bracket in front holds no time.
+    time: Option<Timestamp>,
     message: &'a str,
 }
 
@@ -102,10 +91,7 @@ struct Run {
 
 struct Entries<'a> {
     source: &'a SourceName,
-    /// Minutes east of UTC.
-    zone: Option<i64>,
     seen_entry: bool,
-    times_left_out: bool,
     zone_told: bool,
     hosts: Vec<String>,
     run: Option<Run>,
@@ -129,15 +115,14 @@ impl LineReader for Entries<'_> {
             sink.record(&record);
             return Ok(None);
         };
-        if entry.local.is_none() {
+        if entry.time.is_none() {
             return Err("time not understood");
         }
         self.seen_entry = true;
         if let Some((minutes, name)) = zone_offset(entry.message) {
-            self.zone = Some(minutes);
             self.tell_zone(number, minutes, name, sink);
         }
-        let time = self.utc(&entry);
+        let time = entry.time;
         self.follow(number, entry.message, time, sink);
         let mut record = TextRecord::new(self.source, number, line);
         record.time = time;
@@ -154,15 +139,6 @@ impl LineReader for Entries<'_> {
 }
 
 impl Entries<'_> {
-    fn utc(&mut self, entry: &Entry<'_>) -> Option<Timestamp> {
-        let (day, seconds, nanoseconds) = entry.local?;
-        let Some(zone) = self.zone else {
-            self.times_left_out = true;
-            return None;
-        };
-        timestamp(day, seconds - zone * 60, nanoseconds)
-    }
-
     fn tell_zone(&mut self, number: u64, minutes: i64, name: &str, sink: &mut dyn Sink) {
         if std::mem::replace(&mut self.zone_told, true) {
             return;
@@ -291,13 +267,13 @@ fn entry(line: &str) -> Option<Entry<'_>> {
     let (_level, message) = rest.trim_start().strip_prefix('[')?.split_once(']')?;
     let message = message.trim();
     Some(Entry {
-        local: local_time(stamp),
+        time: entry_time(stamp),
         message,
     })
 }
 
 /// Month, day and year with any separators; the fraction has four digits, of which the first is always 0.
-fn local_time(stamp: &str) -> Option<(i64, i64, i32)> {
+fn entry_time(stamp: &str) -> Option<Timestamp> {
     let (date, clock) = stamp.trim().split_once(' ')?;
     let mut numbers = date.split(['/', '.', '-']).map(str::parse::<u32>);
     let (Some(Ok(month)), Some(Ok(day)), Some(Ok(year)), None) = (
@@ -320,11 +296,11 @@ fn local_time(stamp: &str) -> Option<(i64, i64, i32)> {
         (month, day)
     };
     let day = days(i64::from(year), month, day)?;
-    Some((
+    timestamp(
         day,
         clock_seconds(clock.as_bytes())?,
         milliseconds * 1_000_000,
-    ))
+    )
 }
 
 /// Minutes east of UTC and name from `Local time zone: (UTC+01:00) Amsterdam`.
