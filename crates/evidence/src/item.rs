@@ -96,6 +96,13 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
+/// A buffer for reading `bytes` and noticing the end, but no larger than a chunk: most members are small.
+fn chunk_for(bytes: u64) -> Vec<u8> {
+    const BYTES_MIN: usize = 4 * 1024;
+    let wanted = usize::try_from(bytes.saturating_add(1)).unwrap_or(usize::MAX);
+    vec![0; wanted.clamp(BYTES_MIN, CHUNK_BYTES)]
+}
+
 /// Length of a buffer as a count of bytes.
 pub(crate) fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
@@ -202,7 +209,7 @@ impl Content for SeekItem<'_> {
 
 impl Item for SeekItem<'_> {
     fn finish(&mut self, _keep: bool) -> Finished {
-        let mut buffer = vec![0; CHUNK_BYTES];
+        let mut buffer = chunk_for(self.size.saturating_sub(self.hash.hashed));
         loop {
             match self.read_at(self.hash.hashed, &mut buffer) {
                 Ok(0) => break,
@@ -279,7 +286,9 @@ pub(crate) struct Spool<'a> {
     file: Option<File>,
     /// Bytes pulled so far, which are all kept.
     kept: u64,
+    /// What was pulled last, in its first `pulled` bytes.
     chunk: Vec<u8>,
+    pulled: usize,
     hash: RunningHash,
     ended: bool,
     fault: Option<Fault>,
@@ -315,7 +324,8 @@ impl<'a> Spool<'a> {
             memory: Vec::new(),
             file: None,
             kept: 0,
-            chunk: Vec::new(),
+            chunk: chunk_for(size.unwrap_or(u64::MAX)),
+            pulled: 0,
             hash: RunningHash::new(),
             ended: false,
             fault: None,
@@ -327,8 +337,7 @@ impl<'a> Spool<'a> {
         if self.ended {
             return false;
         }
-        self.chunk.resize(CHUNK_BYTES, 0);
-        let count = loop {
+        self.pulled = loop {
             match self.source.read(&mut self.chunk) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
@@ -341,17 +350,15 @@ impl<'a> Spool<'a> {
                 Ok(count) => break count,
             }
         };
-        self.chunk.truncate(count);
-        if count == 0 {
+        if self.pulled == 0 {
             self.ended = true;
             return false;
         }
         let budget = self.budget.bytes.get();
         let item_room = self.bytes_max.saturating_sub(self.hash.hashed);
         let room = budget.min(item_room);
-        if length(&self.chunk) > room {
-            self.chunk
-                .truncate(usize::try_from(room).unwrap_or(usize::MAX));
+        if length(&self.chunk[..self.pulled]) > room {
+            self.pulled = usize::try_from(room).unwrap_or(usize::MAX);
             let detail = if budget < item_room {
                 "the archive it lies in expands beyond its bound"
             } else {
@@ -362,11 +369,10 @@ impl<'a> Spool<'a> {
                 self.hash.hashed.saturating_add(room)
             )));
         }
-        self.budget
-            .bytes
-            .set(budget.saturating_sub(length(&self.chunk)));
-        self.hash.feed(self.hash.hashed, &self.chunk);
-        !self.chunk.is_empty()
+        let pulled = &self.chunk[..self.pulled];
+        self.budget.bytes.set(budget.saturating_sub(length(pulled)));
+        self.hash.feed(self.hash.hashed, pulled);
+        self.pulled > 0
     }
 
     fn stop(&mut self, fault: Fault) {
@@ -377,10 +383,8 @@ impl<'a> Spool<'a> {
     /// Keeps the pulled chunk. False where the temporary file cannot take it.
     fn keep(&mut self) -> bool {
         let room = self.memory_max.saturating_sub(self.kept);
-        let in_memory = usize::try_from(room)
-            .unwrap_or(usize::MAX)
-            .min(self.chunk.len());
-        let (first, rest) = self.chunk.split_at(in_memory);
+        let in_memory = usize::try_from(room).unwrap_or(usize::MAX).min(self.pulled);
+        let (first, rest) = self.chunk[..self.pulled].split_at(in_memory);
         self.memory.extend_from_slice(first);
         if !rest.is_empty()
             && let Err(error) = append(&mut self.file, rest)
@@ -390,7 +394,10 @@ impl<'a> Spool<'a> {
             self.stop(Fault::Limit(detail));
             return false;
         }
-        self.kept = self.kept.saturating_add(length(&self.chunk));
+        self.kept = self
+            .kept
+            .saturating_add(length(first))
+            .saturating_add(length(rest));
         true
     }
 

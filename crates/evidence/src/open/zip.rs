@@ -573,7 +573,7 @@ impl Member {
             extra,
         };
         if member.flags & FLAG_DATA_DESCRIPTOR != 0 && member.stored_bytes == 0 {
-            member.end_at_descriptor(archive);
+            member.end_at_descriptor(archive, !zip64.is_empty());
         }
         let rest = archive.size.saturating_sub(member.data_start);
         if member.stored_bytes > rest {
@@ -584,17 +584,15 @@ impl Member {
     }
 
     /// Sizes stand behind the data: looks for the record that states the distance it stands at.
-    fn end_at_descriptor(&mut self, archive: &mut Window<'_>) {
+    fn end_at_descriptor(&mut self, archive: &mut Window<'_>, zip64: bool) {
         let mut at = self.data_start;
         while let Some(found) = archive.find(DATA_DESCRIPTOR, at) {
             let distance = found.saturating_sub(self.data_start);
-            let record = archive.bytes(found, 16).map(<[u8]>::to_vec);
-            let stored = record.as_deref().and_then(|record| u32_at(record, 8));
-            if let Some(record) = &record
-                && stored.map(u64::from) == Some(distance)
+            if let Some((crc32, stored_bytes, size)) = descriptor(archive, found, zip64)
+                && stored_bytes == distance
             {
-                self.crc32 = u32_at(record, 4).unwrap_or(0);
-                self.size = u32_at(record, 12).map(u64::from);
+                self.crc32 = crc32;
+                self.size = Some(size);
                 self.stored_bytes = distance;
                 return;
             }
@@ -709,6 +707,19 @@ fn split_extra(extra: &[u8]) -> (Vec<u8>, Vec<u8>) {
         at = end;
     }
     (zip64, others)
+}
+
+/// CRC, stored and plain size from a record behind the data; members with a ZIP64 field have wider sizes.
+fn descriptor(archive: &mut Window<'_>, at: u64, zip64: bool) -> Option<(u32, u64, u64)> {
+    if zip64 {
+        let record = archive.bytes(at, 24)?;
+        Some((u32_at(record, 4)?, u64_at(record, 8)?, u64_at(record, 16)?))
+    } else {
+        let record = archive.bytes(at, 16)?;
+        let stored_bytes = u64::from(u32_at(record, 8)?);
+        let size = u64::from(u32_at(record, 12)?);
+        Some((u32_at(record, 4)?, stored_bytes, size))
+    }
 }
 
 /// Where the bytes behind a local header begin.

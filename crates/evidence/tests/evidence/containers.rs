@@ -389,3 +389,102 @@ fn numbers_hold_whatever_is_skipped() {
         assert_eq!(shared, whole.seen);
     }
 }
+
+/// Bytes of an archive from hex.
+fn hex(text: &str) -> Vec<u8> {
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
+}
+
+#[test]
+fn zips_of_other_writers_are_read() {
+    // Python's zipfile, method LZMA.
+    let lzma = hex(concat!(
+        "504b03043f0002000e00000021002027d1171a0000001300000007000000432f782e6c6f67",
+        "090405005d0000800000361e89dd7d4dd620b8e7fffff6898000",
+        "504b01023f033f0002000e00000021002027d1171a00000013000000070000000000000000000000800100000000432f782e6c6f67",
+        "504b05060000000001000100350000003f0000000000"
+    ));
+    check(
+        "x.zip",
+        &lzma,
+        &Options::default(),
+        expect![[r#"
+        C:\x.log = lzma lzma lzma lzma
+    "#]],
+    );
+    // The same with a dictionary of almost 4 GiB.
+    let mut greedy = lzma;
+    let dictionary = 30 + 7 + 5;
+    greedy[dictionary..dictionary + 4].copy_from_slice(&[0xf0, 0xff, 0xff, 0xff]);
+    check(
+        "x.zip",
+        &greedy,
+        &Options::default(),
+        expect![[r#"
+        gap limit C:\x.log: its decoder wants 4294967280 bytes of memory, more than the bound
+    "#]],
+    );
+    // Info-ZIP with its own encryption, of a file and of a stream.
+    let encrypted = hex(concat!(
+        "504b03041400090008009d2a775d49f6ec74210000001e00000007000000432f782e6c6f675a6061e83ee4f8130f17ddc599",
+        "7a3cbe17afaf173ee58c4fe6d394c838a4a813cb504b070849f6ec74210000001e000000504b01021e031400090008009d2a",
+        "775d49f6ec74210000001e000000070000000000000001000000a48100000000432f782e6c6f67504b050600000000010001",
+        "0035000000560000000000",
+    ));
+    check(
+        "x.zip",
+        &encrypted,
+        &with_password("pass"),
+        expect![[r#"
+        C:\x.log = old encryption, old encryption
+    "#]],
+    );
+    check(
+        "x.zip",
+        &encrypted,
+        &with_password("wrong"),
+        expect![[r#"
+        gap unreadable C:\x.log: encrypted, and the given password is wrong
+    "#]],
+    );
+    let streamed = hex(concat!(
+        "504b03042d00090008009d2a775d00009d2affffffffffffffff010014002d01001000000000000000000000000000000000",
+        "001fd709bf0dc48806ccc2f96ab91c275ea48a125bfee6504b0708631b22d916000000000000000800000000000000504b01",
+        "021e032d00090008009d2a775d631b22d916000000080000000100000000000000010000008011000000002d504b05060000",
+        "0000010001002f000000610000000000",
+    ));
+    let directory = memchr::memmem::find(&streamed, b"PK\x01\x02").unwrap();
+    let cut_off = read_bytes("x.zip", &streamed[..directory], &with_password("pass"));
+    assert_eq!(cut_off.seen[0].bytes, b"streamed");
+    assert_eq!(cut_off.seen[0].entry.size, Some(8));
+    check(
+        "x.zip",
+        &streamed,
+        &with_password("pass"),
+        expect![[r#"
+        - = streamed
+    "#]],
+    );
+}
+
+#[test]
+fn more_members_than_16_bits_count_need_no_more_than_zip64() {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    for number in 0..66_000 {
+        writer
+            .start_file(format!("C/{number}.log"), options)
+            .unwrap();
+    }
+    let archive = writer.finish().unwrap().into_inner();
+    let mut recorder = Recorder {
+        skip: Box::new(|entry| entry.top < 65_999),
+        ..Recorder::default()
+    };
+    walk_bytes("x.zip", archive, &Options::default(), &mut recorder);
+    assert_eq!(recorder.begun.len(), 66_000);
+    assert_eq!(recorder.text(), "C:\\65999.log = \n");
+}

@@ -416,7 +416,8 @@ fn a_crash_inside_one_archive_leaves_the_archives_around_it() {
     let mut crasher = Crasher(Recorder::default());
     walk_bytes("x.tar", outer, &Options::default(), &mut crasher);
     assert_eq!(crasher.0.paths(), ["C:\\inner.zip", "C:\\z.log"]);
-    expect![[r#"crashed C:\inner.zip: its decoder crashed; what lies behind was not read"#]].assert_eq(&crasher.0.gaps.join("\n"));
+    expect![[r#"crashed C:\inner.zip: its decoder crashed; what lies behind was not read"#]]
+        .assert_eq(&crasher.0.gaps.join("\n"));
 }
 
 /// Whatever the bytes are, a walk ends, offers no more than its bounds, and its hashes fit.
