@@ -10,7 +10,7 @@ use evidence::Content;
 use model::SourceName;
 
 /// Bytes of an item in which its head must stand.
-const HEAD_SEARCHED_BYTES: usize = 8 * 1024;
+const HEAD_SEARCHED_BYTES: usize = 16 * 1024;
 
 /// How Exchange writes rows.
 pub(crate) const EXCHANGE_CSV: Format = Format {
