@@ -276,6 +276,16 @@ fn latest_state(
     for (seen, place) in at_collection {
         say(seen.build, seen.rule.clone(), place);
     }
+    // A three-part build that an exact one of the same update stands beside adds nothing.
+    let exact: Vec<Build> = said
+        .keys()
+        .filter(|build| build.revision.is_some())
+        .copied()
+        .collect();
+    said.retain(|build, _| {
+        let same_update = |known: &Build| known.cumulative_update() == build.cumulative_update();
+        build.revision.is_some() || !exact.iter().any(same_update)
+    });
     let mut basis = Vec::new();
     let mut candidates: Vec<(Build, BuildStatus)> = Vec::new();
     for (build, (mut hows, mut places)) in said {
@@ -297,25 +307,7 @@ fn latest_state(
         });
         candidates.push((build, status));
     }
-    // A three-part build that does not contradict an exact one adds nothing.
-    let exact: Vec<(Build, BuildStatus)> = candidates
-        .iter()
-        .filter(|(build, _)| build.revision.is_some())
-        .cloned()
-        .collect();
-    let decisive = if exact.is_empty() {
-        candidates
-    } else {
-        let mut decisive = exact.clone();
-        decisive.extend(candidates.into_iter().filter(|(build, _)| {
-            build.revision.is_none()
-                && !exact
-                    .iter()
-                    .any(|(known, _)| known.cumulative_update() == build.cumulative_update())
-        }));
-        decisive
-    };
-    let worst = decisive
+    let worst = candidates
         .iter()
         .max_by_key(|(build, status)| (severity(state_of(status)), std::cmp::Reverse(*build)));
     match worst {
