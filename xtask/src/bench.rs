@@ -152,7 +152,25 @@ fn make_evidence(scale: &str) -> Result<PathBuf, String> {
             ],
         ))?;
     }
-    Ok(folder.join("evidence"))
+    evidence_in(&folder)
+}
+
+/// The one folder that the simulator made beside its truth: what a collector would have brought.
+fn evidence_in(folder: &Path) -> Result<PathBuf, String> {
+    let entries = std::fs::read_dir(folder)
+        .map_err(|source| format!("cannot read {}: {source}", folder.display()))?;
+    let mut folders: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect();
+    match (folders.pop(), folders.is_empty()) {
+        (Some(evidence), true) => Ok(evidence),
+        _ => Err(format!(
+            "{} should hold one folder of evidence",
+            folder.display()
+        )),
+    }
 }
 
 /// The tools of this machine, ours first, and the names of those that are missing.

@@ -107,6 +107,9 @@ impl Chart {
                 *place = mark;
             }
         }
+        if bar.iter().all(|place| *place == " ") {
+            return Ok(());
+        }
         let label = page.cell("could be broken into", self.label);
         page.row(&[
             (Style::Faint, &format!("  {label}  ")),
