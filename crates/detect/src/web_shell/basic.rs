@@ -177,7 +177,7 @@ impl Basic<'_> {
             "end" => self.block_end(),
             "exit" | "option" | "imports" | "namespace" | "class" | "module" | "structure"
             | "interface" | "enum" | "inherits" | "implements" | "continue" | "goto" => {
-                self.simple_line(word)
+                self.simple_line(word);
             }
             "on" => self.skip_statement(),
             "return" => {
@@ -724,16 +724,13 @@ impl Basic<'_> {
             if self.word_at(self.at).is_some() && self.is_mark(self.at + 1, ":=") {
                 self.at += 2;
             }
-            match self.kind(self.at) {
-                Some(Kind::LineEnd) => self.at += 1,
-                Some(Kind::Mark(",")) => self.at += 1,
-                _ => {
-                    if self.depth >= DEPTH_MAX {
-                        self.program.too_deep = true;
-                        break;
-                    }
-                    arguments.push(self.expression());
-                }
+            if matches!(self.kind(self.at), Some(Kind::LineEnd | Kind::Mark(","))) {
+                self.at += 1;
+            } else if self.depth >= DEPTH_MAX {
+                self.program.too_deep = true;
+                break;
+            } else {
+                arguments.push(self.expression());
             }
             if self.at <= before {
                 self.at += 1;
@@ -775,8 +772,9 @@ impl Basic<'_> {
                     None => self.add(Step::Nothing, at),
                 };
             }
-            Some(Kind::LineEnd) | None => return self.add(Step::Nothing, at),
-            Some(Kind::Mark(")" | "}" | "," | ":")) => return self.add(Step::Nothing, at),
+            Some(Kind::LineEnd | Kind::Mark(")" | "}" | "," | ":")) | None => {
+                return self.add(Step::Nothing, at);
+            }
             Some(Kind::Mark(_)) => Step::Nothing,
         };
         self.at += 1;

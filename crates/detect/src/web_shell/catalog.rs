@@ -2,6 +2,11 @@
 //!
 //! Names are those of the platforms' own class libraries, in lower case.
 
+#![expect(
+    clippy::match_same_arms,
+    reason = "in a table each family of names has its own line"
+)]
+
 use super::Kind;
 use super::lexer::Dialect;
 
@@ -38,6 +43,10 @@ pub(super) enum Otherwise {
     ConstantCode,
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "what the arms of the tables below yield"
+)]
 const fn sink(kind: Kind, which: Which, otherwise: Otherwise) -> Option<Sink> {
     Some(Sink {
         kind,
@@ -47,6 +56,10 @@ const fn sink(kind: Kind, which: Which, otherwise: Otherwise) -> Option<Sink> {
     })
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "what the arms of the tables below yield"
+)]
 const fn hint(kind: Kind, which: Which) -> Option<Sink> {
     Some(Sink {
         kind,

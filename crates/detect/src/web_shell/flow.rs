@@ -405,7 +405,7 @@ impl<'p> Flow<'p> {
             }
             Step::Each(names, of) => {
                 let mut value = self.values[*of].tainted_like();
-                value.shape = self.values[*of].shape.clone();
+                value.shape.clone_from(&self.values[*of].shape);
                 for name in names {
                     let key = self.key(name, place.function, place.dialect);
                     self.set(key, value.clone());
@@ -1212,7 +1212,7 @@ impl<'p> Flow<'p> {
             return;
         };
         let language =
-            super::source::attribute(rest[..end].as_bytes(), "language").unwrap_or_default();
+            super::source::attribute(&rest.as_bytes()[..end], "language").unwrap_or_default();
         let Some(dialect) = super::source::dialect_named(&language) else {
             return;
         };
@@ -1354,7 +1354,7 @@ impl<'p> Flow<'p> {
                 );
             }
             Otherwise::Code | Otherwise::ConstantCode => {
-                self.code(sink.otherwise, at, dialect, what, &acting)
+                self.code(sink.otherwise, at, dialect, what, &acting);
             }
         }
     }
@@ -1676,14 +1676,14 @@ impl<'p> Flow<'p> {
     fn result(&mut self, of: Id, callee: &Value, call: &Call<'_>) -> Value {
         let receiver_shape = call.receiver.as_ref().map(Value::shape);
         let argument_taint = call.arguments.iter().find_map(|value| value.taint);
-        if call.dialect == Dialect::Php && self.is_input(call) {
+        if call.dialect == Dialect::Php && Self::is_input(call) {
             let taint = Some(self.origin(&call.name));
             return Value {
                 taint,
                 ..Value::default()
             };
         }
-        if let Some(object) = self.created_object(call) {
+        if let Some(object) = Self::created_object(call) {
             return object;
         }
         let mut shape = called_shape(callee.shape(), &call.arguments);
@@ -1810,7 +1810,7 @@ impl<'p> Flow<'p> {
         folded
     }
 
-    fn is_input(&self, call: &Call<'_>) -> bool {
+    fn is_input(call: &Call<'_>) -> bool {
         if call.receiver.is_some() {
             return false;
         }
@@ -1832,11 +1832,11 @@ impl<'p> Flow<'p> {
     }
 
     /// `CreateObject("WScript.Shell")` and its like: the object is what the text names.
-    fn created_object(&mut self, call: &Call<'_>) -> Option<Value> {
+    fn created_object(call: &Call<'_>) -> Option<Value> {
         let first = *call.arguments.first()?;
         let creates = match &*call.name {
-            "createobject" | "getobject" | "activexobject" => true,
-            "forname" | "gettype" | "gettypefromprogid" | "gettypefromclsid" | "loadclass" => true,
+            "createobject" | "getobject" | "activexobject" | "forname" | "gettype"
+            | "gettypefromprogid" | "gettypefromclsid" | "loadclass" => true,
             "createinstance" => call
                 .receiver
                 .as_ref()
@@ -1908,9 +1908,7 @@ impl<'p> Flow<'p> {
         }
         let first = values.first();
         let is_text = catalog::last_part(&class) == "string";
-        let constant = is_text
-            .then(|| first.and_then(|value| Value::text_of(value)))
-            .flatten();
+        let constant = is_text.then(|| first.and_then(Value::text_of)).flatten();
         Value {
             taint: values.iter().find_map(|value| value.taint),
             text: constant,

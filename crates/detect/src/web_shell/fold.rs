@@ -1,5 +1,10 @@
 //! Works out strings that a script puts together or decodes only to hide them.
 
+#![expect(
+    clippy::match_same_arms,
+    reason = "in a table each family of names has its own line"
+)]
+
 use std::borrow::Cow;
 use std::io::Read;
 
@@ -204,23 +209,15 @@ fn of_text(name: &str, receiver: &Constant<'_>, arguments: &[Constant<'_>]) -> O
             let with = rest.get(1).map_or(Some(""), Constant::text)?;
             (!wanted.is_empty()).then(|| Folded::Text(bounded_replace(subject, wanted, with)))
         }
-        "substr" | "slice" => part(
-            subject,
-            rest.first()?.number()?,
-            rest.get(1).map(Constant::number),
-        ),
-        "substring" => part(
-            subject,
-            rest.first()?.number()?,
-            rest.get(1).map(Constant::number),
-        ),
+        "substr" | "slice" => part(subject, rest.first()?.number()?, Extent::of(rest.get(1))),
+        "substring" => part(subject, rest.first()?.number()?, Extent::of(rest.get(1))),
         "mid" => part(
             subject,
             rest.first()?.number()? - 1,
-            rest.get(1).map(Constant::number),
+            Extent::of(rest.get(1)),
         ),
-        "left" => part(subject, 0, Some(rest.first()?.number())),
-        "charat" => part(subject, rest.first()?.number()?, Some(Some(1))),
+        "left" => part(subject, 0, Extent::of(rest.first())),
+        "charat" => part(subject, rest.first()?.number()?, Extent::Characters(1)),
         "charcodeat" => {
             let at = usize::try_from(rest.first()?.number()?).ok()?;
             Some(Folded::Number(i64::from(u32::from(
@@ -288,17 +285,35 @@ fn split(subject: &str, separator: &str) -> Vec<String> {
         .collect()
 }
 
-/// `length` is absent if it was not given, and empty if it is not known.
-fn part(subject: &str, from: i64, length: Option<Option<i64>>) -> Option<Folded> {
+/// How much of a text is taken.
+#[derive(Clone, Copy)]
+enum Extent {
+    ToTheEnd,
+    Characters(i64),
+    Unknown,
+}
+
+impl Extent {
+    fn of(argument: Option<&Constant<'_>>) -> Self {
+        match argument.map(Constant::number) {
+            None => Self::ToTheEnd,
+            Some(Some(length)) => Self::Characters(length),
+            Some(None) => Self::Unknown,
+        }
+    }
+}
+
+fn part(subject: &str, from: i64, extent: Extent) -> Option<Folded> {
     let count = i64::try_from(subject.chars().count()).ok()?;
     let from = if from < 0 {
         (count + from).max(0)
     } else {
         from.min(count)
     };
-    let length = match length {
-        None => count,
-        Some(length) => length?,
+    let length = match extent {
+        Extent::ToTheEnd => count,
+        Extent::Characters(length) => length,
+        Extent::Unknown => return None,
     };
     let length = if length < 0 {
         (count - from + length).max(0)
@@ -464,13 +479,16 @@ mod tests {
 
     #[test]
     fn parts_of_text_do_not_reach_beyond_it() {
-        assert_eq!(part("eval", -2, None), Some(Folded::Text("al".into())));
         assert_eq!(
-            part("eval", 9, Some(Some(9))),
+            part("eval", -2, Extent::ToTheEnd),
+            Some(Folded::Text("al".into()))
+        );
+        assert_eq!(
+            part("eval", 9, Extent::Characters(9)),
             Some(Folded::Text(String::new()))
         );
         assert_eq!(
-            part("eval", 0, Some(Some(-3))),
+            part("eval", 0, Extent::Characters(-3)),
             Some(Folded::Text("e".into()))
         );
     }

@@ -192,7 +192,7 @@ impl<'a> Lexer<'a> {
                 self.push(Kind::Variable(Rc::from(name.as_str())), start);
             }
             b'$' if self.dialect == Dialect::CSharp && matches!(self.byte(1), b'"' | b'@') => {
-                self.interpolated_c_sharp()
+                self.interpolated_c_sharp();
             }
             b'@' if self.dialect == Dialect::CSharp && self.byte(1) == b'"' => {
                 self.at += 1;
@@ -223,7 +223,7 @@ impl<'a> Lexer<'a> {
             b'0'..=b'9' => self.number(),
             b'.' if self.byte(1).is_ascii_digit() && !self.after_operand() => self.number(),
             b'/' if self.dialect == Dialect::JScript && !self.after_operand() => {
-                self.regular_expression()
+                self.regular_expression();
             }
             _ if is_word_byte(byte) || self.unicode_escape().is_some() => {
                 let mut word = self.word();
@@ -376,7 +376,7 @@ impl<'a> Lexer<'a> {
                     && !fraction
                     && self.byte(1).is_ascii_digit() =>
                 {
-                    fraction = true
+                    fraction = true;
                 }
                 None if byte == b'_' || byte.is_ascii_alphabetic() => {}
                 None => break,

@@ -808,11 +808,7 @@ impl Parser<'_> {
                 self.at = past.max(self.at);
                 self.typed(name, left, at)
             }
-            "is" => {
-                self.binary(level + 1, end);
-                self.add(Step::Truth, at)
-            }
-            "==" | "!=" | "===" | "!==" | "<" | ">" | "<=" | ">=" | "<=>" => {
+            "is" | "==" | "!=" | "===" | "!==" | "<" | ">" | "<=" | ">=" | "<=>" => {
                 self.binary(level + 1, end);
                 self.add(Step::Truth, at)
             }
@@ -1186,7 +1182,6 @@ impl Parser<'_> {
         // What a PHP closure takes over is looked up outside of it, as `parent` says.
         for _ in 0..TYPE_TOKENS_MAX {
             match self.kind(self.at) {
-                Some(Kind::Mark("{")) => break,
                 Some(Kind::Mark("=>")) => {
                     self.at += 1;
                     break;
@@ -1319,13 +1314,11 @@ impl Parser<'_> {
             || self.is_mark(at + 1, "[") && self.dialect == Dialect::JScript
         {
             let value = self.primary_within_bounds(end);
-            return match self.is_mark(self.at, "[") {
-                true => {
-                    let index = self.arguments();
-                    self.add(Step::Index(value, index), at)
-                }
-                false => value,
-            };
+            if !self.is_mark(self.at, "[") {
+                return value;
+            }
+            let index = self.arguments();
+            return self.add(Step::Index(value, index), at);
         }
         let (past, name) = self.type_name(at);
         // An array's brackets belong to `new`, not to the name.

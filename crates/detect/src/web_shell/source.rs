@@ -187,12 +187,6 @@ impl<'a> Text<'a> {
         let (little, start) = match bytes {
             [0xff, 0xfe, ..] => (true, 2),
             [0xfe, 0xff, ..] => (false, 2),
-            [0xef, 0xbb, 0xbf, ..] => {
-                return Self {
-                    bytes: Cow::Borrowed(bytes),
-                    wide: None,
-                };
-            }
             [b'<', 0, ..] => (true, 0),
             [0, b'<', ..] => (false, 0),
             _ => {
@@ -203,10 +197,12 @@ impl<'a> Text<'a> {
             }
         };
         let rest = bytes.get(start..).unwrap_or(&[]);
-        let units = rest.chunks_exact(2).map(|pair| match little {
-            true => u16::from_le_bytes([pair[0], pair[1]]),
-            false => u16::from_be_bytes([pair[0], pair[1]]),
-        });
+        let unit = if little {
+            u16::from_le_bytes
+        } else {
+            u16::from_be_bytes
+        };
+        let units = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
         // Letters outside of ASCII do not matter to the analysis, so that each unit stays one byte and offsets are kept.
         let narrow: Vec<u8> = units
             .map(|unit| u8::try_from(unit).ok().filter(u8::is_ascii).unwrap_or(0xff))
@@ -572,13 +568,11 @@ impl<'a> Page<'a> {
 
     /// The tokens of one language: all pieces of a page share their functions and variables.
     fn stream(&mut self, dialect: Dialect) -> &mut Vec<Token> {
-        let index = match self.code.iter().position(|(known, _)| *known == dialect) {
-            Some(index) => index,
-            None => {
-                self.code.push((dialect, Vec::new()));
-                self.code.len() - 1
-            }
-        };
+        let known = self.code.iter().position(|(known, _)| *known == dialect);
+        if known.is_none() {
+            self.code.push((dialect, Vec::new()));
+        }
+        let index = known.unwrap_or(self.code.len() - 1);
         &mut self.code[index].1
     }
 
@@ -672,12 +666,11 @@ fn guess(bytes: &[u8]) -> Dialect {
         b"byval ",
         b"imports ",
     ];
-    match words
-        .iter()
-        .any(|word| find_without_case(sample, word, 0).is_some())
-    {
-        true => Dialect::Basic,
-        false => Dialect::CSharp,
+    let has_word = |word: &&[u8]| find_without_case(sample, word, 0).is_some();
+    if words.iter().any(has_word) {
+        Dialect::Basic
+    } else {
+        Dialect::CSharp
     }
 }
 
@@ -714,19 +707,12 @@ pub(super) fn attribute(tag: &[u8], name: &str) -> Option<String> {
             while tag.get(at).is_some_and(u8::is_ascii_whitespace) {
                 at += 1;
             }
-            let value = match tag.get(at) {
-                Some(quote @ (b'"' | b'\'')) => {
-                    let rest = &tag[at + 1..];
-                    &rest[..memchr::memchr(*quote, rest).unwrap_or(rest.len())]
-                }
-                _ => {
-                    let rest = tag.get(at..).unwrap_or(&[]);
-                    let length = rest
-                        .iter()
-                        .position(|byte| byte.is_ascii_whitespace() || matches!(byte, b'>' | b'%'))
-                        .unwrap_or(rest.len());
-                    &rest[..length]
-                }
+            let rest = tag.get(at..).unwrap_or(&[]);
+            let value = if let [quote @ (b'"' | b'\''), quoted @ ..] = rest {
+                &quoted[..memchr::memchr(*quote, quoted).unwrap_or(quoted.len())]
+            } else {
+                let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'>' | b'%');
+                &rest[..rest.iter().position(ends).unwrap_or(rest.len())]
             };
             return Some(String::from_utf8_lossy(value).into_owned());
         }

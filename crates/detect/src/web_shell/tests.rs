@@ -122,10 +122,13 @@ fn check_sign(analysis: &Analysis, expected: &Expect) {
 fn a_sign_says_where_what_and_why() {
     let sample = shell("csharp_process");
     let analysis = analyse(&sample.path, &sample.content);
-    check_sign(&analysis, &expect![[r#"
+    check_sign(
+        &analysis,
+        &expect![[r#"
         request_starts_process decisive=true line=10 offset=321 csharp ["T1505.003", "T1059"]
           What the client sends (Request.form) reaches processstartinfo.arguments, which runs it as a command.
-    "#]]);
+    "#]],
+    );
     let sign = &analysis.signs[0];
     let at = usize::try_from(sign.offset).unwrap();
     assert!(
@@ -138,12 +141,15 @@ fn a_sign_says_where_what_and_why() {
 #[test]
 fn the_script_in_a_dump_is_placed_where_it_stands() {
     let sample = shell("dump_script");
-    check_sign(&analyse(&sample.path, &sample.content), &expect![[r#"
+    check_sign(
+        &analyse(&sample.path, &sample.content),
+        &expect![[r#"
         script_in_property_dump decisive=true line=13 offset=628 none ["T1505.003"]
           This is the text dump of a virtual directory's properties, and the value of ExternalUrl carries server code: the virtual directory was changed so that its dump would be a web shell.
         request_is_evaluated decisive=true line=13 offset=691 jscript ["T1505.003"]
           What the client sends (Request) reaches eval, which runs it as script.
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -202,10 +208,12 @@ fn more_than_is_looked_at_is_said() {
     let mut padded = vec![b' '; super::BYTES_MAX];
     padded.extend_from_slice(&shell("jscript_eval").content);
     let analysis = analyse("a.aspx", &padded);
-    expect![" (only the first 16777216 of 16777284 bytes were looked at)"].assert_eq(&summary(&analysis));
+    expect![" (only the first 16777216 of 16777284 bytes were looked at)"]
+        .assert_eq(&summary(&analysis));
     let many = "<% a = 1 %>".repeat(200_000);
     let analysis = analyse("a.asp", many.as_bytes());
-    expect![" (the page holds more code than the 300000 words that are followed)"].assert_eq(&summary(&analysis));
+    expect![" (the page holds more code than the 300000 words that are followed)"]
+        .assert_eq(&summary(&analysis));
     let deep = format!(
         "<%@ Page Language=\"C#\"%><% x = {}1{}; %>",
         "(".repeat(500),
@@ -297,10 +305,13 @@ fn compiled_pages_are_judged_by_their_calls() {
         ],
         &["key", "unsafe"],
     );
-    check_sign(&analyse(path, &evaluating), &expect![[r#"
+    check_sign(
+        &analyse(path, &evaluating),
+        &expect![[r#"
         compiled_shell decisive=true line=1 offset=33 dotnet ["T1505.003"]
           This compiled page reads what the client sends (get_request) and runs text as script (JScriptEvaluate): it was made from a web shell.
-    "#]]);
+    "#]],
+    );
     let starting = assembly(
         &["get_Form", "Process", "Start", "ProcessStartInfo"],
         &["cmd.exe"],
