@@ -128,12 +128,6 @@ impl Settings {
     }
 }
 
-fn allclear() -> PathBuf {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    target.join("release").join("allclear")
-}
-
 /// The evidence of this scale; made once, as it is the same for the same seed.
 fn make_evidence(scale: &str) -> Result<PathBuf, String> {
     let folder = root().join("target/bench").join(scale);
@@ -144,7 +138,7 @@ fn make_evidence(scale: &str) -> Result<PathBuf, String> {
                 .map_err(|source| format!("cannot clear {}: {source}", folder.display()))?;
         }
         let out = folder.to_string_lossy().into_owned();
-        let program = allclear().to_string_lossy().into_owned();
+        let program = crate::release_binary().to_string_lossy().into_owned();
         run_command(command(
             &program,
             &[
@@ -238,7 +232,7 @@ fn contestants(evidence: &Path) -> (Vec<Contestant>, Vec<&'static str>) {
 }
 
 fn ours(evidence: &str, known: &Path) -> Contestant {
-    let program = allclear().to_string_lossy().into_owned();
+    let program = crate::release_binary().to_string_lossy().into_owned();
     let mut arguments = vec!["check", "--quiet", "--format", "json"]
         .into_iter()
         .map(str::to_owned)

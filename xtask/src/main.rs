@@ -1,4 +1,4 @@
-//! Project tasks: `cargo xtask ci`, `tidy`, `bless`, `bench`, `shipped-files`, `builds`.
+//! Project tasks: `cargo xtask ci`, `tidy`, `bless`, `bench`, `demo`, `shipped-files`, `builds`.
 
 #![expect(
     clippy::disallowed_methods,
@@ -8,6 +8,7 @@
 mod bench;
 mod builds;
 mod ci;
+mod demo;
 mod process;
 mod shipped_files;
 mod tidy;
@@ -22,6 +23,7 @@ usage: cargo xtask TASK
   bless          rewrite every expected file; read the difference before you commit it
   bench          time and memory of `allclear check` beside other tools, as a Markdown table
                    [--scale 1GB] [--rounds 3]
+  demo           the main job on two synthetic servers, one broken into and one clear
   shipped-files  INPUT.csv.gz: make knowledge/exchange/shipped-files.txt
   builds         MICROSOFT-SCRIPT.csv PUBLIC-DOCS.psv: make knowledge/exchange/builds.csv";
 
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(rest),
         "bless" => ci::bless(rest),
         "bench" => bench::run(rest),
+        "demo" => demo::run(rest),
         "shipped-files" => shipped_files::run(rest),
         "builds" => builds::run(rest),
         _ => Err(USAGE.to_owned()),
@@ -53,6 +56,13 @@ fn main() -> ExitCode {
 fn root() -> PathBuf {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     here.parent().map_or_else(|| here.clone(), PathBuf::from)
+}
+
+/// The program as `cargo build --release` leaves it.
+fn release_binary() -> PathBuf {
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    target.join("release").join("allclear")
 }
 
 /// Fails where a task that takes no arguments got some.

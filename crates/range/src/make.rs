@@ -62,12 +62,15 @@ pub fn make(options: &Options, out: &mut dyn Sink) -> Result<Made, Error> {
     })
 }
 
-/// Makes a server in `folder`: its evidence in `HOST/`, and beside it `truth.json` and `known-files.csv`.
+/// Makes a server in `folder`: its evidence in `evidence/HOST/`, and beside it `truth.json` and `known-files.csv`.
 pub fn make_in_folder(options: &Options, folder: &Path) -> Result<Made, Error> {
     let scenario = Scenario::named(&options.scenario)?;
     // The host's name is drawn with the rest of the server; the logs need not be written for that.
     let host = Server::new(options, &scenario, None)?.host;
-    let mut sink = Collection::new(Folder::new(&folder.join(host)), Layout::Drives);
+    let mut sink = Collection::new(
+        Folder::new(&folder.join("evidence").join(host)),
+        Layout::Drives,
+    );
     let made = make(options, &mut sink)?;
     let mut truth = serde_json::to_string_pretty(&made.truth)?;
     truth.push('\n');

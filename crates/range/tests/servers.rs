@@ -509,6 +509,7 @@ fn a_folder_gets_the_evidence_its_truth_and_the_known_files() {
     let made = make_in_folder(&options, folder.path()).expect("the options are sound");
     let hive = folder
         .path()
+        .join("evidence")
         .join(&made.truth.host)
         .join("C/Windows/System32/config/SYSTEM");
     let modified = std::fs::metadata(hive)

@@ -1,0 +1,68 @@
+//! `cargo xtask demo`: the main job on two synthetic servers, one that was broken into and one that is clear.
+
+use crate::process::{as_typed, command, run as run_command, say};
+use crate::root;
+use std::path::PathBuf;
+
+/// What is made, and the exit code that its check must end with.
+const SERVERS: &[(&str, &str, i32)] = &[("compromised", "proxylogon", 1), ("clear", "clean", 0)];
+
+/// Makes both servers below `target/demo`, checks each, and leaves the reports as HTML beside them.
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
+    crate::no_arguments(arguments)?;
+    run_command(command(
+        "cargo",
+        &["build", "--release", "--package", "allclear"],
+    ))?;
+    let program = crate::release_binary().to_string_lossy().into_owned();
+    let demo = root().join("target/demo");
+    if demo.exists() {
+        std::fs::remove_dir_all(&demo)
+            .map_err(|source| format!("cannot clear {}: {source}", demo.display()))?;
+    }
+    let mut pages = Vec::new();
+    for (name, scenario, exit_code) in SERVERS {
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        let out = text(demo.join(name));
+        run_command(command(
+            &program,
+            &[
+                "range",
+                "make",
+                "--scenario",
+                scenario,
+                "--seed",
+                "1",
+                "--out",
+                &out,
+            ],
+        ))?;
+        let evidence = text(demo.join(name).join("evidence"));
+        let known = text(demo.join(name).join("known-files.csv"));
+        let case = text(demo.join(name).join("case"));
+        let mut check = command(
+            &program,
+            &["check", &evidence, "--known", &known, "--case", &case],
+        );
+        say(&format!("$ {}", as_typed(&check)));
+        let status = check
+            .status()
+            .map_err(|source| format!("cannot start {program}: {source}"))?;
+        if status.code() != Some(*exit_code) {
+            return Err(format!(
+                "the {name} server ended with {status}, not {exit_code}"
+            ));
+        }
+        let page = text(demo.join(format!("{name}.html")));
+        run_command(command(
+            &program,
+            &["report", &case, "--format", "html", "--output", &page],
+        ))?;
+        pages.push(page);
+    }
+    say(&format!(
+        "The same as pages for a browser: {}",
+        pages.join(", ")
+    ));
+    Ok(())
+}
