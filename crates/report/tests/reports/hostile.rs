@@ -206,3 +206,33 @@ fn colours_come_only_when_asked_for_and_always_end() {
     let trimmed: Vec<&str> = plain.lines().map(str::trim_end).collect();
     assert_eq!(trimmed.join("\n") + "\n", String::from_utf8(out).unwrap());
 }
+
+#[test]
+fn times_at_the_ends_of_the_calendar_break_nothing() {
+    for (first, last) in [
+        (model::Timestamp::MIN, model::Timestamp::MAX),
+        (model::Timestamp::MAX, model::Timestamp::MIN),
+    ] {
+        let mut report = sample::compromised();
+        report.as_of = Some(last);
+        let host = &mut report.hosts[0];
+        host.collections[0].taken = Some(last);
+        let campaign = &mut host.campaigns[0];
+        campaign.compromise.first = Some(first);
+        campaign.compromise.last = Some(last);
+        campaign.compromise.story[0].time = Some(first);
+        campaign.compromise.story[1].until = Some(last);
+        campaign.exposure.spans[0].from = Some(first);
+        campaign.exposure.spans[1].until = Some(last);
+        for need in &mut campaign.coverage.needs {
+            need.from = Some(first);
+            need.until = Some(last);
+            for gap in &mut need.gaps {
+                gap.from = Some(last);
+            }
+        }
+        for (name, page) in renderings(&report) {
+            assert!(page.contains("EX01"), "{name}");
+        }
+    }
+}
