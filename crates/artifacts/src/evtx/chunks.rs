@@ -11,6 +11,9 @@ pub(super) const FILE_HEADER_BYTES: usize = 4_096;
 pub(super) const CHUNK_BYTES: usize = 65_536;
 pub(super) const CHUNK_HEADER_BYTES: usize = 512;
 
+/// Records that fit into a chunk: a head, a size and hardly any content each.
+const RECORDS_MAX: u64 = CHUNK_BYTES as u64 / 28;
+
 /// Where a chunk's header lists its strings; all zero is an empty list.
 const STRING_TABLE: Range<usize> = 128..384;
 
@@ -197,6 +200,19 @@ impl Chunk {
         } else {
             None
         }
+    }
+
+    /// How many records the header counts behind the highest number that was found.
+    pub(super) fn records_behind(&self, highest: Option<u64>) -> Option<u64> {
+        let header = &self.data.header;
+        let (first, last) = (header.first_event_record_id, header.last_event_record_id);
+        let counted = last.checked_sub(first)?.checked_add(1)?;
+        // An empty chunk, and a header that counts more than can fit, say nothing.
+        if counted > RECORDS_MAX {
+            return None;
+        }
+        let found = highest.unwrap_or(first.saturating_sub(1));
+        last.checked_sub(found).filter(|missing| *missing > 0)
     }
 
     /// Calls `visit` for every record, readable or not, until it returns false.

@@ -116,6 +116,8 @@ struct Reading<'a> {
     chunks: u64,
     records: u64,
     last_header_id: Option<u64>,
+    /// The highest number in the heads of the chunk at hand.
+    highest_in_chunk: Option<u64>,
     /// Time of the last record that was read.
     last_time: Option<Timestamp>,
     /// Records rejected since then: place and reason of the first, and how many.
@@ -138,6 +140,7 @@ impl<'a> Reading<'a> {
             chunks: 0,
             records: 0,
             last_header_id: None,
+            highest_in_chunk: None,
             last_time: None,
             rejected: None,
             pending: Vec::new(),
@@ -170,6 +173,7 @@ impl<'a> Reading<'a> {
             }
         };
         self.chunks += 1;
+        self.highest_in_chunk = None;
         let settings = Arc::clone(&self.settings);
         chunk.each_record(&settings, &mut |record| {
             if let Err((at, reason)) = self.record(record, offset) {
@@ -182,6 +186,11 @@ impl<'a> Reading<'a> {
         if bytes.len() < CHUNK_BYTES {
             let detail = "the file is cut off inside this chunk".to_owned();
             return self.damage(place, self.last_time, detail);
+        }
+        if let Some(missing) = chunk.records_behind(self.highest_in_chunk) {
+            let detail =
+                format!("the header of this chunk counts {missing} more records than it holds");
+            self.damage(place, self.last_time, detail);
         }
         // The chunk that Windows is writing to has stale checksums until it is full or the log is closed: in a log
         // copied while open that is no damage. What is wrong inside still shows record by record.
@@ -206,6 +215,7 @@ impl<'a> Reading<'a> {
     ) -> Result<(), (At, &'static str)> {
         let record = record.map_err(|error| self.failure(&error, chunk_offset))?;
         let id = record.event_record_id;
+        self.highest_in_chunk = self.highest_in_chunk.max(Some(id));
         let written = record.timestamp;
         let at = At::Record(id);
         let mut fail = |reason| {
@@ -259,6 +269,7 @@ impl<'a> Reading<'a> {
     fn failure(&mut self, error: &EvtxError, chunk_offset: u64) -> (At, &'static str) {
         match error {
             EvtxError::FailedToParseRecord { record_id, .. } => {
+                self.highest_in_chunk = self.highest_in_chunk.max(Some(*record_id));
                 self.summary.see_unreadable(*record_id);
                 (At::Record(*record_id), "content damaged")
             }
@@ -292,7 +303,12 @@ impl<'a> Reading<'a> {
             self.damage(at, self.last_time, detail);
         }
         for (at, from, detail) in self.pending.drain(..) {
-            self.sink.gap(GapKind::Partial, at, (from, time), &detail);
+            // The clock may have been set back in between.
+            let span = match (from, time) {
+                (Some(from), Some(time)) => (Some(from.min(time)), Some(from.max(time))),
+                open => open,
+            };
+            self.sink.gap(GapKind::Partial, at, span, &detail);
         }
         self.last_time = time.or(self.last_time);
     }

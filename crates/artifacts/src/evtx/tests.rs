@@ -231,6 +231,15 @@ fn log_copied_while_open_may_have_a_stale_header_and_checksum() {
 }
 
 #[test]
+fn records_that_only_the_chunks_header_knows_are_missing() {
+    let mut bytes = long_log(3);
+    bytes[120] = 1; // in use, so that the checksums of its newest chunk say nothing
+    bytes[FILE_HEADER_BYTES + 32..FILE_HEADER_BYTES + 40].copy_from_slice(&109_u64.to_le_bytes());
+    let gaps = read_with(&EventLog, PATH, &bytes, &[]).gaps;
+    expect!["partial | byte 4096 | 2021-03-03T06:49:02Z to - | the header of this chunk counts 6 more records than it holds"].assert_eq(&gaps.join("\n"));
+}
+
+#[test]
 fn export_keeps_the_numbers_of_the_log_it_came_from() {
     let mut bytes = log("Security", "MX", 501, &[named(1, 0), named(2, 1)]).unwrap();
     // An export numbers its records anew in their heads.

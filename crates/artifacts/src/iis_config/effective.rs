@@ -18,8 +18,8 @@ struct Standing {
     strength: u8,
 }
 
-/// Works out which rules act. `rules` are the facts as the readers state them, in their order, with the original path
-/// of each one's item; `directories` are all virtual directories of the same collection.
+/// Works out which rules act. `rules` are the facts as the readers state them, in any order, each with the original
+/// path of its item; `directories` are all virtual directories of the same collection.
 ///
 /// Out come the acting rules, each with the index of the fact it comes from, its place as `Default Web Site/owa`,
 /// and the places in which it is cancelled. A rule of a folder that several virtual directories use comes out for each.
@@ -33,15 +33,14 @@ pub fn effective(
         .map(|(rule, path)| standings(rule, path, directories))
         .collect();
     let mut acting = Vec::new();
-    for (index, (rule, path)) in rules.iter().enumerate() {
+    for (index, (rule, _)) in rules.iter().enumerate() {
         if rule.action == CANCEL {
             continue;
         }
         for standing in &standings[index] {
             let mut rule = rule.clone();
             rule.location.clone_from(&standing.shown);
-            rule.cancelled_in =
-                cancelled_in((index, &rule.name, path), standing, rules, &standings);
+            rule.cancelled_in = cancelled_in(&rule.name, standing, rules, &standings);
             acting.push((index, rule));
         }
         if standings[index].is_empty() {
@@ -55,22 +54,20 @@ pub fn effective(
 }
 
 fn cancelled_in(
-    (index, name, path): (usize, &str, &str),
+    name: &str,
     standing: &Standing,
     rules: &[(RewriteRule, String)],
     standings: &[Vec<Standing>],
 ) -> Vec<String> {
     let mut places = Vec::new();
-    for (other, (cancel, cancel_path)) in rules.iter().enumerate() {
+    for ((cancel, _), cancel_standings) in rules.iter().zip(standings) {
         let names_it = cancel.name == CLEAR || cancel.name == name;
         if cancel.action != CANCEL || !names_it {
             continue;
         }
-        for at in &standings[other] {
-            let below = is_below(&at.place, &standing.place);
-            let same = at.place == standing.place
-                && (at.strength > standing.strength || (cancel_path == path && other > index));
-            if below || same {
+        for at in cancel_standings {
+            let outweighs = at.place == standing.place && at.strength > standing.strength;
+            if outweighs || is_below(&at.place, &standing.place) {
                 places.push(at.shown.clone());
             }
         }

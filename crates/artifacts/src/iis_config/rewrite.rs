@@ -6,10 +6,13 @@ use super::{CANCEL, CLEAR};
 use crate::xml::Element;
 use model::RewriteRule;
 
+/// Faults noted of one rule.
+const FAULTS_MAX: usize = 8;
+
 /// The rules of a collection in their order, with the lines they stand on; `<clear/>` and `<remove>` come out as rules
-/// that cancel.
+/// that cancel what is inherited, and are faults of the rules that stand before them in the same collection.
 pub(super) fn rules_of(collection: &Element, location: &str) -> Vec<(u64, RewriteRule)> {
-    let mut rules = Vec::new();
+    let mut rules: Vec<(u64, RewriteRule)> = Vec::new();
     let mut stopper: Option<String> = None;
     for entry in &collection.children {
         let rule = match entry.name.as_str() {
@@ -28,9 +31,23 @@ pub(super) fn rules_of(collection: &Element, location: &str) -> Vec<(u64, Rewrit
             }
             _ => continue,
         };
+        if rule.action == CANCEL {
+            take_back(&mut rules, &rule.name);
+        }
         rules.push((entry.line, rule));
     }
     rules
+}
+
+/// Notes in the rules so far that the collection takes them back.
+fn take_back(rules: &mut [(u64, RewriteRule)], name: &str) {
+    for (_, rule) in rules {
+        let named = name == CLEAR || rule.name == name;
+        if named && rule.action != CANCEL && rule.faults.len() < FAULTS_MAX {
+            rule.faults
+                .push("taken back further down in the same configuration".to_owned());
+        }
+    }
 }
 
 /// Conditions as `{INPUT} =~ pattern`, `!~` where negated.

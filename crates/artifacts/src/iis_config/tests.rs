@@ -217,21 +217,27 @@ fn damaged_configurations_are_gaps() {
 }
 
 #[test]
-fn rules_that_applications_do_not_inherit_say_so() {
+fn rules_not_inherited_or_taken_back_say_so() {
     check(
         FOLDER,
         br#"<configuration><location path="." inheritInChildApplications="false"><system.webServer><rewrite><rules>
   <rule name="Abort"><match url=".*" /><action type="AbortRequest" /></rule>
+  <rule name="Again"><match url=".*" /><action type="AbortRequest" /></rule>
+  <remove name="Again" />
 </rules></rewrite></system.webServer></location></configuration>"#,
         &[],
         expect![[r#"
             kind: iis.web_config
             source: files:web_config
-            records: 1
+            records: 3
               - | line 2
+              - | line 3
+              - | line 4
             rejected: 0
-            facts: 1
+            facts: 3
               line 2 | {"fact":"rewrite_rule","location":"C:\\inetpub\\wwwroot","name":"Abort","enabled":true,"pattern":".*","conditions":[],"action":"AbortRequest","cancelled_in":[],"faults":["the applications below its place do not inherit it"]}
+              line 3 | {"fact":"rewrite_rule","location":"C:\\inetpub\\wwwroot","name":"Again","enabled":true,"pattern":".*","conditions":[],"action":"AbortRequest","cancelled_in":[],"faults":["taken back further down in the same configuration","the applications below its place do not inherit it"]}
+              line 4 | {"fact":"rewrite_rule","location":"C:\\inetpub\\wwwroot","name":"Again","enabled":true,"pattern":"","conditions":[],"action":"cancel","cancelled_in":[],"faults":[]}
             gaps: 0
         "#]],
     );

@@ -249,11 +249,16 @@ impl Numbers {
         }
         if id - before > 1 {
             if self.holes.len() < HOLES_MAX {
+                // The clock may have been set back in between.
+                let (from, until) = match (time_before, time) {
+                    (Some(before), Some(time)) => (Some(before.min(time)), Some(before.max(time))),
+                    open => open,
+                };
                 self.holes.push(IdHole {
                     first_id: before + 1,
                     last_id: id - 1,
-                    from: time_before,
-                    until: time,
+                    from,
+                    until,
                 });
             } else {
                 self.holes_left_out = true;
