@@ -17,7 +17,8 @@ use crate::restore::names_drive;
 use crate::sniff::{Form, form};
 use crate::walk::open_file;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -57,12 +58,12 @@ pub enum DiscoverError {
     },
 }
 
-/// Finds the collections at these paths, sorted by label; the same place given twice counts once.
+/// Finds the collections at these paths, sorted by label. What was given twice, or lies inside a folder that is a
+/// collection as a whole, counts once.
 ///
 /// Fails only where a given path itself does not exist or cannot be opened.
 pub fn discover(paths: &[PathBuf], options: &Options) -> Result<Vec<Collection>, DiscoverError> {
-    let mut seen = BTreeSet::new();
-    let mut found = Vec::new();
+    let mut found = BTreeMap::new();
     for path in paths {
         let fail = |source: io::Error| match source.kind() {
             io::ErrorKind::NotFound => DiscoverError::NotFound(path.clone()),
@@ -71,7 +72,6 @@ pub fn discover(paths: &[PathBuf], options: &Options) -> Result<Vec<Collection>,
                 source,
             },
         };
-        path.canonicalize().map_err(fail)?;
         let metadata = std::fs::metadata(path).map_err(fail)?;
         let collections = if metadata.is_dir() {
             in_folder(path, &options.limits).map_err(fail)?
@@ -79,19 +79,41 @@ pub fn discover(paths: &[PathBuf], options: &Options) -> Result<Vec<Collection>,
             vec![of_file(path, &options.limits).map_err(fail)?]
         };
         for collection in collections {
-            // Labels come from arguments, and two arguments can lead to the same place.
-            let Ok(place) = collection.location.canonicalize() else {
-                continue;
-            };
-            if seen.insert((place, collection.container == LOOSE_FILES)) {
-                found.push(collection);
+            let place = collection.location.canonicalize().map_err(fail)?;
+            let key = (place, collection.container == LOOSE_FILES);
+            // Two arguments can lead to the same place; which label stays must not depend on their order.
+            match found.entry(key) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(collection);
+                }
+                Entry::Occupied(mut kept) if simpler(&collection, kept.get()) => {
+                    kept.insert(collection);
+                }
+                Entry::Occupied(_) => {}
             }
         }
     }
-    found.sort_by(|a, b| {
-        (&a.label, &a.location, &a.container).cmp(&(&b.label, &b.location, &b.container))
-    });
-    Ok(found)
+    let folders: Vec<PathBuf> = found
+        .iter()
+        .filter(|((place, loose), _)| !loose && place.is_dir())
+        .map(|((place, _), _)| place.clone())
+        .collect();
+    let is_inside = |place: &Path| {
+        folders
+            .iter()
+            .any(|folder| place != folder && place.starts_with(folder))
+    };
+    let mut collections: Vec<Collection> = found
+        .into_iter()
+        .filter(|((place, _), _)| !is_inside(place))
+        .map(|(_, collection)| collection)
+        .collect();
+    collections.sort_by(|a, b| (&a.label, &a.container).cmp(&(&b.label, &b.container)));
+    Ok(collections)
+}
+
+fn simpler(a: &Collection, b: &Collection) -> bool {
+    (a.label.len(), &a.label) < (b.label.len(), &b.label)
 }
 
 /// Names of the loose files that make up a collection of [`LOOSE_FILES`].

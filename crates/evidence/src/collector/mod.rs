@@ -84,8 +84,13 @@ pub fn container_gaps(path: &str, bytes: &[u8]) -> Vec<CollectorGap> {
 }
 
 fn kind_of(path: &str) -> Option<(&'static RecordKind, String)> {
-    let on_a_drive = path.as_bytes().get(1) == Some(&b':');
-    if on_a_drive || path.contains('!') {
+    /// Collectors write their records at the top, below the folders of a host and a date at most.
+    const COMPONENTS_MAX: usize = 3;
+    let is_evidence = path.split('!').any(|part| {
+        let on_a_drive = part.as_bytes().get(1) == Some(&b':');
+        on_a_drive || part.starts_with("GLOBALROOT") || part.split('\\').count() > COMPONENTS_MAX
+    });
+    if is_evidence {
         return None;
     }
     let name = model::file_name(path).to_lowercase();
@@ -308,7 +313,9 @@ mod tests {
     fn a_collected_file_of_the_same_name_is_no_record() {
         assert!(is_collector_record("EX01\\client_info.json"));
         assert!(!is_collector_record("C:\\temp\\client_info.json"));
-        assert!(!is_collector_record("a.zip!client_info.json"));
+        assert!(is_collector_record("EX01.zip!client_info.json"));
+        assert!(!is_collector_record("C:\\temp\\a.zip!client_info.json"));
+        assert!(!is_collector_record("home\\a\\b\\client_info.json"));
         assert!(container_facts("C:\\temp\\client_info.json", br#"{"Hostname":"X"}"#).is_empty());
     }
 

@@ -335,6 +335,12 @@ fn files_count_once_and_missing_paths_are_errors() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].container, "file");
     assert_eq!(found[0].label, log.to_string_lossy());
+    // What lies in a folder that is a collection is part of it, in whatever order both are given.
+    let whole = directory.path().to_owned();
+    for paths in [[log.clone(), whole.clone()], [whole.clone(), log.clone()]] {
+        let found = evidence::discover(&paths, &Options::default()).unwrap();
+        assert_eq!(found, [folder(&whole)]);
+    }
     let missing = directory.path().join("nothing here");
     let error = evidence::discover(&[missing], &Options::default()).unwrap_err();
     assert!(error.to_string().ends_with("nothing here` does not exist"));
