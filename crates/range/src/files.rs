@@ -5,7 +5,7 @@ use crate::moment::{DAY, HOUR, MINUTE, Moment, SECOND};
 use crate::random::Random;
 use crate::server::{Build, Server};
 use crate::source::Source;
-use crate::windows::tasks;
+use crate::windows::Windows;
 use crate::{Error, KnownFile};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -34,7 +34,7 @@ struct Shipped {
 impl Server {
     /// The files of the server, and the table of those that its product ships, for the builds before and after the patch.
     pub(crate) fn disk(&self) -> Result<(Vec<DiskFile>, Vec<KnownFile>), Error> {
-        let mut files = self.windows_files();
+        let mut files = self.windows_files(&Windows::new()?);
         if !self.has_exchange {
             return Ok((files, Vec::new()));
         }
@@ -91,7 +91,7 @@ impl Server {
             .after(-9 * DAY + 9 * HOUR + 41 * MINUTE)
     }
 
-    fn windows_files(&self) -> Vec<DiskFile> {
+    fn windows_files(&self, windows: &Windows) -> Vec<DiskFile> {
         let old = self.start.day_start().after(-400 * DAY);
         let mut files = vec![
             DiskFile {
@@ -110,13 +110,13 @@ impl Server {
                 source: Source::IisConfig,
                 path: r"C:\Windows\System32\inetsrv\config\applicationHost.config".into(),
                 modified: self.installed().after(20 * MINUTE),
-                bytes: self.application_host().into_bytes(),
+                bytes: self.application_host(windows).into_bytes(),
             },
             DiskFile {
                 source: Source::SystemHive,
                 path: r"C:\Windows\System32\config\SYSTEM".into(),
                 modified: self.end,
-                bytes: self.system_hive(),
+                bytes: self.system_hive(windows),
             },
             DiskFile {
                 source: Source::SoftwareHive,
@@ -125,7 +125,7 @@ impl Server {
                 bytes: self.software_hive(),
             },
         ];
-        for (path, bytes) in tasks(old) {
+        for (path, bytes) in windows.task_files(old) {
             files.push(DiskFile {
                 source: Source::Tasks,
                 path,

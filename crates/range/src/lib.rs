@@ -14,6 +14,13 @@
 //! judges them. Programs cannot run. Web shells are the real texts, as they must be found; in this repository they are
 //! kept in parts, and put together only when evidence is made.
 //!
+//! **A new scenario** is a file in `scenarios/` and a line in `story`: which chapters happen, when, and what a right report
+//! says. Chapters are lists of steps with the records that they leave; they and the texts that vary by seed stand in
+//! `scenarios/actors.json`.
+//!
+//! **Small and quick.** A default server has about 50 MB. Tests that make many of them raise
+//! [`probe_minutes`](Options::probe_minutes) (180 gives a third of that) or shorten the time simulated.
+//!
 //! **Not simulated**: message tracking and protocol logs, `$MFT`, memory, and the reports of earlier responders' tools.
 //!
 //! This crate does not know how findings and verdicts are made; it must stay that way, or it could not measure them.
