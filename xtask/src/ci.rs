@@ -2,7 +2,7 @@
 //!
 //! CI runs this and nothing else. A tool that is missing on a machine is named, and left out.
 
-use crate::process::{command, installed, output, run as run_command, run_and_keep, say};
+use crate::process::{command, installed, output, run as run_command, run_and_keep, say, tell};
 use crate::{no_arguments, root, tidy};
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -219,15 +219,15 @@ impl Ledger {
 
     /// Says how each check went, and repeats the test runner's result, so that it stands at the end of the output.
     fn close(&self) {
-        say("");
+        tell("");
         for line in &self.lines {
-            say(line);
+            tell(line);
         }
         for tool in &self.missing {
-            say(&format!("left out  {tool}: not installed on this machine"));
+            tell(&format!("left out  {tool}: not installed on this machine"));
         }
         for line in &self.tests {
-            say(line);
+            tell(line);
         }
     }
 }

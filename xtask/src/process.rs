@@ -10,6 +10,12 @@ pub(crate) fn say(line: &str) {
     let _closed = writeln!(std::io::stderr(), "{line}");
 }
 
+/// Writes a line to standard output: results, as opposed to progress.
+pub(crate) fn tell(line: &str) {
+    // Nobody reads on where standard output is closed.
+    let _closed = writeln!(std::io::stdout(), "{line}");
+}
+
 /// A command in the project's folder. Expected files are compared, unless a task asks to rewrite them.
 pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
