@@ -33,7 +33,7 @@ pub struct RuleProblem {
     pub path: String,
     /// Its id or title; empty where the file as a whole is meant.
     pub rule: String,
-    /// Why, as the rest of a sentence.
+    /// Why, as what follows `it`: `cannot be read: …`.
     pub why: String,
     pub kind: ProblemKind,
 }
@@ -360,7 +360,7 @@ fn runnable(
         let mut offered = table.entries().iter().flat_map(|entry| &entry.logsources);
         if !offered.any(|entry| of_engine.rule.log_source.is_met_by(entry)) {
             let why = format!(
-                "no log that Allclear reads is {}",
+                "asks for a log that no reader gives: {}",
                 of_engine.rule.log_source
             );
             refuse(why, ProblemKind::NoSource);
@@ -368,7 +368,7 @@ fn runnable(
             kept.push(of_engine);
         } else {
             refuse(
-                "another rule has the same id".to_owned(),
+                "has the same id as another rule".to_owned(),
                 ProblemKind::Duplicate,
             );
         }

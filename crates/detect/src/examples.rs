@@ -33,7 +33,7 @@ pub fn test_pack(pack: &Pack) -> Vec<ExampleFailure> {
         .map(|problem| ExampleFailure {
             path: problem.path,
             rule: problem.rule,
-            why: format!("the rule cannot be run: {}", problem.why),
+            why: format!("the rule cannot be run, as it {}", problem.why),
         })
         .collect();
     failures.extend(

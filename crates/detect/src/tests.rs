@@ -453,17 +453,17 @@ fn rules_that_cannot_be_run_are_told_one_by_one() {
         .unwrap();
     }
     expect![[r"
-        rules/0.yml linux NoSource: no log that Allclear reads is product linux, service auditd
-        rules/1.yml  NotUnderstood: it cannot be read: Condition parse error at 1:6:  --> 1:6
-        rules/10.yml counted NotUnderstood: counts over a time frame are not supported
-        rules/11.yml bad-block NotUnderstood: its block `allclear` cannot be read: unknown variant `nonsen
-        rules/2.yml  NotUnderstood: it cannot be read: Unknown modifier 'sounds'
-        rules/3.yml bad-regex NotUnderstood: it cannot be compiled: invalid regex pattern: regex parse er
-        rules/5.yml good Duplicate: another rule has the same id
-        rules/6.yml  NotUnderstood: it cannot be read: YAML parse error: did not find expected n
-        rules/7.yml  NotUnderstood: it cannot be read: Document is not a YAML mapping
-        rules/8.yml  NotUnderstood: it cannot be read: Document is not a YAML mapping
-        rules/9.yml correlation NotUnderstood: correlations over several records are not supported
+        rules/0.yml linux NoSource: asks for a log that no reader gives: product linux, service
+        rules/1.yml  NotUnderstood: cannot be read: Condition parse error at 1:6:  --> 1:6   | 1
+        rules/10.yml counted NotUnderstood: counts over a time frame, which is not supported
+        rules/11.yml bad-block NotUnderstood: has a block `allclear` that cannot be read: unknown variant
+        rules/2.yml  NotUnderstood: cannot be read: Unknown modifier 'sounds'
+        rules/3.yml bad-regex NotUnderstood: cannot be compiled: invalid regex pattern: regex parse error
+        rules/5.yml good Duplicate: has the same id as another rule
+        rules/6.yml  NotUnderstood: cannot be read: YAML parse error: did not find expected node
+        rules/7.yml  NotUnderstood: cannot be read: Document is not a YAML mapping
+        rules/8.yml  NotUnderstood: cannot be read: Document is not a YAML mapping
+        rules/9.yml correlation NotUnderstood: correlates several records, which is not supported
     "]].assert_eq(&shown);
 }
 

@@ -168,7 +168,7 @@ impl Source {
 fn check(path: &str, text: &str) -> Result<usize, String> {
     compiler()
         .add_source(text)
-        .map_err(|error| format!("the YARA rules cannot be compiled: {error}"))?;
+        .map_err(|error| format!("cannot be compiled: {error}"))?;
     let file = pack::RuleFile {
         path: path.to_owned(),
         text: text.to_owned(),

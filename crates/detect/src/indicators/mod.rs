@@ -170,10 +170,7 @@ impl Indicators {
                     None => problems.push(RuleProblem {
                         path: format!("{}/indicators.csv", pack.manifest.name),
                         rule: row.value.clone(),
-                        why: format!(
-                            "`{}` is not a value of the type `{}`",
-                            row.value, row.r#type
-                        ),
+                        why: format!("is not a value of the type `{}`", row.r#type),
                         kind: ProblemKind::NotUnderstood,
                     }),
                 }

@@ -56,7 +56,7 @@ pub(crate) fn read(path: &str, bytes: &[u8]) -> Read {
     }
     let read = &mut reader.read;
     if read.indicators.is_empty() && read.yara.is_empty() && read.refused.is_empty() {
-        let why = "the file holds no indicator".to_owned();
+        let why = "holds no indicator".to_owned();
         read.refused.push((String::new(), why));
     }
     reader.read
@@ -75,7 +75,7 @@ impl Reader<'_> {
                 self.read.refused.push((what, why.to_owned()));
             }
             REFUSED_MAX => {
-                let why = "further entries are not understood either".to_owned();
+                let why = "holds more entries that are not understood".to_owned();
                 self.read.refused.push((String::new(), why));
             }
             _ => {}
@@ -84,11 +84,11 @@ impl Reader<'_> {
 
     fn add(&mut self, kind: Kind, value: &str, meaning: &str, confidence: Option<u8>) {
         if self.read.indicators.len() >= ENTRIES_MAX {
-            self.refuse("", "the list is too long; its end is not used");
+            self.refuse("", "is too long; its end is not used");
             return;
         }
         let Some(mut indicator) = Indicator::new(kind, value) else {
-            let why = format!("it is not a value of the type `{}`", kind.name());
+            let why = format!("is not a value of the type `{}`", kind.name());
             self.refuse(value, &why);
             return;
         };
@@ -112,14 +112,14 @@ impl Reader<'_> {
             if let Some((kind, value)) = named_kind(name, &value) {
                 self.add(kind, &value, meaning, confidence);
             } else {
-                let why = format!("indicators of the type `{name}` are not supported");
+                let why = format!("is of the type `{name}`, which is not supported");
                 self.refuse(&value, &why);
             }
             return;
         }
         match guessed_kind(&value) {
             Some((kind, value)) => self.add(kind, &value, meaning, confidence),
-            None => self.refuse(&value, "it is not clear what kind of value this is"),
+            None => self.refuse(&value, "is of no kind that can be told"),
         }
     }
 
@@ -147,7 +147,7 @@ impl Reader<'_> {
             let row = match row {
                 Ok(row) => row,
                 Err(error) => {
-                    self.refuse("", &format!("a row cannot be read: {error}"));
+                    self.refuse("", &format!("has a row that cannot be read: {error}"));
                     continue;
                 }
             };
@@ -159,7 +159,10 @@ impl Reader<'_> {
                 .iter()
                 .any(|at| is_called_benign(cell(Some(*at))))
             {
-                self.refuse(cell(columns.named(&row)), "the list itself calls it benign");
+                self.refuse(
+                    cell(columns.named(&row)),
+                    "is called benign by the list itself",
+                );
                 continue;
             }
             let confidence = cell(columns.confidence).parse().ok();
@@ -187,7 +190,7 @@ impl Reader<'_> {
         let json: Json = match serde_json::from_str(text) {
             Ok(json) => json,
             Err(error) => {
-                self.refuse("", &format!("the file is not JSON: {error}"));
+                self.refuse("", &format!("is not JSON: {error}"));
                 return;
             }
         };
@@ -211,7 +214,7 @@ impl Reader<'_> {
         for event in events {
             match event.get("Event") {
                 Some(event) => self.misp(event),
-                None => self.refuse("", "the JSON is neither a STIX 2.1 bundle nor a MISP event"),
+                None => self.refuse("", "is neither a STIX 2.1 bundle nor a MISP event"),
             }
         }
     }
@@ -302,7 +305,7 @@ impl Reader<'_> {
                 Ok(document) => self.chirp_document(&document),
                 Err(error) => {
                     // After an error the parser may not come to an end.
-                    self.refuse("", &format!("the file is not YAML: {error}"));
+                    self.refuse("", &format!("is not YAML: {error}"));
                     return;
                 }
             }
@@ -316,7 +319,7 @@ impl Reader<'_> {
         };
         let name = text(document, "name");
         let Some(indicator) = document.get("indicator") else {
-            self.refuse(&name, "it has no key `indicator`");
+            self.refuse(&name, "has no key `indicator`");
             return;
         };
         let confidence = document.get("confidence").and_then(Yaml::as_u64);
@@ -337,7 +340,7 @@ impl Reader<'_> {
                 });
             }
             other => {
-                let why = format!("indicators of the type `{other}` are not supported");
+                let why = format!("is of the type `{other}`, which is not supported");
                 self.refuse(&name, &why);
             }
         }
@@ -564,7 +567,7 @@ fn refanged(value: &str) -> String {
 
 /// The comparisons of a STIX pattern that are joined by `OR` alone, as (object path, value).
 fn stix_pattern(pattern: &str) -> Result<Vec<(String, String)>, &'static str> {
-    const JOINED: &str = "only STIX patterns of comparisons by `=`, joined by OR, are supported";
+    const JOINED: &str = "is not a STIX pattern of comparisons by `=` that are joined by OR; others are not supported";
     let mut found = Vec::new();
     let mut rest = pattern.trim();
     while !rest.is_empty() {
@@ -658,7 +661,7 @@ mod tests {
             "type,value,meaning,confidence,first_seen,source\nip,192.0.2.7,scanner,8,2021-03-01,report\nmutex,x,y,1,,z\n",
             &expect![[r#"
                 indicator/ip/192.0.2.7 8 "scanner"
-                refused "x": indicators of the type `mutex` are not supported
+                refused "x": is of the type `mutex`, which is not supported
             "#]],
         );
         check(
@@ -674,7 +677,7 @@ mod tests {
             "MD5,FILENAME,Malware Family,Role\n0123456789abcdef0123456789abcdef,a.dll,NAME,\n1123456789abcdef0123456789abcdef,b.dll,Benign,\n",
             &expect![[r#"
                 indicator/md5/0123456789abcdef0123456789abcdef 5 "NAME"
-                refused "1123456789abcdef0123456789abcdef": the list itself calls it benign
+                refused "1123456789abcdef0123456789abcdef": is called benign by the list itself
             "#]],
         );
     }
@@ -691,7 +694,7 @@ mod tests {
                 indicator/file_path/c:\x\y.aspx 5 ""
                 indicator/file_name/tool.exe 5 ""
                 indicator/sha1/0123456789abcdef0123456789abcdef01234567 5 ""
-                refused "not an indicator": it is not clear what kind of value this is
+                refused "not an indicator": is of no kind that can be told
             "#]],
         );
     }
@@ -712,16 +715,16 @@ mod tests {
                 indicator/ip/192.0.2.1 8 "two"
                 indicator/domain/a.example 8 "two"
                 indicator/sha256/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 5 "hash"
-                refused "[file:name = 'a' AND file:size = 3]": only STIX patterns of comparisons by `=`, joined by OR, are supported
-                refused "a": indicators of the type `mutex:name` are not supported
-                refused "[file:name = 'unclosed]": only STIX patterns of comparisons by `=`, joined by OR, are supported
+                refused "[file:name = 'a' AND file:size = 3]": is not a STIX pattern of comparisons by `=` that are joined by OR; others are not supported
+                refused "a": is of the type `mutex:name`, which is not supported
+                refused "[file:name = 'unclosed]": is not a STIX pattern of comparisons by `=` that are joined by OR; others are not supported
             "#]],
         );
         check(
             "b.json",
             "{\"type\":",
             &expect![[r#"
-                refused "": the file is not JSON: EOF while parsing a value at line 1 column 8
+                refused "": is not JSON: EOF while parsing a value at line 1 column 8
             "#]],
         );
     }
@@ -743,7 +746,7 @@ mod tests {
                 indicator/ip/192.0.2.3 5 "wave"
                 indicator/domain/b.example 5 "wave"
                 yara None rule a { condition: true }
-                refused "1": indicators of the type `btc` are not supported
+                refused "1": is of the type `btc`, which is not supported
             "#]],
         );
     }
@@ -758,8 +761,8 @@ mod tests {
                 indicator/ip/192.0.2.1 3 "addresses"
                 indicator/ip/192.0.2.2 3 "addresses"
                 yara None rule a { condition: true }
-                refused "log": indicators of the type `events` are not supported
-                refused "": the file is not YAML: did not find expected key at line 22 column 1, while parsing a block mapping
+                refused "log": is of the type `events`, which is not supported
+                refused "": is not YAML: did not find expected key at line 22 column 1, while parsing a block mapping
             "#]],
         );
     }

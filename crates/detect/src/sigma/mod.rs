@@ -108,9 +108,11 @@ impl FootholdPath {
         let (field, pattern) = match written.split_once("=~") {
             None => (written, None),
             Some((field, pattern)) => {
-                let pattern = Regex::new(pattern.trim()).map_err(|error| error.to_string())?;
+                let pattern = Regex::new(pattern.trim()).map_err(|error| {
+                    format!("has a pattern in `{written}` that cannot be read: {error}")
+                })?;
                 if pattern.captures_len() < 2 {
-                    return Err(format!("`{written}` has no group that would be the path"));
+                    return Err(format!("has no group in `{written}` that would be the path"));
                 }
                 (field, Some(pattern))
             }

@@ -34,29 +34,29 @@ pub(crate) fn read_rules(path: &str, text: &str) -> (Vec<Rule>, Vec<Refused>) {
     let collection = match parse_sigma_yaml(text) {
         Ok(collection) => collection,
         Err(error) => {
-            refuse("", format!("it cannot be read: {error}"));
+            refuse("", format!("cannot be read: {error}"));
             return (rules, refused);
         }
     };
     for error in &collection.errors {
-        refuse("", format!("it cannot be read: {error}"));
+        refuse("", format!("cannot be read: {error}"));
     }
     for correlation in &collection.correlations {
         let name = correlation.id.as_ref().unwrap_or(&correlation.title);
         refuse(
             name,
-            "correlations over several records are not supported".to_owned(),
+            "correlates several records, which is not supported".to_owned(),
         );
     }
     for filter in &collection.filters {
         let name = filter.id.as_ref().unwrap_or(&filter.title);
         refuse(
             name,
-            "filters that change other rules are not supported".to_owned(),
+            "changes other rules, which is not supported".to_owned(),
         );
     }
-    if collection.is_empty() && refused_nothing(&collection.errors) {
-        refuse("", "the file holds no Sigma rule".to_owned());
+    if collection.is_empty() && collection.errors.is_empty() {
+        refuse("", "holds no Sigma rule".to_owned());
     }
     for parsed in &collection.rules {
         match read_rule(path, parsed) {
@@ -67,10 +67,6 @@ pub(crate) fn read_rules(path: &str, text: &str) -> (Vec<Rule>, Vec<Refused>) {
     (rules, refused)
 }
 
-fn refused_nothing(errors: &[String]) -> bool {
-    errors.is_empty()
-}
-
 fn name_of(path: &str, rule: &SigmaRule) -> String {
     rule.id
         .clone()
@@ -79,15 +75,14 @@ fn name_of(path: &str, rule: &SigmaRule) -> String {
 
 fn read_rule(path: &str, parsed: &SigmaRule) -> Result<Rule, String> {
     if parsed.detection.timeframe.is_some() {
-        return Err("counts over a time frame are not supported".to_owned());
+        return Err("counts over a time frame, which is not supported".to_owned());
     }
     let mut parsed = parsed.clone();
     for detection in parsed.detection.named.values_mut() {
         contain_keywords(detection, 0);
     }
     let parsed = &parsed;
-    let compiled =
-        compile_rule(parsed).map_err(|error| format!("it cannot be compiled: {error}"))?;
+    let compiled = compile_rule(parsed).map_err(|error| format!("cannot be compiled: {error}"))?;
     let meaning = meaning_of(parsed)?;
     let foothold_path = match meaning
         .as_ref()
@@ -157,7 +152,7 @@ fn meaning_of(parsed: &SigmaRule) -> Result<Option<RuleMeaning>, String> {
     let json = serde_json::to_value(block).map_err(|error| error.to_string())?;
     serde_json::from_value(json)
         .map(Some)
-        .map_err(|error| format!("its block `allclear` cannot be read: {error}"))
+        .map_err(|error| format!("has a block `allclear` that cannot be read: {error}"))
 }
 
 /// Technique ids among the tags: `attack.t1505.003` is T1505.003.
