@@ -393,3 +393,54 @@ fn joined(value: &Value) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Options;
+
+    #[test]
+    fn whatever_the_seed_the_story_ends_before_the_patch_and_leaves_no_name_unfilled() {
+        for name in scenarios() {
+            let scenario = Scenario::named(name).unwrap();
+            for seed in 0..300 {
+                let options = Options::new(name, seed);
+                let patch = scenario.patch(&options);
+                let server = Server::new(&options, &scenario, patch).unwrap();
+                assert_eq!(server.patch().is_some(), patch.is_some(), "{name} {seed}");
+                let traces = happen(&scenario, &server)
+                    .unwrap_or_else(|error| panic!("{name} {seed}: {error}"));
+                let requests = traces.requests.iter().map(|request| {
+                    let backend = request.backend.as_ref();
+                    let backend = backend.map_or("", |backend| backend.stem.as_str());
+                    format!("{} {} {backend}", request.stem, request.anchor)
+                });
+                let files = traces.files.iter().map(|file| file.path.clone());
+                for text in requests.chain(files) {
+                    assert!(!text.contains(['{', '}']), "{name} {seed}: {text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn payloads_differ_by_seed() {
+        let scenario = Scenario::named("proxylogon").unwrap();
+        let mut commands = std::collections::BTreeSet::new();
+        let mut shells = std::collections::BTreeSet::new();
+        for seed in 0..60 {
+            let options = Options::new("proxylogon", seed);
+            let server = Server::new(&options, &scenario, scenario.patch(&options)).unwrap();
+            let traces = happen(&scenario, &server).unwrap();
+            let tampering = traces
+                .control_panel
+                .iter()
+                .find(|entry| entry.command.contains("ExternalUrl='"))
+                .unwrap();
+            let payload = tampering.command.split(".Identity").next().unwrap();
+            commands.insert(payload.to_owned());
+            shells.insert(traces.footholds[0].path.clone());
+        }
+        assert!(commands.len() > 30 && shells.len() > 30);
+    }
+}
