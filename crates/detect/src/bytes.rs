@@ -19,8 +19,20 @@ const PAGE_BYTES_MAX: u64 = 16 << 20;
 /// Programs are looked at up to this size; web shells in compiled form are small.
 const PROGRAM_BYTES_MAX: u64 = 4 << 20;
 
-/// Kinds of binary records that hold no page, whatever text stands in them.
-const RECORD_KINDS: [&str; 3] = ["windows.evtx", "windows.registry", "windows.event_json"];
+/// Kinds of items, or beginnings of them, whose records are looked at one by one. Whatever text of a page they quote,
+/// they are no pages; only rules that a user brings for them look at their bytes.
+const RECORD_KINDS: [&str; 10] = [
+    "exchange.",
+    "iis.w3c",
+    "iis.failed_request",
+    "http.err",
+    "windows.evtx",
+    "windows.event_json",
+    "windows.registry",
+    "windows.task",
+    "prior.",
+    "files.listing",
+];
 
 /// Files that only a user's YARA rules ask for.
 const USER_BYTES_MAX: u64 = 32 << 20;
@@ -61,18 +73,16 @@ impl ItemDetection<'_> {
             (complete && !bytes.is_empty()).then(|| hexadecimal(&Sha256::digest(bytes)))
         });
         self.hash_indicators(digest.as_deref(), bytes, complete);
-        if bytes.is_empty() {
+        let holds_records = RECORD_KINDS.iter().any(|known| kind.starts_with(known));
+        if bytes.is_empty() || (holds_records && !self.engine.yara.user_wants(&self.path)) {
             return;
         }
         if !complete {
-            let detail = format!(
-                "Only the first {} bytes were looked at for web shells.",
-                bytes.len()
-            );
+            let detail = format!("Only the first {} bytes were looked at.", bytes.len());
             self.gaps.push((GapKind::Limit, At::Item, detail));
         }
         self.yara(digest.as_deref(), bytes);
-        if !RECORD_KINDS.contains(&kind) {
+        if !holds_records {
             self.web_shell(digest.as_deref(), bytes);
         }
     }

@@ -387,6 +387,10 @@ fn a_shell_convicts_where_it_runs_and_not_where_it_is_quoted() {
             .iter()
             .any(|(rule, stage)| rule.starts_with("analysis/web-shell/") && stage.is_some())
     );
+    let mut log = engine.item("ECPServer.LOG");
+    log.file("exchange.ecp_server", None, &bytes, false);
+    let log = log.finish();
+    assert!(log.findings.is_empty() && log.gaps.is_empty());
     let quoted = stages(r"C:\Users\a\report.txt");
     assert!(
         !quoted.is_empty() && quoted.iter().all(|(_, stage)| stage.is_none()),
@@ -670,4 +674,54 @@ proptest! {
         let once = percent_decoded(&twice).into_owned();
         assert_eq!(percent_decoded(&once), text);
     }
+}
+
+/// Lists as responders received them in 2021.
+#[test]
+fn published_lists_are_read() {
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../shared/evidence/indicators"
+    );
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        println!("skipped: {folder} is not on this machine");
+        return;
+    };
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let mut shown = String::new();
+    for name in names {
+        let file = std::fs::OpenOptions::new()
+            .read(true)
+            .open(format!("{folder}/{name}"));
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut file.unwrap(), &mut bytes).unwrap();
+        let extra = Extra {
+            indicators: vec![(name.clone(), bytes)],
+            ..Extra::default()
+        };
+        let (engine, problems) = Engine::new(&[], &extra).unwrap();
+        let (_, yara, indicators) = engine.counts();
+        writeln!(shown, "{name}: {indicators} indicators, {yara} YARA rules").unwrap();
+        for problem in problems {
+            let what: String = problem.rule.chars().take(40).collect();
+            writeln!(shown, "  {what}: {}", problem.why).unwrap();
+        }
+    }
+    expect![[r"
+        cisa-chirp-aa21-062a.yaml: 15 indicators, 8 YARA rules
+          Possible CVE-2021-26855 Exploitation: is of the type `events`, which is not supported
+          Possible CVE-2021-26857 Exploitation: is of the type `events`, which is not supported
+        eset-exchange-samples.sha256: 23 indicators, 0 YARA rules
+        mandiant-sunburst-hashes.csv: 21 indicators, 0 YARA rules
+          439bcd0a17d53837bc29fb51c0abd9d52a747227: is called benign by the list itself
+          53f8dfc65169ccda021b72a62e0c22a4db7c4077: is called benign by the list itself
+          a25cadd48d70f6ea0c4a241d99c5241269e6facc: is called benign by the list itself
+          d3c6785e18fba3749fb785bc313cf8346182f532: is called benign by the list itself
+        mandiant-sunburst-nbis.csv: 25 indicators, 0 YARA rules
+        volexity-exchange-marauder.csv: 13 indicators, 0 YARA rules
+    "]]
+    .assert_eq(&shown);
 }
