@@ -1,5 +1,6 @@
 //! Exposure over time: which builds ran when, and what the pack says of them.
 
+use crate::coverage::files::is_unflushed;
 use crate::{Knowledge, words};
 use model::report::{Exposure, ExposureSpan, ExposureState, Reason};
 use model::{Build, BuildSeen, Fact, Observed, Place, RewriteRule, Setup, Span, Timestamp};
@@ -513,10 +514,11 @@ fn proven_absent(product: &Product, observed: &Observed) -> bool {
                 .is_some_and(|known| known.as_str() == hive.source)
                 && item.records_in > 0
                 && item.rejected.is_empty()
-                && !observed
-                    .gaps
-                    .iter()
-                    .any(|gap| gap.place.collection == latest.id && gap.place.item == item.path)
+                && !observed.gaps.iter().any(|gap| {
+                    gap.place.collection == latest.id
+                        && gap.place.item == item.path
+                        && !is_unflushed(gap, latest)
+                })
         })
     });
     let service = observed.facts.iter().any(|known| {

@@ -381,15 +381,18 @@ fn finding_id(finding: &Finding) -> String {
 fn effective_rewrite_rules(host: &mut Observed) {
     for collection in &host.collections {
         let own = |known: &&FactAt| known.place.collection == collection.id;
-        let rules: Vec<(model::RewriteRule, String)> = host
+        let (rules, places): (Vec<(model::RewriteRule, String)>, Vec<Place>) = host
             .facts
             .iter()
             .filter(own)
             .filter_map(|known| match &known.fact {
-                Fact::RewriteRule(rule) => Some((rule.clone(), known.place.item.clone())),
+                Fact::RewriteRule(rule) => {
+                    let stated = (rule.clone(), known.place.item.clone());
+                    Some((stated, known.place.clone()))
+                }
                 _ => None,
             })
-            .collect();
+            .unzip();
         if rules.is_empty() {
             continue;
         }
@@ -406,10 +409,11 @@ fn effective_rewrite_rules(host: &mut Observed) {
         host.facts.retain(|known| {
             known.place.collection != collection.id || !matches!(known.fact, Fact::RewriteRule(_))
         });
-        host.facts.extend(effective.into_iter().map(|(index, rule)| FactAt {
-            fact: Fact::RewriteRule(rule),
-            place: Place::item(&collection.id, &rules[index].1),
-        }));
+        host.facts
+            .extend(effective.into_iter().map(|(index, rule)| FactAt {
+                fact: Fact::RewriteRule(rule),
+                place: places[index].clone(),
+            }));
     }
 }
 

@@ -89,6 +89,23 @@ impl<'a, 'd> ItemSink<'a, 'd> {
         self.report
     }
 
+    fn keep_gap(
+        &mut self,
+        source: Option<SourceName>,
+        kind: GapKind,
+        at: At,
+        span: (Option<Timestamp>, Option<Timestamp>),
+        detail: &str,
+    ) {
+        if self.report.gaps.len() >= GAPS_MAX {
+            self.gaps_left_out += 1;
+            return;
+        }
+        let place = Place::item("", self.path).at(at);
+        let gap = Gap::new(kind, place, detail).between(span.0, span.1);
+        self.report.gaps.push(Gap { source, ..gap });
+    }
+
     fn note_request(&mut self, record: &dyn Record) {
         let Some(path) = record.get("path") else {
             return;
@@ -157,15 +174,18 @@ impl Sink for ItemSink<'_, '_> {
         span: (Option<Timestamp>, Option<Timestamp>),
         detail: &str,
     ) {
-        if self.report.gaps.len() >= GAPS_MAX {
-            self.gaps_left_out += 1;
-            return;
-        }
-        let place = Place::item("", self.path).at(at);
-        let gap = Gap::new(kind, place, detail).between(span.0, span.1);
-        self.report.gaps.push(Gap {
-            source: self.source.clone(),
-            ..gap
-        });
+        let source = self.source.clone();
+        self.keep_gap(source, kind, at, span, detail);
+    }
+
+    fn gap_of_source(
+        &mut self,
+        source: &SourceName,
+        kind: GapKind,
+        at: At,
+        span: (Option<Timestamp>, Option<Timestamp>),
+        detail: &str,
+    ) {
+        self.keep_gap(Some(source.clone()), kind, at, span, detail);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! [`Sufficient`] can be made only here, and only from a coverage without a hole: it is the key to `clear`.
 
-mod files;
+pub(crate) mod files;
 mod rhythm;
 mod seen;
 
