@@ -18,8 +18,8 @@
 //! says. Chapters are lists of steps with the records that they leave; they and the texts that vary by seed stand in
 //! `scenarios/actors.json`.
 //!
-//! **Small and quick.** A default server has about 50 MB. Tests that make many of them raise
-//! [`probe_minutes`](Options::probe_minutes) (180 gives a third of that) or shorten the time simulated.
+//! **Small and quick.** A default server has about 50 MB, most of it heads of hourly log files. Tests that make many of
+//! them raise [`probe_minutes`](Options::probe_minutes) or shorten the time simulated.
 //!
 //! **Not simulated**: message tracking and protocol logs, `$MFT`, memory, and the reports of earlier responders' tools.
 //!
