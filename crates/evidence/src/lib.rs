@@ -49,4 +49,5 @@ pub use content::{Bytes, Content, HEAD_BYTES, ReadSeek};
 pub use discover::{Collection, DiscoverError, discover};
 pub use item::Digest;
 pub use limits::{ENTRIES_CEILING, Limits, Options};
+pub use sniff::is_archive;
 pub use walk::{Decision, Entry, Visitor, walk, walk_bytes};

@@ -125,6 +125,12 @@ fn octal(field: &[u8]) -> Option<u32> {
     })
 }
 
+/// Whether an item that begins with `head` is an archive whose members a walk offers as entries of their own. An archive
+/// of stored members begins as its first member does, to whoever looks for text.
+pub fn is_archive(head: &[u8], name: &str) -> bool {
+    matches!(form(head, name), Form::Zip | Form::Tar | Form::SevenZip)
+}
+
 /// Office documents, Java archives and installers are zips too, but items to everyone who looks at them.
 fn is_package(head: &[u8], name: &str) -> bool {
     const FIRST_MEMBERS: [&[u8]; 6] = [

@@ -23,12 +23,18 @@ pub struct Knowledge {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Job {
     pub knowledge: Knowledge,
+    #[serde(with = "places")]
     pub collections: Vec<Collection>,
-    /// This worker reads the outermost entries whose ordinal leaves `shard` when divided by `shards`.
+    /// This worker reads the outermost entries whose number leaves `shard` when divided by `shards`.
     pub shard: u64,
     pub shards: u64,
     /// Where a dead predecessor stopped: everything up to and including this entry is done or lost.
     pub resume: Option<Position>,
+    /// Entries that readers died of. An archive is opened again for the members behind the place of a death; these are
+    /// left alone then.
+    pub lost: BTreeSet<Position>,
+    /// Outermost entries, as collection and [`Position::top`], in which readers died with no item in hand.
+    pub given_up: BTreeSet<(usize, u64)>,
 }
 
 /// An entry of a collection.
@@ -37,8 +43,19 @@ pub struct Position {
     /// Index into [`Job::collections`].
     pub collection: usize,
     pub ordinal: u64,
-    /// Ordinal of the outermost entry it lies in.
+    /// Number of the outermost entry it lies in.
     pub top: u64,
+}
+
+impl Position {
+    /// Behind everything in this collection.
+    pub(crate) fn end_of(collection: usize) -> Self {
+        Self {
+            collection,
+            ordinal: u64::MAX,
+            top: u64::MAX,
+        }
+    }
 }
 
 /// One line that a worker writes.
@@ -47,6 +64,10 @@ pub struct Position {
 pub enum Frame {
     /// The worker is ready; these rules cannot run, and why.
     Ready { rule_problems: Vec<String> },
+    /// The journal: from now on this collection is walked through.
+    Open { collection: usize },
+    /// A large entry is not this worker's, or done; going past its bytes takes time all the same.
+    Pass { size: Option<u64> },
     /// The journal: from now on this item is in hand.
     Begin {
         position: Position,
@@ -74,4 +95,76 @@ pub struct ItemReport {
     pub activity: Vec<(SourceName, Activity)>,
     /// First segments of URL paths that a web log saw requested.
     pub requested: Vec<(SourceName, BTreeSet<String>)>,
+}
+
+/// Collections with their places on this machine as numbers: names of files need not be text.
+mod places {
+    use super::Collection;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::path::{Path, PathBuf};
+
+    #[derive(Serialize, Deserialize)]
+    struct Written {
+        location: Vec<u32>,
+        label: String,
+        container: String,
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        collections: &[Collection],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(collections.iter().map(|collection| Written {
+            location: units(&collection.location),
+            label: collection.label.clone(),
+            container: collection.container.clone(),
+        }))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Collection>, D::Error> {
+        let written: Vec<Written> = Vec::deserialize(deserializer)?;
+        let read = |written: Written| {
+            let location = path(&written.location).ok_or_else(|| D::Error::custom("no path"))?;
+            Ok(Collection {
+                location,
+                label: written.label,
+                container: written.container,
+            })
+        };
+        written.into_iter().map(read).collect()
+    }
+
+    /// The path in the units of this machine: bytes on Unix, UTF-16 on Windows.
+    #[cfg(unix)]
+    fn units(path: &Path) -> Vec<u32> {
+        use std::os::unix::ffi::OsStrExt;
+        path.as_os_str()
+            .as_bytes()
+            .iter()
+            .map(|byte| u32::from(*byte))
+            .collect()
+    }
+
+    #[cfg(unix)]
+    fn path(units: &[u32]) -> Option<PathBuf> {
+        use std::os::unix::ffi::OsStringExt;
+        let bytes: Result<Vec<u8>, _> = units.iter().map(|unit| u8::try_from(*unit)).collect();
+        Some(std::ffi::OsString::from_vec(bytes.ok()?).into())
+    }
+
+    #[cfg(windows)]
+    fn units(path: &Path) -> Vec<u32> {
+        use std::os::windows::ffi::OsStrExt;
+        path.as_os_str().encode_wide().map(u32::from).collect()
+    }
+
+    #[cfg(windows)]
+    fn path(units: &[u32]) -> Option<PathBuf> {
+        use std::os::windows::ffi::OsStringExt;
+        let wide: Result<Vec<u16>, _> = units.iter().map(|unit| u16::try_from(*unit)).collect();
+        Some(std::ffi::OsString::from_wide(&wide.ok()?).into())
+    }
 }

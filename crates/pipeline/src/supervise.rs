@@ -18,6 +18,10 @@ use std::time::{Duration, Instant};
 /// Deaths of workers of one share before the rest of it is given up: an item takes one, so this many items are lost.
 const DEATHS_MAX: u32 = 500;
 
+/// Seconds that a worker may take to load packs and compile rules before it reads anything: thousands of rules on a
+/// busy machine take minutes, and are the user's choice, not the evidence's.
+const START_SECONDS: u64 = 600;
+
 /// Frames that wait to be taken in from one worker; keeps a fast one from filling the memory.
 const FRAMES_WAITING_MAX: usize = 64;
 
@@ -31,6 +35,15 @@ pub struct Crew {
     pub item_seconds: u64,
     /// Further seconds for each MiB of it.
     pub seconds_per_mib: u64,
+}
+
+impl Crew {
+    /// How long going through so many bytes may take.
+    fn seconds_for(&self, size: Option<u64>) -> u64 {
+        let mib = size.unwrap_or(0) >> 20;
+        self.item_seconds
+            .saturating_add(mib.saturating_mul(self.seconds_per_mib))
+    }
 }
 
 /// The program that runs [`worker::run`] over its standard input and output.
@@ -117,6 +130,8 @@ pub(crate) fn read(
                 shard,
                 shards: workers,
                 resume: None,
+                lost: BTreeSet::new(),
+                given_up: BTreeSet::new(),
             };
             let say = say.clone();
             scope.spawn(move || {
@@ -167,7 +182,7 @@ fn take_in(seen: &mut Seen, frame: Frame, progress: &mut dyn FnMut(Progress<'_>)
                 raw.gaps.insert(gap);
             }
         }
-        Frame::Done => {}
+        Frame::Open { .. } | Frame::Pass { .. } | Frame::Done => {}
     }
 }
 
@@ -184,24 +199,9 @@ fn tend(
         let Some(death) = watch(&job, command, crew, tell)? else {
             return Ok(());
         };
-        let Some((position, path)) = death.in_hand else {
-            if death.ready && death.done > job.resume {
-                job.resume = death.done;
-                continue;
-            }
-            return Err(SuperviseError::NotReady(death.cause));
-        };
-        let gap = Gap::new(
-            GapKind::Crashed,
-            Place::item("", &path),
-            format!("the reader was lost: {}", death.cause),
-        );
-        let lost = Frame::Gap {
-            collection: position.collection,
-            gap,
-        };
-        tell(Said::Frame(lost)).map_err(|error| WorkerError::Closed(error).into_supervise())?;
-        job.resume = Some(position);
+        if let Some(lost) = learn(&mut job, death)? {
+            tell(Said::Frame(lost)).map_err(|error| WorkerError::Closed(error).into_supervise())?;
+        }
     }
     for collection in 0..job.collections.len() {
         let gap = Gap::new(
@@ -215,6 +215,37 @@ fn tend(
     Ok(())
 }
 
+/// What the next worker leaves alone, so that it gets further than the dead one, and the gap that this makes. A death
+/// with nothing in hand, between two items or in the structure of an archive, is given a second try first.
+fn learn(job: &mut Job, death: Death) -> Result<Option<Frame>, SuperviseError> {
+    let Some(collection) = death.opened else {
+        return Err(SuperviseError::NotReady(death.cause));
+    };
+    let cause = &death.cause;
+    let (path, detail) = if let Some(position) = death.in_hand {
+        job.resume = job.resume.max(Some(position));
+        job.lost.insert(position);
+        (death.path, format!("the reader was lost: {cause}"))
+    } else if death.done > job.resume {
+        job.resume = death.done;
+        return Ok(None);
+    } else if let Some(resume) = job.resume
+        && resume.collection == collection
+        && !death.path.is_empty()
+        && job.given_up.insert((collection, resume.top))
+    {
+        let detail = format!("the reader was lost behind this, in the same archive: {cause}");
+        (death.path, detail)
+    } else {
+        job.resume = Some(Position::end_of(collection));
+        let detail =
+            format!("the reader was lost between items, and the rest was not read: {cause}");
+        (String::new(), detail)
+    };
+    let gap = Gap::new(GapKind::Crashed, Place::item("", &path), detail);
+    Ok(Some(Frame::Gap { collection, gap }))
+}
+
 impl WorkerError {
     fn into_supervise(self) -> SuperviseError {
         SuperviseError::Worker(self)
@@ -223,9 +254,12 @@ impl WorkerError {
 
 /// How a worker ended before its share was done.
 struct Death {
-    in_hand: Option<(Position, String)>,
+    /// The collection that it walked through; none where it died before that.
+    opened: Option<usize>,
+    in_hand: Option<Position>,
+    /// Path of the last item that it had in hand.
+    path: String,
     done: Option<Position>,
-    ready: bool,
     cause: String,
 }
 
@@ -239,13 +273,14 @@ fn watch(
     let mut child = start(job, command)?;
     let frames = frames_of(&mut child);
     let mut death = Death {
+        opened: None,
         in_hand: None,
+        path: String::new(),
         done: job.resume,
-        ready: false,
         cause: String::new(),
     };
-    let mut deadline = Instant::now() + Duration::from_secs(crew.item_seconds.saturating_mul(2));
-    let mut bound = crew.item_seconds;
+    let mut bound = START_SECONDS;
+    let mut deadline = Instant::now() + Duration::from_secs(bound);
     let ended = loop {
         let left = deadline.saturating_duration_since(Instant::now());
         match frames.recv_timeout(left) {
@@ -256,24 +291,20 @@ fn watch(
             }
             Ok(Ok(frame)) => {
                 match &frame {
-                    Frame::Ready { .. } => death.ready = true,
+                    Frame::Ready { .. } => bound = crew.item_seconds,
+                    Frame::Open { collection } => death.opened = Some(*collection),
+                    Frame::Pass { size } => bound = crew.seconds_for(*size),
                     Frame::Begin {
                         position,
                         path,
                         size,
                     } => {
-                        death.in_hand = Some((*position, path.clone()));
-                        let mib = size.unwrap_or(0) >> 20;
-                        bound = crew
-                            .item_seconds
-                            .saturating_add(mib.saturating_mul(crew.seconds_per_mib));
+                        death.in_hand = Some(*position);
+                        death.path.clone_from(path);
+                        bound = crew.seconds_for(*size);
                     }
                     Frame::Item { position, .. } => {
-                        if death
-                            .in_hand
-                            .as_ref()
-                            .is_some_and(|known| known.0 == *position)
-                        {
+                        if death.in_hand == Some(*position) {
                             death.in_hand = None;
                         }
                         death.done = death.done.max(Some(*position));
@@ -358,4 +389,121 @@ fn cause_of(status: ExitStatus) -> String {
 #[cfg(not(unix))]
 fn cause_of(status: ExitStatus) -> String {
     status.to_string()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    /// Two collections that nobody opens, read by a worker that is this shell script. The script finds its job in
+    /// `$job`.
+    fn check(script: &str, expected: Expect) {
+        let collection = |name: &str| Collection {
+            location: PathBuf::from(name),
+            label: name.to_owned(),
+            container: "folder".to_owned(),
+        };
+        let crew = Crew {
+            workers: 1,
+            command: Some(WorkerCommand {
+                program: "sh".into(),
+                arguments: vec!["-c".to_owned(), format!("read -r job\n{script}")],
+            }),
+            item_seconds: 1,
+            seconds_per_mib: 1,
+        };
+        let collections = [collection("a"), collection("b")];
+        let told = match read(&collections, &Knowledge::default(), &crew, &mut |_| {}) {
+            Ok(seen) => seen
+                .collections
+                .iter()
+                .flat_map(|raw| raw.gaps.iter().map(|gap| (&raw.collection.label, gap)))
+                .map(|(label, gap)| {
+                    let (kind, item) = (gap.kind.name(), &gap.place.item);
+                    format!("{kind} {label} `{item}`: {}\n", gap.detail)
+                })
+                .collect(),
+            Err(error) => format!("failed: {error}\n"),
+        };
+        expected.assert_eq(&told);
+    }
+
+    /// What a worker says before its first item.
+    const READY: &str = r#"
+        echo '{"ready":{"rule_problems":[]}}'
+        echo '{"open":{"collection":0}}'"#;
+
+    /// It takes the third entry in hand.
+    const BEGIN: &str = r#"
+        echo '{"begin":{"position":{"collection":0,"ordinal":3,"top":2},"path":"x.log","size":9}}'"#;
+
+    #[test]
+    fn an_item_that_takes_too_long_is_lost_alone() {
+        check(
+            &format!(
+                r#"{READY}
+                case "$job" in
+                *'"lost":[{{"collection":0,"ordinal":3,"top":2}}]'*) echo '"done"' ;;
+                *) {BEGIN}
+                   exec sleep 600 ;;
+                esac"#
+            ),
+            expect![[r#"
+                crashed a `x.log`: the reader was lost: it took longer than 1 seconds and was stopped
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_death_between_items_is_tried_again() {
+        check(
+            &format!(
+                r#"{READY}{BEGIN}
+                echo '{{"item":{{"position":{{"collection":0,"ordinal":3,"top":2}},"report":$EMPTY}}}}'
+                case "$job" in
+                *'"resume":null'*) exit 7 ;;
+                *) echo '"done"' ;;
+                esac"#
+            )
+            .replace("$EMPTY", &empty_report()),
+            expect![[""]],
+        );
+    }
+
+    #[test]
+    fn deaths_with_nothing_in_hand_cost_the_archive_then_the_collection() {
+        check(
+            &format!(
+                r#"{READY}
+                case "$job" in
+                *'"ordinal":18446744073709551615'*) echo '"done"' ;;
+                *) {BEGIN}
+                   echo '{{"item":{{"position":{{"collection":0,"ordinal":3,"top":2}},"report":$EMPTY}}}}'
+                   kill -9 $$ ;;
+                esac"#
+            )
+            .replace("$EMPTY", &empty_report()),
+            expect![[r#"
+                crashed a ``: the reader was lost between items, and the rest was not read: killed by signal 9
+                crashed a `x.log`: the reader was lost behind this, in the same archive: killed by signal 9
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_worker_that_never_starts_is_no_fault_of_the_evidence() {
+        check(
+            "exit 3",
+            expect![[r#"
+                failed: a worker process ended before it was ready: ended with exit code 3
+            "#]],
+        );
+    }
+
+    fn empty_report() -> String {
+        let report = serde_json::to_string(&ItemReport::default()).expect("plain data");
+        assert!(!report.contains('\''));
+        report
+    }
 }

@@ -14,6 +14,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// Collector's own records (`uploads.json`, a log) that are read whole; larger ones are not such records.
 const COLLECTOR_BYTES_MAX: u64 = 64 << 20;
 
+/// Entries of this size that are passed over are told: a stream is unpacked up to what lies behind them.
+const PASSED_BYTES_MIN: u64 = 16 << 20;
+
 /// Why a worker cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
@@ -53,9 +56,13 @@ pub fn run(
     })
     .map_err(WorkerError::Closed)?;
     for (index, collection) in job.collections.iter().enumerate() {
-        if job.resume.is_some_and(|resume| index < resume.collection) {
+        if job
+            .resume
+            .is_some_and(|resume| Position::end_of(index) <= resume)
+        {
             continue;
         }
+        say(Frame::Open { collection: index }).map_err(WorkerError::Closed)?;
         let mut reader = Reader {
             job,
             engine: &engine,
@@ -116,13 +123,21 @@ impl Reader<'_> {
         }
     }
 
-    /// What becomes of an entry that a dead predecessor had in hand or behind it. An archive that holds the place where
-    /// it died is opened again for the members behind; the supervisor drops what it hears twice.
-    fn again(&self, position: Position) -> Decision {
-        match self.job.resume {
-            Some(resume) if position != resume && position.top == resume.top => Decision::Read,
-            _ => Decision::Skip,
+    /// Whether this entry is still to be read. Of those that a dead predecessor had in hand or behind it, only what may
+    /// hold more is: an archive that holds the place of the death, opened again for the members behind. The supervisor
+    /// drops what it hears twice.
+    fn is_to_do(&self, position: Position) -> bool {
+        let job = self.job;
+        let within = (position.collection, position.top);
+        if self.failed.is_some()
+            || position.top % job.shards != job.shard
+            || job.lost.contains(&position)
+            || job.given_up.contains(&within)
+        {
+            return false;
         }
+        job.resume
+            .is_none_or(|resume| position > resume || within == (resume.collection, resume.top))
     }
 
     fn send(&mut self, frame: Frame) {
@@ -137,13 +152,11 @@ impl Reader<'_> {
 impl Visitor for Reader<'_> {
     fn begin(&mut self, entry: &Entry) -> Decision {
         let position = self.position(entry);
-        let mine = entry.top % self.job.shards == self.job.shard;
-        let done = self.job.resume.is_some_and(|resume| position <= resume);
-        if !mine || self.failed.is_some() {
+        if !self.is_to_do(position) {
+            if entry.size.is_none_or(|size| size >= PASSED_BYTES_MIN) {
+                self.send(Frame::Pass { size: entry.size });
+            }
             return Decision::Skip;
-        }
-        if done {
-            return self.again(position);
         }
         self.send(Frame::Begin {
             position,
@@ -231,7 +244,12 @@ fn read_item(
         (None, false) => None,
         (wanted, _) => Some(keep(content, wanted.unwrap_or(COLLECTOR_BYTES_MAX))),
     };
-    let artifact = artifacts::recognise(&probe);
+    // The members of an archive are read, not its bytes: a log that it merely stores would be read twice.
+    let artifact = if evidence::is_archive(&head, &entry.path) {
+        None
+    } else {
+        artifacts::recognise(&probe)
+    };
     let source = artifact.and_then(|artifact| artifact.source(&probe));
     let mut sink = ItemSink::new(&entry.path, source.clone(), detection);
     if let Some(artifact) = artifact {
@@ -274,7 +292,9 @@ fn collector_record(entry: &Entry, kept: &Kept, report: &mut ItemReport) {
     }
     for failed in evidence::container_gaps(&entry.path, &kept.bytes) {
         let place = Place::item("", &failed.path);
-        report.gaps.push(Gap::new(failed.kind, place, failed.detail));
+        report
+            .gaps
+            .push(Gap::new(failed.kind, place, failed.detail));
     }
     if report.item.kind.is_empty() {
         report.item.kind = "collector.record".to_owned();
