@@ -72,11 +72,11 @@ impl Keep {
     }
 }
 
-/// `allclear report CASE`.
+/// `allclear report CASE`: the same answers, so the same exit code.
 pub(crate) fn report(arguments: &ReportArguments) -> Outcome {
     let report = read(&arguments.case)?;
     output::report(&report, &arguments.output)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitCode::from(check::exit_code(&report)))
 }
 
 fn read(case: &Path) -> Result<Report, Failure> {

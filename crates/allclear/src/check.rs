@@ -10,12 +10,13 @@ use pack::BuildTable;
 use pipeline::supervise::Crew;
 use pipeline::{Judgement, Progress, SuperviseError, WorkerCommand};
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 pub(crate) fn run(check: &Check) -> Outcome {
-    refuse_to_write_into_evidence(check)?;
+    let outputs = [&check.output.output, &check.manifest, &check.case];
+    output::refuse_to_write_into_evidence(&outputs.map(Option::as_deref), &check.paths)?;
+    output::must_be_writable(check.output.output.as_deref())?;
     let knowledge = settings::knowledge(check)?;
     let packs = settings::packs(check, &knowledge)?;
     let shipped = settings::shipped_files(&check.known)?;
@@ -57,7 +58,7 @@ pub(crate) fn run(check: &Check) -> Outcome {
 }
 
 /// 0, 1 or 3; see [`exit`].
-fn exit_code(report: &Report) -> u8 {
+pub(crate) fn exit_code(report: &Report) -> u8 {
     if report.accounting.items == 0 {
         return exit::NOTHING_EXAMINED;
     }
@@ -95,6 +96,9 @@ fn failure(error: SuperviseError) -> Failure {
             error,
             "look at the rules and indicators given with --rules, --yara, --indicators",
         ),
+        error @ SuperviseError::NotReady(_) => Failure::fault(error).with_advice(
+            "if there are many rules or indicators, give each reader more memory with --reader-memory",
+        ),
         other => Failure::fault(other),
     }
 }
@@ -114,40 +118,6 @@ fn crew(check: &Check) -> Result<Crew, Failure> {
         item_seconds: check.item_seconds,
         seconds_per_mib: 2,
     })
-}
-
-/// A report, manifest or case below an evidence path would change the evidence.
-fn refuse_to_write_into_evidence(check: &Check) -> Result<(), Failure> {
-    let outputs = [&check.output.output, &check.manifest, &check.case];
-    for output in outputs.into_iter().flatten() {
-        let target = absolute(output)?;
-        for path in &check.paths {
-            let evidence = absolute(path)?;
-            if target.starts_with(&evidence) {
-                return Err(Failure::usage(
-                    format!(
-                        "{} lies inside of the evidence {}",
-                        output.display(),
-                        path.display()
-                    ),
-                    "evidence is never changed: write somewhere else",
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The path with links resolved as far as it exists.
-fn absolute(path: &Path) -> Result<PathBuf, Failure> {
-    let whole = std::path::absolute(path)?;
-    for ancestor in whole.ancestors() {
-        if let Ok(real) = ancestor.canonicalize() {
-            let rest = whole.strip_prefix(ancestor).unwrap_or(Path::new(""));
-            return Ok(real.join(rest));
-        }
-    }
-    Ok(whole)
 }
 
 /// A spinner on a terminal, nothing elsewhere.

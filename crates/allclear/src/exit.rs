@@ -43,26 +43,20 @@ impl Failure {
         }
     }
 
+    /// Says what may help.
+    pub(crate) fn with_advice(self, advice: impl Into<String>) -> Self {
+        Self {
+            advice: Some(advice.into()),
+            ..self
+        }
+    }
+
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(self.code)
     }
 
     pub(crate) fn advice(&self) -> Option<&str> {
         self.advice.as_deref()
-    }
-
-    /// Whether somebody closed the pipe that we wrote to.
-    pub(crate) fn is_closed_pipe(&self) -> bool {
-        let mut cause: Option<&(dyn Error + 'static)> = Some(&*self.source);
-        while let Some(error) = cause {
-            if let Some(io) = error.downcast_ref::<std::io::Error>()
-                && io.kind() == std::io::ErrorKind::BrokenPipe
-            {
-                return true;
-            }
-            cause = error.source();
-        }
-        false
     }
 }
 

@@ -9,6 +9,11 @@ use std::io::Write;
 use std::process::ExitCode;
 
 pub(crate) fn make(arguments: &KnownMake) -> Outcome {
+    output::refuse_to_write_into_evidence(
+        &[arguments.output.as_deref()],
+        std::slice::from_ref(&arguments.path),
+    )?;
+    output::must_be_writable(arguments.output.as_deref())?;
     let options = Options::default();
     let collections = evidence::discover(std::slice::from_ref(&arguments.path), &options)
         .map_err(|error| Failure::usage(error, "give a collection or a folder that exists"))?;
@@ -59,7 +64,7 @@ pub(crate) fn make(arguments: &KnownMake) -> Outcome {
     };
     match &arguments.output {
         Some(path) => output::to_file(path, &mut write)?,
-        None => write(&mut std::io::stdout().lock())?,
+        None => output::to_standard_output(&mut write)?,
     }
     Ok(ExitCode::SUCCESS)
 }

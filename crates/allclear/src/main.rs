@@ -33,8 +33,6 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(code) => code,
-        // The reader of a pipe went away; that is its business.
-        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             output::complain(&failure);
             failure.code()

@@ -5,8 +5,8 @@ use crate::exit::Failure;
 use console::Term;
 use model::report::Report;
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::Path;
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
 /// Columns assumed where there is no terminal.
 const WIDTH_DEFAULT: usize = 80;
@@ -26,13 +26,24 @@ pub(crate) fn report(report: &Report, output: &Output) -> Result<(), Failure> {
     match &output.output {
         None => {
             let terminal = io::stdout().is_terminal();
-            let mut out = BufWriter::new(io::stdout().lock());
-            render(report, output.format, terminal, &mut out)?;
-            out.flush()?;
+            to_standard_output(&mut |out| render(report, output.format, terminal, out))
         }
-        Some(path) => to_file(path, &mut |out| render(report, output.format, false, out))?,
+        Some(path) => to_file(path, &mut |out| render(report, output.format, false, out)),
     }
-    Ok(())
+}
+
+/// Writes to standard output. That its reader went away is the reader's business and no failure: the exit code still
+/// tells what was found.
+pub(crate) fn to_standard_output(
+    write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::fault(format!(
+            "cannot write to standard output: {error}"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn render(report: &Report, format: Format, terminal: bool, out: &mut dyn Write) -> io::Result<()> {
@@ -93,11 +104,67 @@ pub(crate) fn to_file(
         let _ = std::fs::remove_file(&part);
         return Err(failed(error));
     }
-    std::fs::rename(&part, path).map_err(failed)
+    std::fs::rename(&part, path).map_err(|error| {
+        let _ = std::fs::remove_file(&part);
+        failed(error)
+    })
+}
+
+/// Says before a long run, not after it, that its report cannot be written.
+pub(crate) fn must_be_writable(path: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
+    let why = if path.is_dir() {
+        "it is a folder"
+    } else if std::path::absolute(path)?
+        .parent()
+        .is_some_and(Path::is_dir)
+    {
+        return Ok(());
+    } else {
+        "its folder does not exist"
+    };
+    Err(Failure::usage(
+        format!("cannot write {}: {why}", path.display()),
+        "name a file in a folder that exists and that you may write to",
+    ))
+}
+
+/// What is written below an evidence path would change the evidence.
+pub(crate) fn refuse_to_write_into_evidence(
+    outputs: &[Option<&Path>],
+    evidence: &[PathBuf],
+) -> Result<(), Failure> {
+    for output in outputs.iter().copied().flatten() {
+        let target = absolute(output)?;
+        for path in evidence {
+            if target.starts_with(absolute(path)?) {
+                return Err(Failure::usage(
+                    format!(
+                        "{} lies inside of the evidence {}",
+                        output.display(),
+                        path.display()
+                    ),
+                    "evidence is never changed: write somewhere else",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The path with links resolved as far as it exists.
+fn absolute(path: &Path) -> io::Result<PathBuf> {
+    let whole = std::path::absolute(path)?;
+    for ancestor in whole.ancestors() {
+        if let Ok(real) = ancestor.canonicalize() {
+            let rest = whole.strip_prefix(ancestor).unwrap_or(Path::new(""));
+            return Ok(real.join(rest));
+        }
+    }
+    Ok(whole)
 }
 
 /// A line for the person at the terminal.
 pub(crate) fn say(text: &str) -> Result<(), Failure> {
-    writeln!(io::stdout().lock(), "{text}")?;
-    Ok(())
+    to_standard_output(&mut |out| writeln!(out, "{text}"))
 }

@@ -110,7 +110,12 @@ fn read_all(paths: &[PathBuf], endings: &[&str]) -> Result<Vec<(String, Vec<u8>)
     for path in paths {
         let metadata = fs::metadata(path).map_err(|error| not_there(path, &error))?;
         if metadata.is_dir() {
+            let before = files.len();
             below(path, endings, &mut files)?;
+            if files.len() == before {
+                // Going on would look as if it had been looked for something.
+                return Err(nothing_below(path, endings));
+            }
         } else {
             files.push(path.clone());
         }
@@ -121,6 +126,17 @@ fn read_all(paths: &[PathBuf], endings: &[&str]) -> Result<Vec<(String, Vec<u8>)
         .into_iter()
         .map(|path| Ok((path.display().to_string(), read(&path)?)))
         .collect()
+}
+
+fn nothing_below(folder: &Path, endings: &[&str]) -> Failure {
+    let advice = match endings {
+        [] => "name the files one by one".to_owned(),
+        endings => format!("files are looked for that end in .{}", endings.join(", .")),
+    };
+    Failure::usage(
+        format!("nothing to use lies below the folder {}", folder.display()),
+        advice,
+    )
 }
 
 fn below(folder: &Path, endings: &[&str], files: &mut Vec<PathBuf>) -> Result<(), Failure> {

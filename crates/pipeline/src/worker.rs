@@ -232,7 +232,12 @@ fn read_item(
     detection: &mut ItemDetection<'_>,
 ) -> (ItemReport, Option<SourceName>, Option<Kept>) {
     let size = content.size().or(entry.size);
-    let head = content.head().to_vec();
+    let mut head = content.head().to_vec();
+    if evidence::is_archive(&head, &entry.path) {
+        // Its members are offered by themselves: a log that it merely stores must not be read twice. Its path counts,
+        // as a page stays a page whatever bytes stand before its code.
+        head.clear();
+    }
     let probe = Probe {
         path: &entry.path,
         head: &head,
@@ -244,12 +249,7 @@ fn read_item(
         (None, false) => None,
         (wanted, _) => Some(keep(content, wanted.unwrap_or(COLLECTOR_BYTES_MAX))),
     };
-    // The members of an archive are read, not its bytes: a log that it merely stores would be read twice.
-    let artifact = if evidence::is_archive(&head, &entry.path) {
-        None
-    } else {
-        artifacts::recognise(&probe)
-    };
+    let artifact = artifacts::recognise(&probe);
     let source = artifact.and_then(|artifact| artifact.source(&probe));
     let mut sink = ItemSink::new(&entry.path, source.clone(), detection);
     if let Some(artifact) = artifact {

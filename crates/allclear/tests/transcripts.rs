@@ -1,0 +1,277 @@
+//! Sessions at the command line: what is typed, what comes out, and the exit code, as in `tests/transcripts/*.txt`.
+//!
+//! A line that begins with `#` is a comment, one that begins with `$` a command. What follows it is the output,
+//! standard error behind `2| `, then the exit code. Besides `allclear` there are `mkdir FOLDER`, `write FILE TEXT` (with
+//! `\n` for a new line) and, at the end of a command, `| head N`, which leaves out what stands behind N lines.
+//! `UPDATE_EXPECT=1` writes the output anew.
+
+mod support;
+
+use expect_test::expect_file;
+use model::Timestamp;
+use model::report::Report;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::Stdio;
+use support::{Run, allclear, command, run_of};
+use tempfile::TempDir;
+
+#[test]
+fn usage() {
+    transcript("usage");
+}
+
+#[test]
+fn refusals() {
+    transcript("refusals");
+}
+
+#[test]
+fn nothing_to_examine() {
+    transcript("nothing");
+}
+
+#[test]
+fn packs() {
+    transcript("packs");
+}
+
+#[test]
+fn a_clear_server() {
+    transcript("clear");
+}
+
+#[test]
+fn a_compromised_server() {
+    transcript("compromised");
+}
+
+/// Runs a script in an empty folder and holds what it says against what the script says.
+fn transcript(name: &str) {
+    let file = format!("transcripts/{name}.txt");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests")
+        .join(&file);
+    let script = fs::read_to_string(script).expect("the transcript is there");
+    let folder = TempDir::new().expect("a temporary folder");
+    let mut actual = String::new();
+    // Output is made anew; only comments, commands and the blank lines between them are taken from the script.
+    for block in script.split("\n\n") {
+        let kept: Vec<&str> = block
+            .lines()
+            .filter(|line| line.starts_with('#') || line.starts_with("$ "))
+            .collect();
+        if kept.is_empty() {
+            continue;
+        }
+        if !actual.is_empty() {
+            actual.push('\n');
+        }
+        for line in kept {
+            writeln!(actual, "{line}").expect("a string");
+            if let Some(command) = line.strip_prefix("$ ") {
+                actual.push_str(&mask(&execute(command, folder.path()), folder.path()));
+            }
+        }
+    }
+    expect_file![file].assert_eq(&actual);
+}
+
+/// What a command says, as it stands in a transcript. Blank lines are shown as `.`: they separate blocks there.
+fn execute(line: &str, folder: &Path) -> String {
+    let (line, lines_max) = match line.split_once(" | head ") {
+        Some((line, number)) => (line, number.parse().expect("a number of lines")),
+        None => (line, usize::MAX),
+    };
+    let words = words(line);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["allclear", arguments @ ..] => shown(&allclear(folder, arguments), lines_max),
+        ["mkdir", name] => {
+            fs::create_dir_all(folder.join(name)).expect("a new folder");
+            String::new()
+        }
+        ["write", name, text] => {
+            fs::write(folder.join(name), text.replace("\\n", "\n")).expect("a new file");
+            String::new()
+        }
+        _ => panic!("no such command: {line}"),
+    }
+}
+
+fn shown(run: &Run, lines_max: usize) -> String {
+    let mut text = String::new();
+    for (number, line) in run.stdout.lines().enumerate() {
+        if number == lines_max {
+            text.push_str("[...]\n");
+            break;
+        }
+        let line = if line.is_empty() { "." } else { line };
+        writeln!(text, "{line}").expect("a string");
+    }
+    for line in run.stderr.lines() {
+        let line = format!("2| {line}");
+        writeln!(text, "{}", line.trim_end()).expect("a string");
+    }
+    writeln!(text, "exit {}", run.code).expect("a string");
+    text
+}
+
+/// Words of a command; double quotes keep words together.
+fn words(line: &str) -> Vec<String> {
+    line.split('"')
+        .enumerate()
+        .flat_map(|(number, part)| {
+            if number % 2 == 1 {
+                vec![part.to_owned()]
+            } else {
+                part.split_whitespace().map(str::to_owned).collect()
+            }
+        })
+        .collect()
+}
+
+/// Versions change with every release, temporary folders with every run, and what a pack holds with every rule.
+fn mask(text: &str, folder: &Path) -> String {
+    let text = text
+        .replace(&folder.display().to_string(), "FOLDER")
+        .replace(env!("CARGO_PKG_VERSION"), "VERSION");
+    let counted =
+        regex::Regex::new("[0-9]+ (rules|indicators|needs|examples)\\b").expect("it is right");
+    let versioned = regex::Regex::new("(?m)^proxylogon [0-9.]+:").expect("it is right");
+    let text = counted.replace_all(&text, "N $1");
+    versioned
+        .replace_all(&text, "proxylogon VERSION:")
+        .into_owned()
+}
+
+/// A compromised server, small enough to be read in a moment.
+fn compromised(folder: &Path) {
+    let time = |text: &str| text.parse::<Timestamp>().expect("a constant that parses");
+    let options = range::Options {
+        start: time("2021-02-25T00:00:00Z"),
+        end: time("2021-03-12T00:00:00Z"),
+        ..range::Options::new("proxylogon", 1)
+    };
+    range::make_in_folder(&options, folder).expect("the scenario can be made");
+}
+
+/// `check` of that server, with further arguments.
+fn check<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    let mut all = vec!["check", "evidence", "--known", "known-files.csv"];
+    all.extend(arguments);
+    all
+}
+
+#[test]
+fn a_case_gives_the_same_answers_in_every_form() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let folder = folder.path();
+    compromised(folder);
+    for format in ["text", "json"] {
+        let arguments = ["--case", "case", "--format", format, "--quiet"];
+        let checked = allclear(folder, &check(&arguments));
+        let told = allclear(folder, &["report", "case", "--format", format]);
+        assert_eq!((checked.code, told.code), (1, 1), "{}", checked.stderr);
+        assert_eq!(checked.stdout, told.stdout);
+        assert_eq!(checked.stderr, "");
+    }
+    let kept = fs::read_to_string(folder.join("case/report.json")).expect("a report was kept");
+    let report: Report = serde_json::from_str(&kept).expect("it has the documented form");
+    let manifest = fs::read_to_string(folder.join("case/manifest.jsonl")).expect("so was this");
+    assert_eq!(manifest.lines().count() as u64, report.accounting.items);
+
+    let written = |format: &str| {
+        let arguments = ["report", "case", "--format", format, "--output", "out"];
+        let run = allclear(folder, &arguments);
+        assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
+        fs::read_to_string(folder.join("out")).expect("the report was written")
+    };
+    let campaigns: usize = report.hosts.iter().map(|host| host.campaigns.len()).sum();
+    let objects = written("ndjson");
+    let objects: Vec<serde_json::Value> = objects
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("one object a line"))
+        .collect();
+    assert!(objects.len() >= campaigns + report.findings.len() + report.gaps.len());
+    assert_eq!(written("json"), kept);
+    assert!(written("html").starts_with("<!DOCTYPE html>"));
+    let markdown = written("markdown");
+    assert!(markdown.starts_with("# "), "{markdown}");
+    for text in [&markdown, &written("text")] {
+        assert!(text.to_lowercase().contains("compromised"));
+    }
+}
+
+/// Away from a terminal nothing steers one, whether or not colours are wished for.
+#[test]
+fn no_terminal_no_escapes() {
+    let folder = TempDir::new().expect("a temporary folder");
+    fs::create_dir(folder.path().join("empty")).expect("a new folder");
+    for (name, value) in [("NO_COLOR", "1"), ("TERM", "xterm-256color")] {
+        for arguments in [
+            ["check", "empty"],
+            ["check", "--help"],
+            ["check", "--nosuch"],
+        ] {
+            let output = command(folder.path())
+                .args(arguments)
+                .env(name, value)
+                .output()
+                .expect("the binary starts");
+            let run = run_of(output);
+            assert!(!run.stdout.contains('\u{1b}'), "{}", run.stdout);
+            assert!(!run.stderr.contains('\u{1b}'), "{}", run.stderr);
+        }
+    }
+}
+
+/// Whoever reads only the first line still gets the exit code of the verdict, and no complaint.
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let folder = TempDir::new().expect("a temporary folder");
+    compromised(folder.path());
+    let mut child = command(folder.path())
+        // More than a pipe holds, so that the binary meets the closed end.
+        .args(check(&["--format", "json"]))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut first = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+    stdout.read_line(&mut first).expect("a first line");
+    drop(stdout);
+    let mut complaints = String::new();
+    let mut stderr = child.stderr.take().expect("it is piped");
+    stderr.read_to_string(&mut complaints).expect("it ends");
+    let status = child.wait().expect("it ends");
+    assert!(first.starts_with('{'), "{first}");
+    assert_eq!((status.code(), complaints.as_str()), (Some(1), ""));
+}
+
+/// A full disk is told as what it is: the answer did not arrive.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_a_failure() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("Linux has it");
+    let output = command(folder.path())
+        .args(["pack", "list"])
+        .stdout(full)
+        .output()
+        .expect("the binary starts");
+    let run = run_of(output);
+    assert_eq!(run.code, 4);
+    assert!(
+        run.stderr
+            .starts_with("allclear: cannot write to standard output: "),
+        "{}",
+        run.stderr
+    );
+}
