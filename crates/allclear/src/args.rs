@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Evidence in, verdicts out: the main job.
-    Check(Check),
+    Check(Box<Check>),
     /// Show the answers of a case again.
     Report(Report),
     /// Campaign packs: list and lint.

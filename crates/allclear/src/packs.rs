@@ -27,7 +27,7 @@ pub(crate) fn lint(folders: &[PathBuf]) -> Outcome {
     if folders.is_empty() {
         for pack in pack::builtin_packs() {
             let form: Vec<String> = pack::lint(&pack).iter().map(ToString::to_string).collect();
-            problems += judge(&pack, form)?;
+            problems += judge(&pack, &form)?;
         }
     }
     for folder in folders {
@@ -39,8 +39,8 @@ pub(crate) fn lint(folders: &[PathBuf]) -> Outcome {
         }
         match (Pack::load(folder), pack::lint_folder(folder)) {
             (Ok(pack), Ok(form)) => {
-                let form = form.iter().map(ToString::to_string).collect();
-                problems += judge(&pack, form)?;
+                let form: Vec<String> = form.iter().map(ToString::to_string).collect();
+                problems += judge(&pack, &form)?;
             }
             (Err(error), _) | (_, Err(error)) => {
                 say(&error.to_string())?;
@@ -56,9 +56,9 @@ pub(crate) fn lint(folders: &[PathBuf]) -> Outcome {
 }
 
 /// Prints the problems of form, then those of rules against their examples; says how many there were.
-fn judge(pack: &Pack, form: Vec<String>) -> Result<usize, Failure> {
+fn judge(pack: &Pack, form: &[String]) -> Result<usize, Failure> {
     let failures = detect::test_pack(pack);
-    for problem in &form {
+    for problem in form {
         say(problem)?;
     }
     for failure in &failures {

@@ -19,10 +19,10 @@ pub(crate) fn knowledge(check: &Check) -> Result<Knowledge, Failure> {
     let (builtin, folders) = chosen_packs(&check.pack)?;
     let mut extra = Extra::default();
     for (path, text) in read_all(&check.rules, &["yml", "yaml"])? {
-        extra.sigma.push((path, as_text(text)));
+        extra.sigma.push((path, as_text(&text)));
     }
     for (path, text) in read_all(&check.yara, &["yar", "yara"])? {
-        extra.yara.push((path, as_text(text)));
+        extra.yara.push((path, as_text(&text)));
     }
     extra.indicators = read_all(&check.indicators, &[])?;
     Ok(Knowledge {
@@ -190,6 +190,6 @@ fn not_there(path: &Path, error: &io::Error) -> Failure {
     )
 }
 
-fn as_text(bytes: Vec<u8>) -> String {
-    String::from_utf8_lossy(&bytes).into_owned()
+fn as_text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{Cursor, Write as _};
 use std::path::Path;
-use support::{Run, allclear};
+use support::{Run, allclear, read};
 use tempfile::TempDir;
 
 /// MiB for each reader: a quarter of the default, far below what the items here expand to.
@@ -267,7 +267,7 @@ fn names_that_climb_out_stay_inside() {
     let mut after = names_below(folder.path());
     assert!(after.remove("manifest.jsonl"));
     assert_eq!(before, after);
-    let manifest = fs::read_to_string(folder.path().join("manifest.jsonl")).expect("written");
+    let manifest = read(&folder.path().join("manifest.jsonl"));
     for line in manifest.lines() {
         let item: serde_json::Value = serde_json::from_str(line).expect("an object");
         let path = item["path"].as_str().expect("a path");
@@ -478,7 +478,7 @@ fn outside_code(markdown: &str) -> String {
             Some(open) if ticks.len() >= open.len() && trimmed.trim_end() == ticks => fence = None,
             Some(_) => {}
             None if ticks.len() >= 3 && !trimmed[ticks.len()..].contains('`') => {
-                fence = Some(ticks)
+                fence = Some(ticks);
             }
             None => {
                 for (number, part) in line.split('`').enumerate() {

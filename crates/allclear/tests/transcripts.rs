@@ -15,7 +15,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::Stdio;
-use support::{Run, allclear, command, run_of};
+use support::{Run, allclear, command, read, run_of};
 use tempfile::TempDir;
 
 #[test]
@@ -54,7 +54,7 @@ fn transcript(name: &str) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests")
         .join(&file);
-    let script = fs::read_to_string(script).expect("the transcript is there");
+    let script = read(&script);
     let folder = TempDir::new().expect("a temporary folder");
     let mut actual = String::new();
     // Output is made anew; only comments, commands and the blank lines between them are taken from the script.
@@ -178,16 +178,16 @@ fn a_case_gives_the_same_answers_in_every_form() {
         assert_eq!(checked.stdout, told.stdout);
         assert_eq!(checked.stderr, "");
     }
-    let kept = fs::read_to_string(folder.join("case/report.json")).expect("a report was kept");
+    let kept = read(&folder.join("case/report.json"));
     let report: Report = serde_json::from_str(&kept).expect("it has the documented form");
-    let manifest = fs::read_to_string(folder.join("case/manifest.jsonl")).expect("so was this");
+    let manifest = read(&folder.join("case/manifest.jsonl"));
     assert_eq!(manifest.lines().count() as u64, report.accounting.items);
 
     let written = |format: &str| {
         let arguments = ["report", "case", "--format", format, "--output", "out"];
         let run = allclear(folder, &arguments);
         assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
-        fs::read_to_string(folder.join("out")).expect("the report was written")
+        read(&folder.join("out"))
     };
     let campaigns: usize = report.hosts.iter().map(|host| host.campaigns.len()).sum();
     let objects = written("ndjson");

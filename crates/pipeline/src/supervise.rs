@@ -395,10 +395,11 @@ fn cause_of(status: ExitStatus) -> String {
 mod tests {
     use super::*;
     use expect_test::{Expect, expect};
+    use std::fmt::Write as _;
 
     /// Two collections that nobody opens, read by a worker that is this shell script. The script finds its job in
     /// `$job`.
-    fn check(script: &str, expected: Expect) {
+    fn check(script: &str, expected: &Expect) {
         let collection = |name: &str| Collection {
             location: PathBuf::from(name),
             label: name.to_owned(),
@@ -419,11 +420,11 @@ mod tests {
                 .collections
                 .iter()
                 .flat_map(|raw| raw.gaps.iter().map(|gap| (&raw.collection.label, gap)))
-                .map(|(label, gap)| {
+                .fold(String::new(), |mut told, (label, gap)| {
                     let (kind, item) = (gap.kind.name(), &gap.place.item);
-                    format!("{kind} {label} `{item}`: {}\n", gap.detail)
-                })
-                .collect(),
+                    writeln!(told, "{kind} {label} `{item}`: {}", gap.detail).expect("a string");
+                    told
+                }),
             Err(error) => format!("failed: {error}\n"),
         };
         expected.assert_eq(&told);
@@ -449,9 +450,9 @@ mod tests {
                    exec sleep 600 ;;
                 esac"#
             ),
-            expect![[r#"
+            &expect![[r"
                 crashed a `x.log`: the reader was lost: it took longer than 1 seconds and was stopped
-            "#]],
+            "]],
         );
     }
 
@@ -467,7 +468,7 @@ mod tests {
                 esac"#
             )
             .replace("$EMPTY", &empty_report()),
-            expect![[""]],
+            &expect![[""]],
         );
     }
 
@@ -484,10 +485,10 @@ mod tests {
                 esac"#
             )
             .replace("$EMPTY", &empty_report()),
-            expect![[r#"
+            &expect![[r"
                 crashed a ``: the reader was lost between items, and the rest was not read: killed by signal 9
                 crashed a `x.log`: the reader was lost behind this, in the same archive: killed by signal 9
-            "#]],
+            "]],
         );
     }
 
@@ -495,9 +496,9 @@ mod tests {
     fn a_worker_that_never_starts_is_no_fault_of_the_evidence() {
         check(
             "exit 3",
-            expect![[r#"
+            &expect![[r"
                 failed: a worker process ended before it was ready: ended with exit code 3
-            "#]],
+            "]],
         );
     }
 

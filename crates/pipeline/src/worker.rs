@@ -297,7 +297,7 @@ fn collector_record(entry: &Entry, kept: &Kept, report: &mut ItemReport) {
             .push(Gap::new(failed.kind, place, failed.detail));
     }
     if report.item.kind.is_empty() {
-        report.item.kind = "collector.record".to_owned();
+        "collector.record".clone_into(&mut report.item.kind);
     }
 }
 

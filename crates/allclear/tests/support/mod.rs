@@ -44,3 +44,12 @@ pub(crate) fn run_of(output: Output) -> Run {
     }
     run
 }
+
+/// What a run or this repository wrote.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test looks at what was written"
+)]
+pub(crate) fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
