@@ -234,8 +234,11 @@ fn learn(job: &mut Job, death: Death) -> Result<Option<Frame>, SuperviseError> {
         && !death.path.is_empty()
         && job.given_up.insert((collection, resume.top))
     {
-        let detail = format!("the reader was lost behind this, in the same archive: {cause}");
-        (death.path, detail)
+        // Of the whole collection, for what lies behind may have been anything.
+        let path = &death.path;
+        let detail =
+            format!("the reader was lost behind {path}, with all that follows there: {cause}");
+        (String::new(), detail)
     } else {
         job.resume = Some(Position::end_of(collection));
         let detail =
@@ -486,8 +489,8 @@ mod tests {
             )
             .replace("$EMPTY", &empty_report()),
             &expect![[r"
+                crashed a ``: the reader was lost behind x.log, with all that follows there: killed by signal 9
                 crashed a ``: the reader was lost between items, and the rest was not read: killed by signal 9
-                crashed a `x.log`: the reader was lost behind this, in the same archive: killed by signal 9
             "]],
         );
     }
