@@ -87,6 +87,18 @@ impl<'a> WebSite<'a> {
         physical_paths(&self.directories, url_path)
     }
 
+    /// Where the page lies that this very site serves, in lower case.
+    fn own_path(&self, access: &WebAccess) -> Option<String> {
+        let id: u32 = access.source.instance()?.parse().ok()?;
+        let own: Vec<&VirtualDirectory> = self
+            .directories
+            .iter()
+            .filter(|directory| directory.site_id == id)
+            .copied()
+            .collect();
+        physical_paths(&own, &access.path).into_iter().next()
+    }
+
     /// Whether the vendor ships a file of this name at this place, in any build.
     fn is_shipped_path(&self, physical: &str) -> bool {
         self.relative(physical)
@@ -164,9 +176,13 @@ pub(crate) fn physical_paths(directories: &[&VirtualDirectory], url_path: &str) 
             *known = (root.len(), path.to_lowercase());
         }
     }
-    let mut paths: Vec<String> = best.into_values().map(|(_, path)| path).collect();
-    paths.sort();
-    paths.dedup();
+    // In order of the sites' ids: the front end comes first.
+    let mut paths: Vec<String> = Vec::new();
+    for (_, path) in best.into_values() {
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
     paths
 }
 
@@ -252,8 +268,6 @@ fn compiled_page(
             .map(|source| expand(source).to_lowercase())
             .filter(|source| source.get(1..2) == Some(":")),
     );
-    candidates.sort();
-    candidates.dedup();
     let url_tail = page.virtual_path.to_lowercase().replace('/', "\\");
     let source_is_there = candidates.iter().any(|path| site.holds(path))
         || site.items.keys().any(|path| path.ends_with(&url_tail));
@@ -325,13 +339,17 @@ fn answered_page(site: &WebSite<'_>, access: &WebAccess, place: &Place, gaps: &m
         return;
     }
     let candidates = site.physical_paths(&access.path);
+    let own = site.own_path(access);
+    let shipped_but_gone = own
+        .as_ref()
+        .is_some_and(|path| site.is_shipped_path(path) && !site.holds(path));
     let url_tail = without_path_info(&access.path.to_lowercase()).replace('/', "\\");
-    if candidates.is_empty()
+    let explained = candidates.is_empty()
         || candidates
             .iter()
             .any(|path| site.holds(path) || site.is_shipped_path(path))
-        || site.items.keys().any(|path| path.ends_with(&url_tail))
-    {
+        || site.items.keys().any(|path| path.ends_with(&url_tail));
+    if explained && !shipped_but_gone {
         return;
     }
     gaps.push(

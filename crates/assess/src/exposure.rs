@@ -44,7 +44,7 @@ pub(crate) fn exposure(
     observed: &Observed,
 ) -> ExposureJudged {
     let install_path = install_path(pack, observed);
-    let dated = dated_sightings(pack, observed);
+    let mut dated = dated_sightings(pack, observed);
     let at_collection = sightings_at_collection(pack, observed);
     let product = dated
         .iter()
@@ -57,6 +57,7 @@ pub(crate) fn exposure(
     };
 
     let status = |build: &Build| pack.status_of(&product, build, knowledge.builds);
+    refuse_misdated(pack, &status, &mut dated);
     let history = history(dated);
     let mut spans = spans(&history, &status);
     let name = |build: &Build| build_name(knowledge, &product, build);
@@ -185,6 +186,23 @@ fn dated_sightings(pack: &Pack, observed: &Observed) -> Vec<Sighting> {
         (a.first, a.last, a.build, &a.place).cmp(&(b.first, b.last, b.build, &b.place))
     });
     sightings
+}
+
+/// A fixed build cannot have run before the fix was published: such a row is misdated, and says nothing about when.
+fn refuse_misdated(
+    pack: &Pack,
+    status: &dyn Fn(&Build) -> BuildStatus,
+    sightings: &mut Vec<Sighting>,
+) {
+    let published = pack.manifest.window.fixed;
+    sightings.retain_mut(|sighting| {
+        if sighting.first >= published || status(&sighting.build) != BuildStatus::Fixed {
+            return true;
+        }
+        sighting.first = published;
+        sighting.last >= published
+    });
+    sightings.sort_by_key(|sighting| (sighting.first, sighting.last, sighting.build));
 }
 
 /// Builds of the latest collection that carry no time of their own: registry and files.

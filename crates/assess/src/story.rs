@@ -286,6 +286,12 @@ fn first_requests(
         if known {
             continue;
         }
+        let told_already = |step: &StoryStep| {
+            step.time == Some(access.first) && step.text.contains(access.path.as_str())
+        };
+        if steps.iter().any(told_already) {
+            continue;
+        }
         steps.push(StoryStep {
             time: Some(access.first),
             until: Some(access.last),

@@ -57,6 +57,24 @@ impl Activity {
         }
     }
 
+    /// Takes over what `other` counted of the same log: where both hold a minute, the larger count stands, so that two
+    /// copies of one log are not twice as busy.
+    pub fn overlay(&mut self, other: &Self) {
+        self.records = self.records.max(other.records);
+        self.first = [self.first, other.first].into_iter().flatten().min();
+        self.last = [self.last, other.last].into_iter().flatten().max();
+        for (day, minutes) in &other.days {
+            if self.days.len() >= DAYS_MAX && !self.days.contains_key(day) {
+                continue;
+            }
+            let into = self.days.entry(*day).or_default();
+            for (minute, count) in minutes {
+                let known = into.entry(*minute).or_default();
+                *known = (*known).max(*count);
+            }
+        }
+    }
+
     pub fn first(&self) -> Option<Timestamp> {
         self.first
     }

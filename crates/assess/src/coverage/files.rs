@@ -66,8 +66,17 @@ pub(super) fn check(
     }
     if needed.every_virtual_directory {
         let (directories, unseen) = virtual_directories(observed, latest, needed);
-        checks += directories;
+        checks += directories.max(1);
         failed += unseen.len() as u64;
+        if directories == 0 {
+            failed += 1;
+            gaps.push(missing(
+                latest,
+                needed,
+                "no configuration in the latest collection names a virtual directory, so nobody knows which folders \
+                 the web server serves",
+            ));
+        }
         gaps.extend(unseen);
     }
     let reported: Vec<Gap> = observed

@@ -13,7 +13,7 @@ use model::report::{CoverageReport, NeedReport, Share};
 use model::{CollectionSeen, Gap, GapKind, Observed, Place, SourceName, Span};
 use pack::{Need, NeedSpan, NeededSource, Pack, Way};
 
-pub use rhythm::{Outage, holes};
+pub use rhythm::{Silence, holes};
 
 /// Needs against what was seen.
 #[derive(Clone, Debug)]

@@ -15,6 +15,20 @@ const EXPECTED_RECORDS_MIN: f64 = 14.0;
 /// With fewer records than this nobody can speak of a rhythm.
 const RECORDS_MIN: u64 = 8;
 
+/// The silence of a whole server that is too long to be chance, by the minutes in which anything was written: half again the
+/// 99th percentile of its pauses, and at least ten minutes.
+pub(super) fn unusual_silence(alive: &BTreeSet<i64>) -> i64 {
+    let pauses = alive
+        .iter()
+        .zip(alive.iter().skip(1))
+        .map(|(before, after)| after - before)
+        .collect();
+    percentile(&sorted(pauses), 99)
+        .saturating_mul(3)
+        .div_euclid(2)
+        .max(10)
+}
+
 /// Longest silence of a whole server that is taken for a restart, in minutes.
 const RESTART_MINUTES_MAX: i64 = 120;
 
@@ -24,27 +38,33 @@ const RECURRENCES_MIN: usize = 3;
 /// Other weeks on which a long stretch must be empty.
 const WEEKLY_RECURRENCES_MIN: usize = 2;
 
+/// Longest silence up to the collection of a log with next to no records: a month.
+const SELDOM_SECONDS_MAX: i64 = 30 * 86_400;
+
 /// Longest silence that counts as a night.
 const NIGHT_MINUTES_MAX: i64 = 20 * 60;
 
 /// How far around a stretch its like is looked for, in days.
 const RECURRENCE_DAYS: i64 = 28;
 
-/// Whether the rest of the server wrote records while a source did not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outage {
-    ServerWasUp,
-    ServerWasSilent,
-}
+/// A stretch in which the whole server was silent, for longer than it ever is: the last minute before it with any
+/// record, and the first one after it.
+pub type Silence = (i64, i64);
 
-/// The holes of a source within a span, in order. `outage` tells, for minutes since 1970 (exclusive on both sides),
-/// whether anything else was written between them.
-pub fn holes(activity: &Activity, span: Span, outage: &dyn Fn(i64, i64) -> Outage) -> Vec<Span> {
+/// The holes of a source within a span, in order. `period` is the time after which the log begins a new file, in
+/// minutes, where its files' names show one. `silence` tells, for minutes since 1970, when between them the whole server was
+/// silent.
+pub fn holes(
+    activity: &Activity,
+    span: Span,
+    period: Option<i64>,
+    silence: &dyn Fn(i64, i64) -> Option<Silence>,
+) -> Vec<Span> {
     let minutes: Vec<(i64, u32)> = activity.minutes().collect();
     if activity.records() < RECORDS_MIN || minutes.len() < 2 {
         return vec![span];
     }
-    let rhythm = Rhythm::of(&minutes);
+    let rhythm = Rhythm::of(&minutes, period);
     let from = minute_of(span.from);
     let until = minute_of(span.until);
     let first = minutes[0].0;
@@ -59,8 +79,12 @@ pub fn holes(activity: &Activity, span: Span, outage: &dyn Fn(i64, i64) -> Outag
         if after <= from || before >= until || !rhythm.is_hole(before, after) {
             continue;
         }
-        let short = after - before <= RESTART_MINUTES_MAX;
-        if short && outage(before, after) == Outage::ServerWasSilent {
+        // Around a restart each side is judged by itself.
+        if let Some((stopped, started)) = silence(before, after)
+            && started - stopped <= RESTART_MINUTES_MAX
+            && !rhythm.is_hole(before, stopped)
+            && !rhythm.is_hole(started, after)
+        {
             continue;
         }
         holes.push((before, after));
@@ -78,6 +102,23 @@ pub fn holes(activity: &Activity, span: Span, outage: &dyn Fn(i64, i64) -> Outag
     Span::union(spans)
 }
 
+/// Whether the silence from a log's last record on is unusual: by its rhythm, or, in a log that writes seldom, because
+/// it is several times as long as the longest silence before.
+pub(super) fn is_unusual_tail(activity: &Activity, tail: Span) -> bool {
+    let minutes: Vec<(i64, u32)> = activity.minutes().collect();
+    if activity.records() < RECORDS_MIN || minutes.len() < 2 {
+        return tail.seconds() > SELDOM_SECONDS_MAX;
+    }
+    let rhythm = Rhythm::of(&minutes, None);
+    let (from, until) = (minute_of(tail.from), minute_of(tail.until));
+    let longest = minutes
+        .windows(2)
+        .map(|pair| pair[1].0 - pair[0].0)
+        .max()
+        .unwrap_or(0);
+    rhythm.is_hole(from, until + 1) || until - from > longest.saturating_mul(3).max(MINUTES_PER_DAY)
+}
+
 fn minute_of(time: Timestamp) -> i64 {
     time.as_second().div_euclid(60)
 }
@@ -91,20 +132,65 @@ struct Rhythm {
     active: Vec<i64>,
     /// Usual records per minute, by hour of the day and whether it is a weekend.
     rate: [[f64; 24]; 2],
+    /// Lower quartile over all hours that had records.
+    usual_rate: f64,
     /// Median and 99th percentile of the minutes from one active minute to the next.
     median_minutes: i64,
     p99_minutes: i64,
+    files: Files,
+}
+
+/// How a log is cut into files.
+struct Files {
+    /// Minutes after which the log begins a new file, where its files' names show it.
+    period: Option<i64>,
+    /// How near to the end of a file its last record lies, and the first to its beginning.
+    slack: i64,
+}
+
+impl Files {
+    /// Whether a silence begins at the end of one file and ends at the beginning of another with whole files between
+    /// them. People do not stop and start work when a log happens to change its file: such a silence is no habit, but
+    /// files that are not there.
+    fn may_be_missing(&self, before: i64, after: i64) -> bool {
+        let Some(period) = self.period else {
+            return false;
+        };
+        let next_file = (before.div_euclid(period) + 1) * period;
+        let this_file = after.div_euclid(period) * period;
+        this_file - next_file >= period
+            && next_file - before <= self.slack
+            && after - this_file <= self.slack
+    }
 }
 
 impl Rhythm {
-    fn of(minutes: &[(i64, u32)]) -> Self {
+    fn of(minutes: &[(i64, u32)], period: Option<i64>) -> Self {
         let active: Vec<i64> = minutes.iter().map(|(minute, _)| *minute).collect();
-        let mut intervals: Vec<i64> = active.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        intervals.sort_unstable();
+        let all: Vec<i64> = active.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let median_minutes = percentile(&sorted(all), 50);
+        let files = Files {
+            // A log that writes less than once a file shows nothing at their borders.
+            period: period.filter(|period| median_minutes < *period),
+            slack: median_minutes
+                .saturating_mul(2)
+                .max(10)
+                .min(period.unwrap_or(0) / 4),
+        };
+        // What may be missing files must not count as what is usual.
+        let within_files: Vec<i64> = active
+            .windows(2)
+            .filter(|pair| !files.may_be_missing(pair[0], pair[1]))
+            .map(|pair| pair[1] - pair[0])
+            .collect();
+        let hours = records_by_hour(minutes);
+        let counts = sorted(hours.values().copied().collect());
         Self {
-            rate: rates(minutes),
-            median_minutes: percentile(&intervals, 50),
-            p99_minutes: percentile(&intervals, 99),
+            rate: rates(&hours),
+            usual_rate: percentile(&counts, 25) as f64 / 60.0,
+            median_minutes,
+            p99_minutes: percentile(&sorted(within_files), 99),
+            files,
             active,
         }
     }
@@ -114,7 +200,13 @@ impl Rhythm {
         let interval = after - before;
         let unusual = interval > self.p99_minutes.saturating_mul(2).max(self.p99_minutes + 5);
         let beats_missed = self.is_regular() && interval > self.p99_minutes * 7 / 4 + 6;
-        let records_missed = unusual && self.expected(before, after) >= EXPECTED_RECORDS_MIN;
+        let expected = if self.files.may_be_missing(before, after) {
+            // The hours of files that are never there have no rate of their own.
+            self.usual_rate * (interval - 1) as f64
+        } else {
+            self.expected(before, after)
+        };
+        let records_missed = unusual && expected >= EXPECTED_RECORDS_MIN;
         (beats_missed || records_missed) && !self.recurs(before, after)
     }
 
@@ -180,6 +272,7 @@ impl Rhythm {
             let right = self.active.get(start);
             if let (Some(left), Some(right)) = (left, right)
                 && right - left <= length * 3 + 60
+                && !self.files.may_be_missing(*left, *right)
             {
                 empty += 1;
             }
@@ -204,16 +297,20 @@ fn class(minute: i64) -> (usize, usize) {
     )
 }
 
-/// The lower quartile of records per minute over the hours that had any.
-fn rates(minutes: &[(i64, u32)]) -> [[f64; 24]; 2] {
-    let mut hours: BTreeMap<i64, u64> = BTreeMap::new();
+/// Records of each hour that had any, by hours since 1970.
+fn records_by_hour(minutes: &[(i64, u32)]) -> BTreeMap<i64, i64> {
+    let mut hours: BTreeMap<i64, i64> = BTreeMap::new();
     for (minute, count) in minutes {
-        *hours.entry(minute.div_euclid(60)).or_default() += u64::from(*count);
+        *hours.entry(minute.div_euclid(60)).or_default() += i64::from(*count);
     }
+    hours
+}
+
+/// The lower quartile of records per minute over the hours that had any.
+fn rates(hours: &BTreeMap<i64, i64>) -> [[f64; 24]; 2] {
     let mut by_class: BTreeMap<(usize, usize), Vec<i64>> = BTreeMap::new();
     for (hour, count) in hours {
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        by_class.entry(class(hour * 60)).or_default().push(count);
+        by_class.entry(class(hour * 60)).or_default().push(*count);
     }
     let mut rate = [[0.0; 24]; 2];
     for ((weekend, hour), mut counts) in by_class {
@@ -221,6 +318,11 @@ fn rates(minutes: &[(i64, u32)]) -> [[f64; 24]; 2] {
         rate[weekend][hour] = percentile(&counts, 25) as f64 / 60.0;
     }
     rate
+}
+
+fn sorted(mut values: Vec<i64>) -> Vec<i64> {
+    values.sort_unstable();
+    values
 }
 
 /// The value below which this share of sorted values lies.
@@ -301,7 +403,7 @@ mod tests {
     }
 
     fn found(activity: &Activity) -> Vec<String> {
-        holes(activity, month(), &|_, _| Outage::ServerWasUp)
+        holes(activity, month(), None, &|_, _| None)
             .iter()
             .map(crate::words::span)
             .collect()
@@ -332,10 +434,7 @@ mod tests {
         });
         let activity = log(office);
         let span = Span::new(at(8 * 3_600), at(25 * 86_400 + 18 * 3_600)).unwrap();
-        assert_eq!(
-            holes(&activity, span, &|_, _| Outage::ServerWasUp),
-            Vec::new()
-        );
+        assert_eq!(holes(&activity, span, None, &|_, _| None), Vec::new());
     }
 
     #[test]
@@ -346,7 +445,7 @@ mod tests {
         });
         let activity = log(office);
         let span = Span::new(at(8 * 3_600), at(25 * 86_400 + 18 * 3_600)).unwrap();
-        assert_eq!(holes(&activity, span, &|_, _| Outage::ServerWasUp).len(), 1);
+        assert_eq!(holes(&activity, span, None, &|_, _| None).len(), 1);
     }
 
     #[test]
@@ -364,7 +463,9 @@ mod tests {
             .step_by(50)
             .filter(|time| !hole.contains(time)));
         assert_eq!(
-            holes(&activity, month(), &|_, _| Outage::ServerWasSilent),
+            holes(&activity, month(), None, &|before, after| Some((
+                before, after
+            ))),
             Vec::new()
         );
         assert_eq!(found(&activity).len(), 1);
@@ -381,6 +482,29 @@ mod tests {
     #[test]
     fn a_handful_of_records_shows_no_rhythm() {
         assert_eq!(found(&log([0, 86_400, 864_000].into_iter())).len(), 1);
+    }
+
+    #[test]
+    fn every_third_hourly_file_is_no_habit() {
+        let kept = (0..28 * 86_400)
+            .step_by(50)
+            .filter(|time| time / 3_600 % 3 == 0);
+        let holes = holes(&log(kept), month(), Some(60), &|_, _| None);
+        let seen: i64 = month().minus(&holes).iter().map(Span::seconds).sum();
+        assert!(seen < month().seconds() * 2 / 5, "{seen}");
+    }
+
+    #[test]
+    fn a_busy_log_that_ends_weeks_before_its_collection_was_shortened() {
+        let activity = log((0..14 * 86_400).step_by(600));
+        let tail = |days: i64| Span::new(at(14 * 86_400), at((14 + days) * 86_400)).unwrap();
+        assert!(is_unusual_tail(&activity, tail(10)));
+        assert!(!is_unusual_tail(
+            &log([0, 9, 20, 31, 39, 52, 60, 71, 80]
+                .into_iter()
+                .map(|day| day * 86_400 / 3)),
+            tail(3)
+        ));
     }
 
     #[test]

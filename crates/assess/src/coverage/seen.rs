@@ -1,6 +1,6 @@
 //! Over which time each source was seen, from its own records, their numbers and its rhythm.
 
-use super::rhythm::{self, Outage};
+use super::rhythm::{self, Silence};
 use crate::words;
 use model::{
     Activity, CollectionSeen, EventLogState, Fact, Gap, GapKind, LogFile, Observed, Place,
@@ -8,13 +8,21 @@ use model::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The family of Windows event logs.
+const EVENT_LOG: &str = "windows.eventlog";
+
+/// Kinds of request log that together can tell a stop of all services from a hole in one log.
+const SERVICE_FAMILIES_MIN: usize = 3;
+
 /// The records of every source of one host over time, all collections together.
 pub(super) struct Timeline<'a> {
     observed: &'a Observed,
     /// Each source's rhythm in each collection that holds it.
     activity: BTreeMap<&'a SourceName, Vec<(&'a CollectionSeen, &'a Activity)>>,
-    /// Minutes since 1970 in which any record of the host was written.
+    /// Minutes since 1970 in which any log that speaks for the services was written.
     alive: BTreeSet<i64>,
+    /// Minutes of silence of all of them together that are no chance.
+    unusual_silence: i64,
 }
 
 /// What was seen of a source within a span.
@@ -28,19 +36,30 @@ impl<'a> Timeline<'a> {
     pub(super) fn new(observed: &'a Observed) -> Self {
         let mut activity: BTreeMap<&SourceName, Vec<(&CollectionSeen, &Activity)>> =
             BTreeMap::new();
-        let mut alive = BTreeSet::new();
+        let mut families = BTreeSet::new();
         for collection in &observed.collections {
             for (source, rhythm) in &collection.activity {
                 activity
                     .entry(source)
                     .or_default()
                     .push((collection, rhythm));
-                alive.extend(rhythm.minutes().map(|(minute, _)| minute));
+                families.insert(source.family());
             }
         }
+        // The machine's event logs go on while a product's services are stopped for an update. Where enough other
+        // logs can speak for the services, these are asked; else everything is.
+        families.remove(EVENT_LOG);
+        let ask_services = families.len() >= SERVICE_FAMILIES_MIN;
+        let alive: BTreeSet<i64> = activity
+            .iter()
+            .filter(|(source, _)| !ask_services || source.family() != EVENT_LOG)
+            .flat_map(|(_, parts)| parts)
+            .flat_map(|(_, rhythm)| rhythm.minutes().map(|(minute, _)| minute))
+            .collect();
         Self {
             observed,
             activity,
+            unusual_silence: rhythm::unusual_silence(&alive),
             alive,
         }
     }
@@ -74,7 +93,7 @@ impl<'a> Timeline<'a> {
 
     /// What of the span was seen of a source, over all collections.
     pub(super) fn seen(&self, source: &SourceName, span: Span) -> Seen {
-        if source.family() == "windows.eventlog" {
+        if source.family() == EVENT_LOG {
             return self.event_log(source, span);
         }
         self.text_log(source, span)
@@ -89,7 +108,7 @@ impl<'a> Timeline<'a> {
             let Fact::EventLog(state) = &known.fact else {
                 continue;
             };
-            if SourceName::of("windows.eventlog", &state.channel) != *source {
+            if SourceName::of(EVENT_LOG, &state.channel) != *source {
                 continue;
             }
             found = true;
@@ -99,7 +118,8 @@ impl<'a> Timeline<'a> {
                 .iter()
                 .find(|collection| collection.id == known.place.collection)
                 .and_then(|collection| collection.taken);
-            let (spans, gaps) = event_log_file(state, &known.place, span, taken);
+            let silent = taken.is_some_and(|taken| self.is_silent_tail(source, state, taken));
+            let (spans, gaps) = event_log_file(state, &known.place, span, taken, silent);
             seen.spans.extend(spans);
             seen.gaps.extend(gaps);
         }
@@ -111,6 +131,22 @@ impl<'a> Timeline<'a> {
         seen
     }
 
+    /// Whether a log ends so long before its collection that its own habits do not explain it: somebody may have
+    /// shortened it and set its head right.
+    fn is_silent_tail(&self, source: &SourceName, state: &EventLogState, taken: Timestamp) -> bool {
+        let (Some(parts), Some(last)) = (self.activity.get(source), state.last) else {
+            return false;
+        };
+        let Some(tail) = Span::new(last, taken) else {
+            return false;
+        };
+        let mut whole = Activity::default();
+        for (_, part) in parts {
+            whole.overlay(part);
+        }
+        rhythm::is_unusual_tail(&whole, tail)
+    }
+
     /// A text log: seen from its first to its last record, but for the holes that its rhythm does not explain.
     fn text_log(&self, source: &SourceName, span: Span) -> Seen {
         let mut seen = Seen::default();
@@ -120,14 +156,15 @@ impl<'a> Timeline<'a> {
         };
         let mut whole = Activity::default();
         for (_, part) in parts {
-            whole.merge(part);
+            whole.overlay(part);
         }
         let place = parts
             .first()
             .map(|(collection, _)| Place::item(&collection.id, ""))
             .unwrap_or_default();
-        let outage = |from: i64, until: i64| self.outage(from, until);
-        let mut holes = rhythm::holes(&whole, span, &outage);
+        let silence = |from: i64, until: i64| self.silence(from, until);
+        let period = self.period_minutes(source);
+        let mut holes = rhythm::holes(&whole, span, period, &silence);
         holes.extend(self.missing_files(source, &whole, span));
         let holes = Span::union(holes);
         for hole in &holes {
@@ -143,13 +180,32 @@ impl<'a> Timeline<'a> {
         seen
     }
 
-    /// Whether the whole server was silent in these minutes (exclusive), or only this source.
-    fn outage(&self, from: i64, until: i64) -> Outage {
-        if self.alive.range(from + 1..until).next().is_some() {
-            Outage::ServerWasUp
-        } else {
-            Outage::ServerWasSilent
+    /// The longest stretch between these minutes in which the whole server was unusually silent.
+    fn silence(&self, from: i64, until: i64) -> Option<Silence> {
+        let inside = self.alive.range(from + 1..until).copied();
+        let mut last = from;
+        let mut longest: Option<Silence> = None;
+        for minute in inside.chain([until]) {
+            let known = longest.map_or(self.unusual_silence, |(start, end)| end - start);
+            if minute - last > known {
+                longest = Some((last, minute));
+            }
+            last = minute;
         }
+        longest
+    }
+
+    /// The shortest time after which this log begins a new file, in minutes, by the names of its files.
+    fn period_minutes(&self, source: &SourceName) -> Option<i64> {
+        self.observed
+            .facts
+            .iter()
+            .filter_map(|known| match &known.fact {
+                Fact::LogFile(file) if file.source == *source => file.period_seconds,
+                _ => None,
+            })
+            .min()
+            .map(|seconds| i64::from(seconds / 60).max(1))
     }
 
     /// Days or hours for which a log in a row of dated files has no file.
@@ -253,10 +309,11 @@ fn event_log_file(
     place: &Place,
     span: Span,
     taken: Option<Timestamp>,
+    silent_tail: bool,
 ) -> (Vec<Span>, Vec<Gap>) {
     let gap = |kind, detail: String, hole: Span| {
         Gap::new(kind, place.clone(), detail)
-            .of_source(SourceName::of("windows.eventlog", &state.channel))
+            .of_source(SourceName::of(EVENT_LOG, &state.channel))
             .between(Some(hole.from), Some(hole.until))
     };
     let (Some(first), Some(last)) = (state.first, state.last) else {
@@ -279,7 +336,7 @@ fn event_log_file(
         .next_id
         .is_none_or(|next| next <= state.last_id.saturating_add(1));
     let until = match taken {
-        Some(taken) if state.live && complete_tail => taken.max(last),
+        Some(taken) if state.live && complete_tail && !silent_tail => taken.max(last),
         _ => Timestamp::from_second(last.as_second().saturating_add(1)).unwrap_or(last),
     };
     let mut holes = Vec::new();
