@@ -38,6 +38,9 @@ const RECURRENCES_MIN: usize = 3;
 /// Other weeks on which a long stretch must be empty.
 const WEEKLY_RECURRENCES_MIN: usize = 2;
 
+/// Records that nearly every file of a log must hold before a missing one is no chance.
+const RECORDS_IN_FILE_MIN: i64 = 8;
+
 /// Longest silence up to the collection of a log with next to no records: a month.
 const SELDOM_SECONDS_MAX: i64 = 30 * 86_400;
 
@@ -170,12 +173,9 @@ impl Rhythm {
         let all: Vec<i64> = active.windows(2).map(|pair| pair[1] - pair[0]).collect();
         let median_minutes = percentile(&sorted(all), 50);
         let files = Files {
-            // A log that writes less than once a file shows nothing at their borders.
-            period: period.filter(|period| median_minutes < *period),
-            slack: median_minutes
-                .saturating_mul(2)
-                .max(10)
-                .min(period.unwrap_or(0) / 4),
+            // A log that writes hardly once a file shows nothing at their borders.
+            period: period.filter(|period| median_minutes * 2 <= *period),
+            slack: (median_minutes * 5 / 4).max(10),
         };
         // What may be missing files must not count as what is usual.
         let within_files: Vec<i64> = active
@@ -335,10 +335,21 @@ fn percentile(sorted: &[i64], percent: usize) -> i64 {
 
 /// Periods without a file in a row of files that a log begins every `period_seconds`, by the times in their names.
 ///
-/// Weekly and nightly pauses that recur are no holes; nor is anything said where fewer than half of the periods have a
-/// file.
-pub(super) fn missing_periods(begun: &BTreeSet<Timestamp>, period_seconds: u32) -> Vec<Span> {
+/// Weekly and nightly pauses that recur are no holes; nor is anything said of a log whose files hold a few records each,
+/// or where fewer than half of the periods have a file.
+pub(super) fn missing_periods(
+    activity: &Activity,
+    begun: &BTreeSet<Timestamp>,
+    period_seconds: u32,
+) -> Vec<Span> {
     let period = i64::from(period_seconds.max(60));
+    let mut records: BTreeMap<i64, i64> = BTreeMap::new();
+    for (minute, count) in activity.minutes() {
+        *records.entry((minute * 60).div_euclid(period)).or_default() += i64::from(count);
+    }
+    if percentile(&sorted(records.into_values().collect()), 5) < RECORDS_IN_FILE_MIN {
+        return Vec::new();
+    }
     let present: BTreeSet<i64> = begun
         .iter()
         .map(|time| time.as_second().div_euclid(period))
@@ -515,7 +526,17 @@ mod tests {
                 .map(|day| at(day * 86_400))
                 .collect::<BTreeSet<_>>()
         };
-        assert_eq!(missing_periods(&days(99), 86_400), Vec::new());
-        assert_eq!(missing_periods(&days(9), 86_400).len(), 1);
+        let busy = |missing: i64| {
+            let times = (0..28 * 86_400).step_by(600).filter(|time| {
+                let day = time / 86_400;
+                day % 7 != 6 && day != missing
+            });
+            missing_periods(&log(times), &days(missing), 86_400)
+        };
+        assert_eq!(busy(99), Vec::new());
+        assert_eq!(busy(9).len(), 1);
+        // A log with a record a day or so says nothing by not having a file.
+        let seldom = log((0..28).map(|day| day * 86_400));
+        assert_eq!(missing_periods(&seldom, &days(9), 86_400), Vec::new());
     }
 }

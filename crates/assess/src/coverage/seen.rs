@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The family of Windows event logs.
 const EVENT_LOG: &str = "windows.eventlog";
 
-/// Kinds of request log that together can tell a stop of all services from a hole in one log.
+/// Kinds of rotated log that together can tell a stop of all services from a hole in one log.
 const SERVICE_FAMILIES_MIN: usize = 3;
 
 /// The records of every source of one host over time, all collections together.
@@ -36,23 +36,29 @@ impl<'a> Timeline<'a> {
     pub(super) fn new(observed: &'a Observed) -> Self {
         let mut activity: BTreeMap<&SourceName, Vec<(&CollectionSeen, &Activity)>> =
             BTreeMap::new();
-        let mut families = BTreeSet::new();
         for collection in &observed.collections {
             for (source, rhythm) in &collection.activity {
                 activity
                     .entry(source)
                     .or_default()
                     .push((collection, rhythm));
-                families.insert(source.family());
             }
         }
-        // The machine's event logs go on while a product's services are stopped for an update. Where enough other
-        // logs can speak for the services, these are asked; else everything is.
-        families.remove(EVENT_LOG);
+        // Event logs, setup logs and registry keys go on being written while services are stopped for an update. Where
+        // enough rotated logs can speak for the services, these are asked; else everything is.
+        let rotated: BTreeSet<&SourceName> = observed
+            .facts
+            .iter()
+            .filter_map(|known| match &known.fact {
+                Fact::LogFile(file) if file.period_seconds.is_some() => Some(&file.source),
+                _ => None,
+            })
+            .collect();
+        let families: BTreeSet<&str> = rotated.iter().map(|source| source.family()).collect();
         let ask_services = families.len() >= SERVICE_FAMILIES_MIN;
         let alive: BTreeSet<i64> = activity
             .iter()
-            .filter(|(source, _)| !ask_services || source.family() != EVENT_LOG)
+            .filter(|(source, _)| !ask_services || rotated.contains(*source))
             .flat_map(|(_, parts)| parts)
             .flat_map(|(_, rhythm)| rhythm.minutes().map(|(minute, _)| minute))
             .collect();
@@ -225,7 +231,7 @@ impl<'a> Timeline<'a> {
         }
         let mut holes = Vec::new();
         for (period, times) in begun {
-            holes.extend(rhythm::missing_periods(&times, period));
+            holes.extend(rhythm::missing_periods(whole, &times, period));
         }
         // A file that runs on beyond its period holds the records of the next one.
         let minutes: BTreeSet<i64> = whole.minutes().map(|(minute, _)| minute).collect();
