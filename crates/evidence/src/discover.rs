@@ -50,6 +50,9 @@ pub struct Collection {
 pub enum DiscoverError {
     #[error("`{}` does not exist", .0.display())]
     NotFound(PathBuf),
+    /// A pipe, a device or a socket: reading it might never end.
+    #[error("`{}` is neither a file nor a folder", .0.display())]
+    NoFile(PathBuf),
     #[error("cannot open `{}`", .path.display())]
     Unreadable {
         path: PathBuf,
@@ -73,6 +76,9 @@ pub fn discover(paths: &[PathBuf], options: &Options) -> Result<Vec<Collection>,
             },
         };
         let metadata = std::fs::metadata(path).map_err(fail)?;
+        if !metadata.is_dir() && !metadata.is_file() {
+            return Err(DiscoverError::NoFile(path.clone()));
+        }
         let collections = if metadata.is_dir() {
             in_folder(path, &options.limits).map_err(fail)?
         } else {
@@ -409,9 +415,10 @@ fn is_loose_evidence(name: &OsStr, beside: &[Collection]) -> bool {
 
 /// Whether a loose file beside collections is evidence rather than somebody's note about them.
 fn looks_like_evidence(name: &OsStr) -> bool {
-    const EXTENSIONS: [&str; 19] = [
-        "log", "evtx", "evt", "csv", "tsv", "xml", "config", "json", "jsonl", "ndjson", "txt",
-        "blg", "etl", "aspx", "ashx", "gz", "zst", "xz", "dat",
+    // What people write about evidence; everything else counts, with or without an ending: a hive is called `SYSTEM`.
+    const DOCUMENTS: [&str; 17] = [
+        "md", "pdf", "doc", "docx", "odt", "xlsx", "pptx", "html", "htm", "png", "jpg", "jpeg",
+        "sha256", "sha1", "md5", "asc", "sig",
     ];
     // `truth` and `known-files` are what the range writes beside its servers.
     const NOTES: [&str; 11] = [
@@ -429,5 +436,5 @@ fn looks_like_evidence(name: &OsStr) -> bool {
     ];
     let name = lower(name);
     let stem = name.split('.').next().unwrap_or_default();
-    !NOTES.contains(&stem) && EXTENSIONS.contains(&model::extension(&name).as_str())
+    !NOTES.contains(&stem) && !DOCUMENTS.contains(&model::extension(&name).as_str())
 }

@@ -218,6 +218,9 @@ pub struct LogFile {
     pub records: u64,
     /// Rotation period that the name shows, in seconds: 3600 for hourly names, 86400 for daily ones.
     pub period_seconds: Option<u32>,
+    /// Columns that every row has a place for, as the log names them; empty where the log has no named columns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
 }
 
 /// Something that starts by itself.

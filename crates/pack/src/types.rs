@@ -164,6 +164,9 @@ pub struct NeededSource {
     /// to write and is not needed.
     #[serde(default)]
     pub if_requested: Option<String>,
+    /// Columns without which this log cannot show what the need asks for.
+    #[serde(default)]
+    pub columns: Vec<String>,
     /// For files: folders of which the collection must hold something. `{install}` is the product's install folder;
     /// a path without a drive matches on any drive.
     #[serde(default)]

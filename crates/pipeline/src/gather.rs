@@ -36,7 +36,8 @@ pub(crate) fn hosts(seen: Seen, judgement: &Judgement<'_>) -> (Vec<Observed>, Ve
         .map(|problem| Gap::new(GapKind::NotUnderstood, Place::default(), problem))
         .collect();
     for raw in seen.collections {
-        let gathered = gather(raw);
+        let mut gathered = gather(raw);
+        missing_columns(&mut gathered, judgement.packs);
         // The same evidence under two paths is one collection.
         if !known_ids.insert(gathered.seen.id.clone()) {
             continue;
@@ -109,6 +110,45 @@ fn gather(raw: CollectionRaw) -> Gathered {
         findings,
         gaps,
         by_item,
+    }
+}
+
+/// A log that does not write a column which a need rests on cannot show it, however complete it is otherwise.
+fn missing_columns(gathered: &mut Gathered, packs: &[pack::Pack]) {
+    let mut needed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let sources = packs
+        .iter()
+        .flat_map(|pack| &pack.needs)
+        .flat_map(|need| &need.any_of)
+        .flat_map(|way| &way.sources);
+    for source in sources {
+        let columns = source.columns.iter().map(String::as_str);
+        needed.entry(&source.source).or_default().extend(columns);
+    }
+    for known in &mut gathered.facts {
+        let Fact::LogFile(log) = &mut known.fact else {
+            continue;
+        };
+        let columns = std::mem::take(&mut log.columns);
+        let Some(needed) = needed.get(log.source.as_str()) else {
+            continue;
+        };
+        let missing: Vec<&str> = needed
+            .iter()
+            .filter(|name| !columns.is_empty() && !columns.iter().any(|known| known == *name))
+            .copied()
+            .collect();
+        if !missing.is_empty() {
+            let detail = format!("this log does not write {}", missing.join(", "));
+            let until = log
+                .last
+                .and_then(|last| Timestamp::from_second(last.as_second().saturating_add(1)).ok());
+            gathered.gaps.push(
+                Gap::new(GapKind::Partial, known.place.clone(), detail)
+                    .of_source(log.source.clone())
+                    .between(log.first, until),
+            );
+        }
     }
 }
 

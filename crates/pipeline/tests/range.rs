@@ -96,7 +96,7 @@ fn report(path: &Path, known: &[u8], workers: u64) -> Report {
         .iter_mut()
         .flat_map(|host| &mut host.collections)
     {
-        collection.path = "evidence.zip".to_owned();
+        "evidence.zip".clone_into(&mut collection.path);
     }
     report
 }

@@ -99,6 +99,7 @@ fn read_plain(
         last: reader.last,
         records: reader.records,
         period_seconds: by_name.map(|(_, period)| period),
+        columns: Vec::new(),
     };
     sink.fact(At::Item, Fact::LogFile(log));
 }

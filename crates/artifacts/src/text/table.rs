@@ -108,6 +108,7 @@ pub(crate) fn read_table(
         last: rows.last,
         records: rows.records,
         period_seconds: by_name.map(|(_, period)| period),
+        columns: rows.columns.unwrap_or_default(),
     };
     sink.fact(At::Item, Fact::LogFile(log));
 }
@@ -195,6 +196,22 @@ pub(crate) struct LogRows {
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     records: u64,
+    /// Columns that all heads over rows have in common.
+    columns: Option<Vec<String>>,
+    /// Whether the columns of the head in force were compared.
+    head_compared: bool,
+}
+
+impl LogRows {
+    /// Keeps of the columns those that this head names too.
+    fn compare(&mut self, head: &Head) {
+        self.head_compared = true;
+        let has = |name: &str| head.names().iter().any(|known| **known == *name);
+        match &mut self.columns {
+            Some(columns) => columns.retain(|name| has(name)),
+            None => self.columns = Some(head.names().iter().map(ToString::to_string).collect()),
+        }
+    }
 }
 
 impl Table<'_> {
@@ -234,7 +251,10 @@ impl Table<'_> {
     fn directive(&mut self, directive: &[u8], number: u64) {
         if let Some(names) = strip_keyword(directive, b"fields:") {
             match Head::parse(names, self.format) {
-                Some(head) => self.head = Some(head),
+                Some(head) => {
+                    self.head = Some(head);
+                    self.log.head_compared = false;
+                }
                 None => self.damage.gap(
                     GapKind::Partial,
                     At::Line(number),
@@ -273,6 +293,7 @@ impl Table<'_> {
             return false;
         };
         self.head = Some(head);
+        self.log.head_compared = false;
         true
     }
 
@@ -363,6 +384,9 @@ impl Table<'_> {
         }
         self.damage.read(time, sink);
         self.log.records += 1;
+        if !self.log.head_compared {
+            self.log.compare(head);
+        }
         self.log.first = [self.log.first, time].into_iter().flatten().min();
         self.log.last = [self.log.last, time].into_iter().flatten().max();
         let row = Row {

@@ -112,7 +112,9 @@ impl FootholdPath {
                     format!("has a pattern in `{written}` that cannot be read: {error}")
                 })?;
                 if pattern.captures_len() < 2 {
-                    return Err(format!("has no group in `{written}` that would be the path"));
+                    return Err(format!(
+                        "has no group in `{written}` that would be the path"
+                    ));
                 }
                 (field, Some(pattern))
             }
