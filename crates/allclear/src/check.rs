@@ -59,30 +59,10 @@ pub(crate) fn run(check: &Check) -> Outcome {
 
 /// 0, 1 or 3; see [`exit`].
 pub(crate) fn exit_code(report: &Report) -> u8 {
-    if report.accounting.items == 0 {
+    if !report.examined_anything() {
         return exit::NOTHING_EXAMINED;
     }
-    let examined = report.accounting.events > 0
-        || report
-            .hosts
-            .iter()
-            .flat_map(|host| &host.campaigns)
-            .any(|campaign| {
-                campaign
-                    .coverage
-                    .needs
-                    .iter()
-                    .any(|need| !need.sources.is_empty())
-                    || !campaign.findings.is_empty()
-            });
-    let mut campaigns = report
-        .hosts
-        .iter()
-        .flat_map(|host| &host.campaigns)
-        .peekable();
-    if !examined || campaigns.peek().is_none() {
-        return exit::NOTHING_EXAMINED;
-    }
+    let mut campaigns = report.hosts.iter().flat_map(|host| &host.campaigns);
     if campaigns.all(|campaign| campaign.verdict.assures()) {
         exit::ASSURED
     } else {

@@ -21,6 +21,18 @@ pub struct Report {
     pub not_looked_at: Vec<String>,
 }
 
+impl Report {
+    /// Whether anything could be examined: some record was understood, a need was met in part, or something was found.
+    pub fn examined_anything(&self) -> bool {
+        let mut campaigns = self.hosts.iter().flat_map(|host| &host.campaigns);
+        let judged = campaigns.any(|campaign| {
+            let needs = &campaign.coverage.needs;
+            !campaign.findings.is_empty() || needs.iter().any(|need| !need.sources.is_empty())
+        });
+        self.accounting.items > 0 && (self.accounting.events > 0 || judged)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PackUsed {
     pub name: String,

@@ -52,7 +52,7 @@ pub fn run(
     let (engine, problems) =
         Engine::new(&packs, &job.knowledge.extra).map_err(WorkerError::Rules)?;
     say(Frame::Ready {
-        rule_problems: problems.iter().map(problem).collect(),
+        rule_problems: told(&problems),
     })
     .map_err(WorkerError::Closed)?;
     for (index, collection) in job.collections.iter().enumerate() {
@@ -79,7 +79,24 @@ pub fn run(
     say(Frame::Done).map_err(WorkerError::Closed)
 }
 
-/// A rule that cannot run, as a sentence: nobody looked for what it would have found.
+/// Rules that cannot run, as sentences: nobody looked for what they would have found. Those for logs that no reader gives
+/// are one sentence: a large set of rules has hundreds.
+fn told(problems: &[detect::RuleProblem]) -> Vec<String> {
+    let (elsewhere, own): (Vec<_>, Vec<_>) = problems
+        .iter()
+        .partition(|problem| problem.kind == detect::ProblemKind::NoSource);
+    let mut sentences: Vec<String> = own.into_iter().map(problem).collect();
+    if let Some(first) = elsewhere.first() {
+        sentences.push(format!(
+            "{} rules are for logs that Allclear does not read, for example {} ({})",
+            elsewhere.len(),
+            first.rule,
+            first.path
+        ));
+    }
+    sentences
+}
+
 fn problem(problem: &detect::RuleProblem) -> String {
     if problem.rule.is_empty() {
         format!("{}: not looked for, as it {}", problem.path, problem.why)

@@ -35,7 +35,7 @@ fn document(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let findings = Findings::of(report);
     writeln!(out, "# Allclear compromise report")?;
     preamble(report, out)?;
-    if view::nothing_examined(&report.accounting) || report.hosts.is_empty() {
+    if !report.examined_anything() {
         writeln!(
             out,
             "\n> **Nothing was examined.** {}",

@@ -52,7 +52,7 @@ fn body(report: &Report, judged: &[Judged<'_>]) -> Markup {
     let findings = Findings::of(report);
     let others = findings.of_none(report);
     markup! {
-        @if view::nothing_examined(&report.accounting) || report.hosts.is_empty() { (nothing_examined()) }
+        @if !report.examined_anything() { (nothing_examined()) }
         @if judged.len() > 1 { (index(judged)) }
         @for (number, one) in judged.iter().enumerate() {
             (host::article(number, *one, &findings.of_campaign(one.campaign)))

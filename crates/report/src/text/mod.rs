@@ -49,7 +49,7 @@ pub fn text(report: &Report, options: &TextOptions, out: &mut dyn Write) -> io::
 fn pages(report: &Report, page: &mut Page<'_, '_>) -> io::Result<()> {
     let judged = view::worst_first(report);
     let findings = Findings::of(report);
-    if view::nothing_examined(&report.accounting) || report.hosts.is_empty() {
+    if !report.examined_anything() {
         nothing_examined(page)?;
     }
     if judged.len() > 1 {
@@ -59,7 +59,7 @@ fn pages(report: &Report, page: &mut Page<'_, '_>) -> io::Result<()> {
         if judged.len() > 1 {
             page.blank()?;
             page.rule()?;
-        } else if index == 0 && view::nothing_examined(&report.accounting) {
+        } else if index == 0 && !report.examined_anything() {
             page.blank()?;
         }
         host(page, *one, &findings)?;
