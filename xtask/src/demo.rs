@@ -3,6 +3,7 @@
 use crate::process::{as_typed, command, run as run_command, say};
 use crate::root;
 use std::path::PathBuf;
+use std::process::Command;
 
 /// What is made, and the exit code that its check must end with.
 const SERVERS: &[(&str, &str, i32)] = &[("compromised", "proxylogon", 1), ("clear", "clean", 0)];
@@ -40,24 +41,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         let evidence = text(demo.join(name).join("evidence"));
         let known = text(demo.join(name).join("known-files.csv"));
         let case = text(demo.join(name).join("case"));
-        let mut check = command(
-            &program,
-            &["check", &evidence, "--known", &known, "--case", &case],
-        );
-        say(&format!("$ {}", as_typed(&check)));
-        let status = check
-            .status()
-            .map_err(|source| format!("cannot start {program}: {source}"))?;
-        if status.code() != Some(*exit_code) {
-            return Err(format!(
-                "the {name} server ended with {status}, not {exit_code}"
-            ));
-        }
+        let check = ["check", &evidence, "--known", &known, "--case", &case];
+        ends_with(command(&program, &check), *exit_code)?;
         let page = text(demo.join(format!("{name}.html")));
-        run_command(command(
-            &program,
-            &["report", &case, "--format", "html", "--output", &page],
-        ))?;
+        let report = ["report", &case, "--format", "html", "--output", &page];
+        ends_with(command(&program, &report), *exit_code)?;
         pages.push(page);
     }
     say(&format!(
@@ -65,4 +53,19 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         pages.join(", ")
     ));
     Ok(())
+}
+
+/// Runs with the output on this terminal; the exit code says the verdict, so it must be the one expected.
+fn ends_with(mut command: Command, exit_code: i32) -> Result<(), String> {
+    let typed = as_typed(&command);
+    say(&format!("$ {typed}"));
+    let status = command
+        .status()
+        .map_err(|source| format!("cannot start {typed}: {source}"))?;
+    if status.code() == Some(exit_code) {
+        return Ok(());
+    }
+    Err(format!(
+        "{typed} ended with {status}, not with code {exit_code}"
+    ))
 }
