@@ -81,6 +81,13 @@ pub(crate) fn grounds(
     }
     grounds.extend(exposure.report.basis.iter().cloned());
     grounds.extend(leads(compromise));
+    if exposure.report.state == ExposureState::Patched && exposure.files_agree.is_none() {
+        grounds.push(Reason {
+            text: "none of the product's binaries is in the latest collection: that it is patched rests on logs alone"
+                .to_owned(),
+            places: Vec::new(),
+        });
+    }
     if matches!(verdict, Verdict::Clear(_) | Verdict::Evicted(_)) {
         grounds.push(Reason {
             text: format!(
