@@ -14,7 +14,7 @@ pub(crate) fn list() -> Outcome {
             pack.manifest.name,
             pack.manifest.version,
             pack.manifest.title,
-            pack.sigma.len() + pack.yara.len(),
+            rules(&pack),
             pack.indicators.len(),
             pack.needs.len()
         ))?;
@@ -72,8 +72,18 @@ fn judge(pack: &Pack, form: &[String]) -> Result<usize, Failure> {
         "{} {}: {} rules on {} examples, {problems} problems",
         pack.manifest.name,
         pack.manifest.version,
-        pack.sigma.len() + pack.yara.len(),
+        rules(pack),
         pack.examples.len()
     ))?;
     Ok(problems)
+}
+
+/// A file may hold several rules.
+fn rules(pack: &Pack) -> usize {
+    let sigma = pack
+        .sigma
+        .iter()
+        .filter_map(|file| pack::sigma_heads(file).ok());
+    let yara = pack.yara.iter().map(pack::yara_heads);
+    sigma.chain(yara).map(|heads| heads.len()).sum()
 }

@@ -10,6 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Findings of one step that lie no further apart than this are told together.
 const STEP_SECONDS_MAX: i64 = 3_600;
 
+/// A probe and an effect of one client that lie no further apart are one act, seen in two logs.
+const SAME_ACT_SECONDS_MAX: u64 = 120;
+
 /// Probes are told once a day, so that a scanner does not drown the story.
 const PROBE_SECONDS_MAX: i64 = 86_400;
 
@@ -25,7 +28,12 @@ pub(crate) fn story(
     footholds: &[FootholdReport],
 ) -> Vec<StoryStep> {
     let sources = sources_of_items(observed);
-    let mut steps = group(findings)
+    let told: Vec<&Finding> = findings
+        .iter()
+        .copied()
+        .filter(|finding| !is_part_of_an_effect(finding, findings))
+        .collect();
+    let mut steps = group(&told)
         .into_iter()
         .map(|group| step(pack, &group, &sources))
         .collect::<Vec<_>>();
@@ -40,6 +48,23 @@ pub(crate) fn story(
         ))
     });
     steps
+}
+
+/// Whether a probe is another log's view of a request that had effect: the same client, at about the same time. To tell
+/// it as an attempt without success would be untrue.
+fn is_part_of_an_effect(probe: &Finding, findings: &[&Finding]) -> bool {
+    let (Some(Stage::Probed), Some(time), Some(client)) =
+        (probe.stage, probe.time, probe.details.get("client"))
+    else {
+        return false;
+    };
+    findings.iter().any(|effect| {
+        effect.stage.is_some_and(Stage::proves_effect)
+            && effect.details.get("client") == Some(client)
+            && effect
+                .time
+                .is_some_and(|at| at.as_second().abs_diff(time.as_second()) <= SAME_ACT_SECONDS_MAX)
+    })
 }
 
 /// Position of the step in the pack's own order of an intrusion.
