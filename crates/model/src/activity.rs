@@ -42,25 +42,17 @@ impl Activity {
 
     /// Adds all that `other` counted.
     pub fn merge(&mut self, other: &Self) {
-        self.records = self.records.saturating_add(other.records);
-        self.first = [self.first, other.first].into_iter().flatten().min();
-        self.last = [self.last, other.last].into_iter().flatten().max();
-        for (day, minutes) in &other.days {
-            if self.days.len() >= DAYS_MAX && !self.days.contains_key(day) {
-                continue;
-            }
-            let into = self.days.entry(*day).or_default();
-            for (minute, count) in minutes {
-                let total = into.entry(*minute).or_default();
-                *total = total.saturating_add(*count);
-            }
-        }
+        self.combine(other, u64::saturating_add, u32::saturating_add);
     }
 
     /// Takes over what `other` counted of the same log: where both hold a minute, the larger count stands, so that two
     /// copies of one log are not twice as busy.
     pub fn overlay(&mut self, other: &Self) {
-        self.records = self.records.max(other.records);
+        self.combine(other, u64::max, u32::max);
+    }
+
+    fn combine(&mut self, other: &Self, records: fn(u64, u64) -> u64, minute: fn(u32, u32) -> u32) {
+        self.records = records(self.records, other.records);
         self.first = [self.first, other.first].into_iter().flatten().min();
         self.last = [self.last, other.last].into_iter().flatten().max();
         for (day, minutes) in &other.days {
@@ -68,9 +60,9 @@ impl Activity {
                 continue;
             }
             let into = self.days.entry(*day).or_default();
-            for (minute, count) in minutes {
-                let known = into.entry(*minute).or_default();
-                *known = (*known).max(*count);
+            for (at, count) in minutes {
+                let known = into.entry(*at).or_default();
+                *known = minute(*known, *count);
             }
         }
     }

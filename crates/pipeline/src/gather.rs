@@ -42,10 +42,7 @@ pub(crate) fn hosts(seen: Seen, judgement: &Judgement<'_>) -> (Vec<Observed>, Ve
         if !known_ids.insert(gathered.seen.id.clone()) {
             continue;
         }
-        collections.push(CollectionSeen {
-            items: gathered.seen.items.clone(),
-            ..gathered.seen.clone()
-        });
+        collections.push(gathered.seen.clone());
         for (name, rule, part) in share_out(gathered, judgement.host) {
             let host = hosts.entry(name.clone()).or_insert_with(|| Observed {
                 host: name,
