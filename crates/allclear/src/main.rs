@@ -14,7 +14,7 @@ mod range;
 mod settings;
 mod worker;
 
-use args::{Arguments, Command, KnownCommand, PackCommand, RangeCommand};
+use args::{Arguments, Command, KnownCommand, PackCommand};
 use clap::Parser;
 use exit::Failure;
 use std::process::ExitCode;
@@ -27,8 +27,7 @@ fn main() -> ExitCode {
         Command::Pack(PackCommand::List) => packs::list(),
         Command::Pack(PackCommand::Lint { folders }) => packs::lint(&folders),
         Command::Known(KnownCommand::Make(make)) => known::make(&make),
-        Command::Range(RangeCommand::Make(make)) => range::make(&make),
-        Command::Range(RangeCommand::Scenarios) => range::scenarios(),
+        Command::Range(command) => range::run(&command),
         Command::ReadWorker { reader_memory } => worker::run(reader_memory),
     };
     match outcome {

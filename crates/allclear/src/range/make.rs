@@ -6,13 +6,6 @@ use crate::exit::Failure;
 use crate::output::say;
 use std::process::ExitCode;
 
-pub(crate) fn scenarios() -> Outcome {
-    for name in range::scenarios() {
-        say(name)?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
 pub(crate) fn make(arguments: &RangeMake) -> Outcome {
     let occupied = arguments
         .out
