@@ -40,9 +40,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod archive;
+mod container;
 mod events;
 mod files;
 pub mod formats;
+mod layout;
 mod logs;
 mod make;
 mod moment;
@@ -56,7 +59,10 @@ mod truth;
 mod windows;
 
 pub use make::{Made, make, make_in_folder};
-pub use sink::{Collection, Container, Folder, Layout, Memory, Sink, Taken, Tar, Zip};
+pub use archive::{SevenZip, Tar, Zip};
+pub use container::{ContainerKind, open_container};
+pub use layout::{Collection, Layout};
+pub use sink::{Container, Folder, Memory, Sink, Taken};
 pub use source::{Source, Withheld};
 pub use story::{scenarios, summary};
 pub use truth::{BuildSpan, Foothold, KnownFile, Step, Truth, known_files_csv};
@@ -137,6 +143,8 @@ pub enum Error {
     Build(String),
     #[error("no source of evidence is named {0}; there are {names}", names = Source::ALL.map(Source::name).join(", "))]
     Source(String),
+    #[error("no container is named {0}; there are {names}", names = ContainerKind::ALL.map(ContainerKind::name).join(", "))]
+    Container(String),
     #[error(
         "{0} does not say what to withhold: write source, source:instance or source@from..until"
     )]

@@ -2,7 +2,8 @@
 
 use crate::logs::LogWriter;
 use crate::server::Server;
-use crate::sink::{Collection, Folder, Layout, Sink, Taken};
+use crate::layout::{Collection, Layout};
+use crate::sink::{Folder, Sink, Taken};
 use crate::source::Filter;
 use crate::story::{Scenario, Traces, administration, happen};
 use crate::truth::{BuildSpan, KnownFile, Truth, known_files_csv};
