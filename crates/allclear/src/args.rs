@@ -69,6 +69,10 @@ pub(crate) struct Check {
     #[arg(long, value_name = "FILE.csv")]
     pub(crate) known: Vec<PathBuf>,
 
+    /// What named persons state about gates of an eviction: CSV with host,campaign,gate,answer,by,role,time,statement.
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) attest: Vec<PathBuf>,
+
     /// Say that all evidence is of this host.
     #[arg(long, value_name = "NAME")]
     pub(crate) host: Option<String>,

@@ -2,7 +2,7 @@
 
 use crate::args::Check;
 use crate::exit::{self, Failure};
-use crate::{Outcome, case, output, settings};
+use crate::{Outcome, attest, case, output, settings};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use model::ItemSeen;
 use model::report::Report;
@@ -20,6 +20,7 @@ pub(crate) fn run(check: &Check) -> Outcome {
     let knowledge = settings::knowledge(check)?;
     let packs = settings::packs(check, &knowledge)?;
     let shipped = settings::shipped_files(&check.known)?;
+    let attestations = attest::read(&check.attest, &packs)?;
     let builds = BuildTable::builtin();
     let products = pack::products();
     let collections = evidence::discover(&check.paths, &knowledge.options).map_err(|error| {
@@ -38,6 +39,7 @@ pub(crate) fn run(check: &Check) -> Outcome {
         },
         host: check.host.as_deref(),
         as_of: check.as_of,
+        attestations: &attestations,
     };
     let mut keep = case::Keep::new(check)?;
     let bar = progress_bar(check.quiet);

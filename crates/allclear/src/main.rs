@@ -4,6 +4,7 @@
 //! each command has a file of its own.
 
 mod args;
+mod attest;
 mod case;
 mod check;
 mod exit;

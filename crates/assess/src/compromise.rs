@@ -114,7 +114,7 @@ fn all_directories(observed: &Observed) -> Vec<&VirtualDirectory> {
 }
 
 /// One spelling for a place: URL paths become Windows paths where the configuration says how.
-fn place_key(path: &str, directories: &[&VirtualDirectory]) -> String {
+pub(crate) fn place_key(path: &str, directories: &[&VirtualDirectory]) -> String {
     if path.starts_with('/')
         && let Some(physical) = derive::physical_paths(directories, path).into_iter().next()
     {

@@ -3,7 +3,7 @@
 //! A compiled page whose source is gone, a page that answered and was not collected, a script file that the vendor does
 //! not ship: each joins files with configuration, web logs and the table of shipped files.
 
-use crate::Knowledge;
+use crate::{Knowledge, compromise};
 use model::{
     Build, BuildSeen, CollectionSeen, CompiledPage, Fact, FactAt, Finding, Foothold, FootholdKind,
     FootholdState, Gap, GapKind, ItemSeen, Observed, Place, SourceName, Stage, VirtualDirectory,
@@ -24,6 +24,7 @@ pub fn derived_findings(knowledge: &Knowledge<'_>, observed: &mut Observed) {
         return;
     };
     let site = WebSite::new(knowledge, observed, latest);
+    let accounted = accounted_pages(&site, observed);
     let mut findings = Vec::new();
     let mut gaps = Vec::new();
     for known in &observed.facts {
@@ -31,7 +32,9 @@ pub fn derived_findings(knowledge: &Knowledge<'_>, observed: &mut Observed) {
             Fact::CompiledPage(page) => {
                 compiled_page(&site, page, &known.place, &mut findings, &mut gaps);
             }
-            Fact::WebAccess(access) => answered_page(&site, access, &known.place, &mut gaps),
+            Fact::WebAccess(access) => {
+                answered_page(&site, &accounted, access, &known.place, &mut gaps);
+            }
             _ => {}
         }
     }
@@ -333,8 +336,33 @@ fn display_path(site: &WebSite<'_>, lower: &str) -> String {
     }
 }
 
+/// Lower-case paths of which it is known what stood there: script files that an earlier collection holds, and places
+/// that a finding convicts.
+fn accounted_pages(site: &WebSite<'_>, observed: &Observed) -> BTreeSet<String> {
+    let convicted = observed
+        .findings
+        .iter()
+        .filter(|finding| finding.stage.is_some_and(Stage::proves_effect))
+        .filter_map(|finding| finding.foothold.as_ref())
+        .map(|foothold| compromise::place_key(&foothold.path, &site.directories));
+    observed
+        .collections
+        .iter()
+        .flat_map(|collection| &collection.items)
+        .filter(|item| !item.sha256.is_empty() && shipped_files::is_script(&item.path))
+        .map(|item| item.path.to_lowercase())
+        .chain(convicted)
+        .collect()
+}
+
 /// A page that answered with success and that the collection does not hold is evidence that something stood there.
-fn answered_page(site: &WebSite<'_>, access: &WebAccess, place: &Place, gaps: &mut Vec<Gap>) {
+fn answered_page(
+    site: &WebSite<'_>,
+    accounted: &BTreeSet<String>,
+    access: &WebAccess,
+    place: &Place,
+    gaps: &mut Vec<Gap>,
+) {
     if !(200..300).contains(&access.status) {
         return;
     }
@@ -347,7 +375,7 @@ fn answered_page(site: &WebSite<'_>, access: &WebAccess, place: &Place, gaps: &m
     let explained = candidates.is_empty()
         || candidates
             .iter()
-            .any(|path| site.holds(path) || site.is_shipped_path(path))
+            .any(|path| accounted.contains(path) || site.holds(path) || site.is_shipped_path(path))
         || site.items.keys().any(|path| path.ends_with(&url_tail));
     if explained && !shipped_but_gone {
         return;

@@ -3,8 +3,9 @@
 use crate::compromise::CompromiseJudged;
 use crate::coverage::Coverage;
 use crate::exposure::ExposureJudged;
-use model::FootholdState;
+use crate::words;
 use model::report::{Eviction, ExposureState, Gate, GateState, NextStep};
+use model::{Answer, Attestation, CollectionSeen, FootholdState, Observed, Timestamp};
 use pack::{GateDecision, GateRule, Pack, Step};
 
 /// The gates of a pack, decided for one host.
@@ -24,6 +25,14 @@ impl EvictionJudged {
                 .all(|gate| matches!(gate.state, GateState::Pass | GateState::NotApplicable))
     }
 
+    /// When the last statement that decided a gate was made.
+    pub(crate) fn attested_at(&self) -> Option<Timestamp> {
+        self.gates
+            .iter()
+            .filter_map(|gate| Some(gate.attested.as_ref()?.time))
+            .max()
+    }
+
     pub(crate) fn open_gates(&self) -> impl Iterator<Item = &Gate> {
         self.gates
             .iter()
@@ -39,6 +48,7 @@ impl EvictionJudged {
         Eviction {
             gates: self.gates.clone(),
             steps,
+            accepted: None,
         }
     }
 }
@@ -68,6 +78,7 @@ pub(crate) fn step(step: &Step) -> NextStep {
 /// Decides the gates. A host that nobody is known to have entered has nothing to evict.
 pub(crate) fn eviction(
     pack: &Pack,
+    observed: &Observed,
     exposure: &ExposureJudged,
     compromise: &CompromiseJudged,
     coverage: &Coverage,
@@ -79,45 +90,118 @@ pub(crate) fn eviction(
             needed,
         };
     }
+    let seen_until = last_sign(observed, compromise);
     let gates = pack
         .remediation
         .gates
         .iter()
         .map(|rule| {
-            let (state, reason) = decide(rule, exposure, compromise, coverage);
+            let (state, reason, attested) = match rule.decided_by {
+                GateDecision::Patched => unattested(patched(exposure)),
+                GateDecision::FootholdsAbsent => unattested(footholds_absent(compromise, coverage)),
+                GateDecision::PersistenceReviewed => unattested(persistence_reviewed(coverage)),
+                GateDecision::Attested => attested(pack, rule, observed, seen_until),
+            };
             Gate {
                 id: rule.id.clone(),
                 title: rule.title.clone(),
                 state,
                 reason,
+                attested,
             }
         })
         .collect();
     EvictionJudged { gates, needed }
 }
 
-fn decide(
+fn unattested((state, reason): (GateState, String)) -> (GateState, String, Option<Attestation>) {
+    (state, reason, None)
+}
+
+/// The last time at which an intruder acted or a foothold was still there. What was renewed before, the intruder could
+/// have taken again.
+fn last_sign(observed: &Observed, compromise: &CompromiseJudged) -> Option<Timestamp> {
+    let still_there = observed
+        .collections
+        .iter()
+        .filter(|collection| {
+            compromise
+                .report
+                .footholds
+                .iter()
+                .any(|foothold| collection_holds(collection, &foothold.path))
+        })
+        .filter_map(|collection| collection.taken);
+    still_there.chain(compromise.report.last).max()
+}
+
+fn collection_holds(collection: &CollectionSeen, path: &str) -> bool {
+    collection
+        .items
+        .iter()
+        .any(|item| model::same_path(&item.path, path))
+}
+
+/// What a named person states of the gate; the latest statement counts.
+fn attested(
+    pack: &Pack,
     rule: &GateRule,
-    exposure: &ExposureJudged,
-    compromise: &CompromiseJudged,
-    coverage: &Coverage,
-) -> (GateState, String) {
-    match rule.decided_by {
-        GateDecision::Patched => patched(exposure),
-        GateDecision::FootholdsAbsent => footholds_absent(compromise),
-        GateDecision::PersistenceReviewed if coverage.latest_is_whole() => (
+    observed: &Observed,
+    seen_until: Option<Timestamp>,
+) -> (GateState, String, Option<Attestation>) {
+    let latest = observed
+        .attestations
+        .iter()
+        .filter(|attestation| {
+            attestation.campaign == pack.manifest.name && attestation.gate == rule.id
+        })
+        .max_by_key(|attestation| attestation.time);
+    let Some(attestation) = latest else {
+        return (
+            GateState::CannotTell,
+            format!("no machine can tell; {}", rule.shown_by),
+            None,
+        );
+    };
+    let role = if attestation.role.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", attestation.role)
+    };
+    let stated = format!(
+        "stated by {}{role} on {}: {}",
+        attestation.by,
+        words::day(attestation.time),
+        attestation.statement
+    );
+    let stale = seen_until.filter(|until| attestation.time < *until);
+    let (state, reason) = match (attestation.answer, stale) {
+        (Answer::Fail, _) => (GateState::Fail, stated),
+        (_, Some(until)) => (
+            GateState::CannotTell,
+            format!(
+                "{stated}; but that was before the last sign of an intruder, {}",
+                words::minute(until)
+            ),
+        ),
+        (Answer::Pass, None) => (GateState::Pass, stated),
+        (Answer::NotApplicable, None) => (GateState::NotApplicable, stated),
+    };
+    (state, reason, Some(attestation.clone()))
+}
+
+fn persistence_reviewed(coverage: &Coverage) -> (GateState, String) {
+    if coverage.latest_is_whole() {
+        (
             GateState::Pass,
             "every place of persistence that the pack names is in the latest collection".to_owned(),
-        ),
-        GateDecision::PersistenceReviewed => (
+        )
+    } else {
+        (
             GateState::Fail,
             "the latest collection does not hold every place of persistence that the pack names"
                 .to_owned(),
-        ),
-        GateDecision::Attested => (
-            GateState::CannotTell,
-            format!("no machine can tell; {}", rule.shown_by),
-        ),
+        )
     }
 }
 
@@ -139,7 +223,7 @@ fn patched(exposure: &ExposureJudged) -> (GateState, String) {
     }
 }
 
-fn footholds_absent(compromise: &CompromiseJudged) -> (GateState, String) {
+fn footholds_absent(compromise: &CompromiseJudged, coverage: &Coverage) -> (GateState, String) {
     let of_state = |state: FootholdState| {
         compromise
             .report
@@ -164,10 +248,18 @@ fn footholds_absent(compromise: &CompromiseJudged) -> (GateState, String) {
         );
     }
     if compromise.report.footholds.is_empty() {
-        return (
-            GateState::CannotTell,
-            "no foothold is known, which does not mean that there was none".to_owned(),
-        );
+        return if coverage.latest_is_whole() {
+            (
+                GateState::NotApplicable,
+                "no foothold was ever known, and the latest collection covers every place of one"
+                    .to_owned(),
+            )
+        } else {
+            (
+                GateState::CannotTell,
+                "no foothold is known, which does not mean that there was none".to_owned(),
+            )
+        };
     }
     (
         GateState::Pass,

@@ -10,12 +10,13 @@ pub mod coverage;
 mod derive;
 mod eviction;
 mod exposure;
+mod history;
 mod next;
 mod story;
 mod verdict;
 mod words;
 
-use model::report::CampaignReport;
+use model::report::{CampaignReport, Eviction};
 use model::{Finding, Observed, Timestamp};
 use pack::shipped_files::ShippedFiles;
 use pack::{BuildTable, Pack, Product};
@@ -40,36 +41,56 @@ pub fn assess(
     observed: &Observed,
     as_of: Option<Timestamp>,
 ) -> CampaignReport {
-    let exposure = exposure::exposure(pack, knowledge, observed);
-    let compromise = compromise::compromise(pack, observed, &exposure);
-    let coverage = coverage::coverage(pack, observed, &exposure);
-    let eviction = eviction::eviction(pack, &exposure, &compromise, &coverage);
-    let verdict = verdict::verdict(&exposure, &compromise, &coverage, &eviction);
-    let grounds = verdict::grounds(pack, verdict, &exposure, &compromise, &coverage, &eviction);
-    let next_steps = next::next_steps(
-        pack,
-        knowledge,
-        observed,
-        as_of,
-        &next::Judged {
-            verdict,
-            exposure: &exposure,
-            compromise: &compromise,
-            coverage: &coverage,
-        },
-    );
+    let judged = judge(pack, knowledge, observed);
+    let history = history::history(pack, knowledge, observed, &judged.compromise);
+    let verdict = history
+        .as_ref()
+        .map_or(judged.verdict, |history| history.verdict(judged.verdict));
+    let mut grounds = verdict::grounds(pack, verdict, &judged);
+    if let Some(history) = &history {
+        // Behind the headline of the intrusion.
+        grounds.insert(1.min(grounds.len()), history.reason(verdict));
+    }
+    let next_steps = next::next_steps(pack, knowledge, observed, as_of, verdict, &judged);
     CampaignReport {
         campaign: pack.manifest.name.clone(),
         verdict: verdict.name(),
-        exposure: exposure.report,
-        compromise: compromise.report,
-        coverage: coverage.report(),
-        eviction: eviction.report(pack),
+        coverage: judged.coverage.report(),
+        eviction: Eviction {
+            accepted: history.map(|history| history.report(verdict)),
+            ..judged.eviction.report(pack)
+        },
+        exposure: judged.exposure.report,
         reasons: grounds.iter().map(|ground| ground.text.clone()).collect(),
         grounds,
         next: next_steps.iter().map(|step| step.text.clone()).collect(),
         next_steps,
-        findings: compromise.findings,
+        findings: judged.compromise.findings,
+        compromise: judged.compromise.report,
+    }
+}
+
+/// The four facts of a host, and the verdict that follows from them alone.
+struct Judged {
+    exposure: exposure::ExposureJudged,
+    compromise: compromise::CompromiseJudged,
+    coverage: coverage::Coverage,
+    eviction: eviction::EvictionJudged,
+    verdict: verdict::Verdict,
+}
+
+fn judge(pack: &Pack, knowledge: &Knowledge<'_>, observed: &Observed) -> Judged {
+    let exposure = exposure::exposure(pack, knowledge, observed);
+    let compromise = compromise::compromise(pack, observed, &exposure);
+    let coverage = coverage::coverage(pack, observed, &exposure);
+    let eviction = eviction::eviction(pack, observed, &exposure, &compromise, &coverage);
+    let verdict = verdict::verdict(&exposure, &compromise, &coverage, &eviction);
+    Judged {
+        exposure,
+        compromise,
+        coverage,
+        eviction,
+        verdict,
     }
 }
 

@@ -1,10 +1,9 @@
 //! What to do next, from the pack and from this host's state.
 
-use crate::compromise::CompromiseJudged;
 use crate::coverage::Coverage;
 use crate::exposure::ExposureJudged;
 use crate::verdict::Verdict;
-use crate::{Knowledge, eviction, words};
+use crate::{Judged, Knowledge, eviction, words};
 use model::report::{ExposureState, NeedReport, NextStep, Share};
 use model::{Observed, Timestamp};
 use pack::{Need, Pack};
@@ -12,24 +11,29 @@ use pack::{Need, Pack};
 /// Leads to other hosts that are told one by one.
 const LEADS_MAX: usize = 10;
 
-/// What has been judged so far.
-pub(crate) struct Judged<'a> {
-    pub(crate) verdict: Verdict,
-    pub(crate) exposure: &'a ExposureJudged,
-    pub(crate) compromise: &'a CompromiseJudged,
-    pub(crate) coverage: &'a Coverage,
-}
-
 /// The steps, most urgent first: preserve and contain, patch, collect, evict, leads.
 pub(crate) fn next_steps(
     pack: &Pack,
     knowledge: &Knowledge<'_>,
     observed: &Observed,
     as_of: Option<Timestamp>,
-    judged: &Judged<'_>,
+    verdict: Verdict,
+    judged: &Judged,
 ) -> Vec<NextStep> {
-    if matches!(judged.verdict, Verdict::Clear(_) | Verdict::NotAffected) {
+    if matches!(verdict, Verdict::Clear(_) | Verdict::NotAffected) {
         return Vec::new();
+    }
+    if let Verdict::Evicted(_) = verdict {
+        let mut steps = vec![NextStep {
+            kind: "watch".to_owned(),
+            text: "keep the logs, collect again and check all collections together: whatever comes after this eviction \
+                   is then told as a re-infection"
+                .to_owned(),
+            details: Vec::new(),
+            places: Vec::new(),
+        }];
+        steps.extend(leads(observed));
+        return steps;
     }
     let hacked = judged.compromise.report.stage.proves_effect();
     let mut steps = Vec::new();
@@ -39,8 +43,8 @@ pub(crate) fn next_steps(
             ..eviction::step(step)
         }));
     }
-    steps.extend(patch_steps(pack, knowledge, judged.exposure));
-    steps.extend(collect_steps(pack, judged.coverage, as_of));
+    steps.extend(patch_steps(pack, knowledge, &judged.exposure));
+    steps.extend(collect_steps(pack, &judged.coverage, as_of));
     if hacked {
         steps.extend(pack.remediation.evict.iter().map(eviction::step));
     }

@@ -1,22 +1,21 @@
 //! The verdict, and the reasons for it.
 
+use crate::Judged;
 use crate::compromise::CompromiseJudged;
 use crate::coverage::{Coverage, Sufficient};
 use crate::eviction::EvictionJudged;
 use crate::exposure::ExposureJudged;
-use crate::words;
+use crate::words::{self, PLACES_MAX};
 use model::FootholdState;
 use model::report::{ExposureState, GateState, NeedReport, Reason, Share, VerdictName};
 use model::{Place, Stage};
 use pack::Pack;
 
-/// Places that a reason names at most; the findings hold the rest.
-const PLACES_MAX: usize = 5;
-
 /// What is said of a host and a campaign. `Clear` cannot be written without the proof of coverage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Compromised,
+    Reinfected,
     Evicted(Sufficient),
     Exposed,
     Unproven,
@@ -28,6 +27,7 @@ impl Verdict {
     pub(crate) fn name(self) -> VerdictName {
         match self {
             Self::Compromised => VerdictName::Compromised,
+            Self::Reinfected => VerdictName::Reinfected,
             Self::Evicted(_) => VerdictName::Evicted,
             Self::Exposed => VerdictName::Exposed,
             Self::Unproven => VerdictName::Unproven,
@@ -62,14 +62,14 @@ pub(crate) fn verdict(
 }
 
 /// Why, in sentences that each point back; never empty.
-pub(crate) fn grounds(
-    pack: &Pack,
-    verdict: Verdict,
-    exposure: &ExposureJudged,
-    compromise: &CompromiseJudged,
-    coverage: &Coverage,
-    eviction: &EvictionJudged,
-) -> Vec<Reason> {
+pub(crate) fn grounds(pack: &Pack, verdict: Verdict, judged: &Judged) -> Vec<Reason> {
+    let Judged {
+        exposure,
+        compromise,
+        coverage,
+        eviction,
+        verdict: _,
+    } = judged;
     let mut grounds = Vec::new();
     if compromise.report.stage.proves_effect() {
         grounds.extend(effects(compromise));

@@ -2,6 +2,9 @@
 
 use model::{Span, Timestamp};
 
+/// Places that a reason names at most; the findings hold the rest.
+pub(crate) const PLACES_MAX: usize = 5;
+
 /// `2021-03-03 06:49Z`: to the minute, in UTC.
 pub(crate) fn minute(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%MZ").to_string()

@@ -1,10 +1,11 @@
 //! Scripted cases: what was observed of a host, and what must be said of it.
 
 use assess::{Knowledge, assess, derived_findings};
-use model::report::{CampaignReport, ExposureState, VerdictName};
+use model::report::{CampaignReport, ExposureState, GateState, VerdictName};
 use model::{
-    Build, BuildSeen, CollectionSeen, CompiledPage, Fact, FactAt, Finding, Foothold, FootholdKind,
-    FootholdState, ItemSeen, Observed, Place, RewriteRule, Stage, Timestamp, VirtualDirectory,
+    Answer, Attestation, Build, BuildSeen, CollectionSeen, CompiledPage, Fact, FactAt, Finding,
+    Foothold, FootholdKind, FootholdState, ItemSeen, Observed, Place, RewriteRule, Stage,
+    Timestamp, VirtualDirectory,
 };
 use std::collections::BTreeMap;
 
@@ -430,5 +431,91 @@ fn a_build_is_not_believed_before_it_is_seen() {
                 None
             ),
         ]
+    );
+}
+
+fn attested(mut host: Observed, gate: &str, answer: Answer, when: &str) -> Observed {
+    host.attestations.push(Attestation {
+        host: "EX01".to_owned(),
+        campaign: "proxylogon".to_owned(),
+        gate: gate.to_owned(),
+        answer,
+        by: "R. Meier".to_owned(),
+        role: String::new(),
+        time: time(when),
+        statement: "done".to_owned(),
+        place: Place::default(),
+    });
+    host
+}
+
+fn gate<'a>(report: &'a CampaignReport, id: &str) -> &'a model::report::Gate {
+    report
+        .eviction
+        .gates
+        .iter()
+        .find(|gate| gate.id == id)
+        .expect("a gate of the pack")
+}
+
+#[test]
+fn a_person_decides_a_gate_that_no_machine_can_and_only_after_the_last_sign_of_an_intruder() {
+    let mut broken_into = host();
+    broken_into
+        .findings
+        .push(finding(Stage::Exploited, Some("2021-03-05T00:00:00Z")));
+    let report = judged(broken_into.clone());
+    assert_eq!(
+        gate(&report, "credentials_reset").state,
+        GateState::CannotTell
+    );
+
+    let stated = attested(
+        broken_into.clone(),
+        "credentials_reset",
+        Answer::Pass,
+        "2021-03-18T00:00:00Z",
+    );
+    let stated = attested(
+        stated,
+        "krbtgt_reset",
+        Answer::NotApplicable,
+        "2021-03-18T00:00:00Z",
+    );
+    // What was renewed while somebody was still inside could be taken again.
+    let stated = attested(
+        stated,
+        "machine_keys_rotated",
+        Answer::Pass,
+        "2021-03-04T23:59:59Z",
+    );
+    // The latest word counts.
+    let stated = attested(stated, "monitored", Answer::Pass, "2021-03-18T00:00:00Z");
+    let stated = attested(stated, "monitored", Answer::Fail, "2021-03-19T00:00:00Z");
+    let report = judged(stated);
+    let state = |id: &str| gate(&report, id).state;
+    assert_eq!(state("credentials_reset"), GateState::Pass);
+    assert_eq!(state("krbtgt_reset"), GateState::NotApplicable);
+    assert_eq!(state("machine_keys_rotated"), GateState::CannotTell);
+    assert_eq!(state("monitored"), GateState::Fail);
+    assert!(
+        gate(&report, "credentials_reset")
+            .reason
+            .contains("R. Meier")
+    );
+    // Everything else is not proven, so the words of a person alone evict nobody.
+    assert_eq!(report.verdict, VerdictName::Compromised);
+}
+
+#[test]
+fn a_statement_about_another_campaign_decides_nothing() {
+    let mut host = host();
+    host.findings
+        .push(finding(Stage::Exploited, Some("2021-03-05T00:00:00Z")));
+    let mut host = attested(host, "monitored", Answer::Pass, "2021-03-18T00:00:00Z");
+    host.attestations[0].campaign = "another".to_owned();
+    assert_eq!(
+        gate(&judged(host), "monitored").state,
+        GateState::CannotTell
     );
 }

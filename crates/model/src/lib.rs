@@ -5,6 +5,7 @@
 //! detection looks fields up in), [`Observed`] (all that was seen of one host) and [`report::Report`] (what is said).
 
 mod activity;
+mod attestation;
 mod build;
 mod fact;
 mod finding;
@@ -18,6 +19,7 @@ mod source;
 mod span;
 
 pub use activity::{Activity, MINUTES_PER_DAY};
+pub use attestation::{Answer, Attestation};
 pub use build::{Build, BuildError};
 pub use fact::{
     BuildSeen, CompiledPage, EventLogState, Fact, FactAt, HostNameSeen, IdHole, IisModule,

@@ -1,6 +1,6 @@
 //! All that was seen of one host: the input of the judgement.
 
-use crate::{Activity, FactAt, Finding, Gap, SourceName, Timestamp};
+use crate::{Activity, Attestation, FactAt, Finding, Gap, SourceName, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +18,13 @@ pub struct Observed {
     pub gaps: Vec<Gap>,
     /// Other computers that rows on this host name, with one place each: leads.
     pub other_hosts: BTreeMap<String, crate::Place>,
+    /// What named persons state about this host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attestations: Vec<Attestation>,
+    /// The host as it was known at each collection before the latest, oldest first, without attestations: what an
+    /// eviction that was accepted then could rest on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Self>,
 }
 
 /// One collection of the host.

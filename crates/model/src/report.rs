@@ -1,6 +1,6 @@
 //! The report: schema `allclear/report/1`, documented in `docs/schema/`.
 
-use crate::{Accounting, Build, FootholdState, Gap, Place, Stage, Timestamp};
+use crate::{Accounting, Attestation, Build, FootholdState, Gap, Place, Stage, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Name and version of the schema; a change that breaks readers raises the number.
@@ -275,6 +275,33 @@ impl<'de> Deserialize<'de> for Share {
 pub struct Eviction {
     pub gates: Vec<Gate>,
     pub steps: Vec<NextStep>,
+    /// The last eviction that an earlier collection and the statements of its time had proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<AcceptedEviction>,
+}
+
+/// An eviction that had been accepted before the latest collection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcceptedEviction {
+    /// When the last thing that it rests on was seen or stated.
+    pub at: Timestamp,
+    /// The collection that it rests on.
+    pub collection: String,
+    pub state: AcceptedState,
+}
+
+/// What became of an accepted eviction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AcceptedState {
+    /// Later evidence shows it still.
+    Holds,
+    /// The latest evidence is not enough to show it again.
+    NotShown,
+    /// Something older came to light that it had missed.
+    Revoked,
+    /// Somebody came in after it.
+    Reinfected,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -283,6 +310,9 @@ pub struct Gate {
     pub title: String,
     pub state: GateState,
     pub reason: String,
+    /// The statement that decided it, where a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attested: Option<Attestation>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

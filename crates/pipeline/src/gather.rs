@@ -371,10 +371,66 @@ fn split(gathered: Gathered, owner: &BTreeMap<String, String>) -> Vec<(String, S
         .collect()
 }
 
-/// Orders the collections, joins configuration, and derives what follows from several items.
+/// Orders the collections, tells apart what was known at each, and adds what named persons state.
 fn finish(host: &mut Observed, judgement: &Judgement<'_>) {
     host.collections
         .sort_by(|a, b| (a.taken, &a.id).cmp(&(b.taken, &b.id)));
+    host.earlier = (1..host.collections.len())
+        .map(|count| up_to(host, count))
+        .collect();
+    for earlier in &mut host.earlier {
+        join(earlier, judgement);
+    }
+    join(host, judgement);
+    host.attestations = judgement
+        .attestations
+        .iter()
+        .filter(|attestation| normalised(&attestation.host) == normalised(&host.host))
+        .filter(|attestation| {
+            judgement
+                .as_of
+                .is_none_or(|as_of| attestation.time <= as_of)
+        })
+        .cloned()
+        .collect();
+}
+
+/// The host as its first `count` collections show it.
+fn up_to(host: &Observed, count: usize) -> Observed {
+    let collections = host.collections[..count].to_vec();
+    let later: BTreeSet<&str> = host.collections[count..]
+        .iter()
+        .map(|collection| collection.id.as_str())
+        .collect();
+    let known = |place: &Place| !later.contains(place.collection.as_str());
+    Observed {
+        host: host.host.clone(),
+        host_rule: host.host_rule.clone(),
+        facts: host
+            .facts
+            .iter()
+            .filter(|fact| known(&fact.place))
+            .cloned()
+            .collect(),
+        findings: host
+            .findings
+            .iter()
+            .filter(|finding| known(&finding.place))
+            .cloned()
+            .collect(),
+        gaps: host
+            .gaps
+            .iter()
+            .filter(|gap| known(&gap.place))
+            .cloned()
+            .collect(),
+        collections,
+        ..Observed::default()
+    }
+}
+
+/// Joins configuration, and derives what follows from several items.
+fn join(host: &mut Observed, judgement: &Judgement<'_>) {
     effective_rewrite_rules(host);
     host.facts.sort();
     host.facts.dedup();

@@ -16,7 +16,7 @@ pub mod worker;
 use evidence::Collection;
 use job::Knowledge;
 use model::report::Report;
-use model::{ItemSeen, Timestamp};
+use model::{Attestation, ItemSeen, Timestamp};
 use supervise::Crew;
 
 pub use supervise::{Progress, SuperviseError, WorkerCommand};
@@ -28,8 +28,10 @@ pub struct Judgement<'a> {
     pub knowledge: assess::Knowledge<'a>,
     /// Overrides the names that the evidence gives.
     pub host: Option<&'a str>,
-    /// Default: when the latest collection was taken.
+    /// Default: when the latest collection was taken. Statements of a later time are not made yet.
     pub as_of: Option<Timestamp>,
+    /// What named persons state about gates of an eviction, of any host.
+    pub attestations: &'a [Attestation],
 }
 
 /// Receives the manifest: every item of every collection, in a stable order.

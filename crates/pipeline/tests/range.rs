@@ -72,6 +72,7 @@ fn report(path: &Path, known: &[u8], workers: u64) -> Report {
         },
         host: None,
         as_of: None,
+        attestations: &[],
     };
     let crew = Crew {
         workers,
