@@ -9,7 +9,7 @@ use pipeline::supervise::Crew;
 use proptest::prelude::ProptestConfig;
 use proptest::prop_assert;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
-use range::{Collection, Layout, Options, Source, Truth, Withheld, Zip};
+use range::{CampaignTruth, Collection, HostTruth, Layout, Options, Source, Withheld, Zip};
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
@@ -18,13 +18,18 @@ use tempfile::TempDir;
 /// A server that was made and checked.
 struct Checked {
     report: Report,
-    truth: Truth,
+    truth: HostTruth,
 }
 
 impl Checked {
     fn campaign(&self) -> &CampaignReport {
         let host = self.report.hosts.first().expect("one host was made");
         host.campaigns.first().expect("one pack was used")
+    }
+
+    fn campaign_truth(&self) -> &CampaignTruth {
+        let campaigns = &self.truth.campaigns;
+        campaigns.first().expect("a scenario has a campaign")
     }
 }
 
@@ -115,7 +120,7 @@ fn every_scenario_is_judged_as_it_was() {
         let seed = 40 + number as u64;
         let checked = check(&options(scenario, seed), Layout::Drives, 2);
         let campaign = checked.campaign();
-        let truth = &checked.truth;
+        let truth = checked.campaign_truth();
         assert_eq!(
             campaign.verdict.name(),
             truth.verdict,
@@ -126,10 +131,10 @@ fn every_scenario_is_judged_as_it_was() {
         assert!(
             checked.report.hosts[0]
                 .host
-                .eq_ignore_ascii_case(&truth.host),
+                .eq_ignore_ascii_case(&checked.truth.host),
             "{scenario}: {} is {}",
             checked.report.hosts[0].host,
-            truth.host
+            checked.truth.host
         );
         assert!(!campaign.reasons.is_empty(), "{scenario}");
         if let Some(highest) = truth.stages.last() {
@@ -150,7 +155,7 @@ fn every_scenario_is_judged_as_it_was() {
                 "{scenario}"
             );
         }
-        if let (Some(patched), true) = (truth.patched, truth.verdict == "compromised") {
+        if let (Some(patched), true) = (checked.truth.patched, truth.verdict == "compromised") {
             assert_eq!(
                 campaign.exposure.state,
                 ExposureState::Patched,

@@ -2,7 +2,7 @@
 //!
 //! [`make`] writes what a collector would have taken from an Exchange server on which a [scenario](scenarios) happened:
 //! proxy, web and component logs, event logs, registry hives, configuration, web folders, compiled pages. It returns the
-//! [`Truth`]: what a right report says. The same [`Options`] give the same bytes, on any machine.
+//! [`HostTruth`]: what a right report says. The same [`Options`] give the same bytes, on any machine.
 //!
 //! **What is real.** The formats: event logs are EVTX files with BinXML templates, hives are regf files, programs are PE
 //! files with version resources, text logs have the heads and columns of the product. Each writer in [`formats`] names
@@ -35,12 +35,13 @@
 //! };
 //! let mut evidence = Collection::new(Memory::default(), Layout::Drives);
 //! let made = make(&options, &mut evidence)?;
-//! assert_eq!(made.truth.verdict, "clear");
+//! assert_eq!(made.truth.campaigns[0].verdict, "unproven");
 //! assert!(evidence.container.files.contains_key("C/Windows/System32/config/SYSTEM"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod archive;
+mod campaign;
 mod container;
 mod events;
 mod files;
@@ -56,16 +57,21 @@ mod source;
 mod story;
 mod traffic;
 mod truth;
+pub mod verdict;
 mod windows;
+mod witness;
 
-pub use make::{Made, make, make_in_folder};
 pub use archive::{SevenZip, Tar, Zip};
 pub use container::{ContainerKind, open_container};
 pub use layout::{Collection, Layout};
+pub use make::{Collected, Made, collection_name, make, make_host, make_in_folder};
 pub use sink::{Container, Folder, Memory, Sink, Taken};
 pub use source::{Source, Withheld};
 pub use story::{scenarios, summary};
-pub use truth::{BuildSpan, Foothold, KnownFile, Step, Truth, known_files_csv};
+pub use truth::{
+    Attestation, BuildSpan, CampaignTruth, CollectionTruth, FleetTruth, Foothold, HostTruth,
+    KnownFile, Organisation, SCHEMA, Step, attestations_csv, known_files_csv,
+};
 
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -75,8 +81,17 @@ use std::collections::BTreeMap;
 pub struct Options {
     /// Decides everything that is drawn: names, times, payloads, users.
     pub seed: u64,
-    /// One of [`scenarios`].
+    /// One of [`scenarios`], or several joined by `+`.
     pub scenario: String,
+    /// The organisation's domain name without `.example`, and its NetBIOS name; drawn where absent.
+    pub organisation: Option<(String, String)>,
+    /// Two letters, ISO 3166-1: decides the time zone, which is drawn where absent.
+    pub country: Option<String>,
+    /// When the first act of the story begins; drawn where absent. Later acts keep their distance.
+    pub begin: Option<Timestamp>,
+    /// Seeds of the scenario's actors, by the names that it gives them. Two servers that an actor of the same seed
+    /// visited met the same intruder: the same tools, shell names and keys, parameters, agents and addresses.
+    pub actor_seeds: BTreeMap<String, u64>,
     /// The host's name; drawn where absent.
     pub host: Option<String>,
     /// The product's install folder, without a trailing backslash; on drive C by default.
@@ -108,6 +123,10 @@ impl Options {
         Self {
             seed,
             scenario: scenario.to_owned(),
+            organisation: None,
+            country: None,
+            begin: None,
+            actor_seeds: BTreeMap::new(),
             host: None,
             install: None,
             start: time("2020-12-28T00:00:00Z"),
@@ -153,6 +172,8 @@ pub enum Error {
     OutsideWindow,
     #[error("the patch comes before the end of the scenario's story")]
     PatchedTooEarly,
+    #[error("no campaign is named {0}")]
+    Campaign(String),
     #[error("a scenario names the chapter {0}, which does not exist")]
     Chapter(String),
     #[error("a scenario gives {0} as a status")]

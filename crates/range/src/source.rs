@@ -4,6 +4,7 @@ use crate::Error;
 use crate::moment::{DAY, Moment};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
@@ -85,6 +86,22 @@ impl Source {
             .ok()
             .and_then(|value| value.as_str().map(str::to_owned))
             .expect("a unit variant serializes as its name")
+    }
+
+    /// A part of the path of every file of the source, where it is a log of lines.
+    pub(crate) fn log_folder(self) -> Option<&'static str> {
+        match self {
+            Self::HttpProxy => Some(r"\Logging\HttpProxy\"),
+            Self::EcpServer => Some(r"\Logging\ECP\Server\"),
+            Self::EcpActivity => Some(r"\Logging\ECP\Activity\"),
+            Self::OabGenerator => Some(r"\Logging\OABGeneratorLog\"),
+            Self::CmdletInfra => Some(r"\Logging\CmdletInfra\"),
+            Self::Ews => Some(r"\Logging\Ews\"),
+            Self::Autodiscover => Some(r"\Logging\Autodiscover\"),
+            Self::Iis => Some(r"\LogFiles\W3SVC"),
+            Self::HttpErr => Some(r"\LogFiles\HTTPERR\"),
+            _ => None,
+        }
     }
 }
 
@@ -173,18 +190,41 @@ impl Withheld {
     }
 }
 
-/// Decides which records and files are written.
+/// Decides which records and files of one collection are written, and remembers what it left out.
 #[derive(Clone, Debug)]
 pub(crate) struct Filter {
     withheld: Vec<Withheld>,
     /// Whole log files that end before this time have been deleted by their writer.
     retained_since: BTreeMap<Source, Moment>,
+    /// Event logs that somebody emptied at this time.
+    cleared: BTreeMap<Source, Moment>,
+    left_out: RefCell<Vec<LeftOut>>,
+}
+
+/// Records of one log that were left out for one reason.
+#[derive(Clone, Debug)]
+struct LeftOut {
+    reason: Reason,
+    source: Source,
+    /// Empty where the reason concerns all instances of the source.
+    instance: String,
+    /// The times of the first and the last of them.
+    span: (Moment, Moment),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    /// By this number of the list of what is to be withheld.
+    Withheld(usize),
+    Retention,
+    Cleared,
 }
 
 impl Filter {
     pub(crate) fn new(
         withheld: &[Withheld],
         retention_days: &BTreeMap<Source, u32>,
+        cleared: BTreeMap<Source, Moment>,
         end: Moment,
     ) -> Self {
         Self {
@@ -193,17 +233,27 @@ impl Filter {
                 .iter()
                 .map(|(source, days)| (*source, end.after(-i64::from(*days) * DAY)))
                 .collect(),
+            cleared,
+            left_out: RefCell::default(),
         }
     }
 
     /// Whether a record of that time is written.
     pub(crate) fn keeps_record(&self, source: Source, instance: &str, time: Moment) -> bool {
-        !self.withheld.iter().any(|withheld| {
+        let withheld = self.withheld.iter().position(|withheld| {
             withheld.concerns(source, instance)
                 && withheld.span.is_none_or(|(from, until)| {
                     Moment::from(from) <= time && time < Moment::from(until)
                 })
-        })
+        });
+        let cleared = self.cleared.get(&source).is_some_and(|at| time < *at);
+        let reason = match (withheld, cleared) {
+            (Some(number), _) => Reason::Withheld(number),
+            (None, true) => Reason::Cleared,
+            (None, false) => return true,
+        };
+        self.leave_out(reason, source, instance, time);
+        false
     }
 
     /// Whether a file without records is written.
@@ -216,9 +266,48 @@ impl Filter {
 
     /// Whether a log file whose last record is of that time has not been deleted for its age.
     pub(crate) fn retains(&self, source: Source, last: Moment) -> bool {
-        self.retained_since
+        let retained = self
+            .retained_since
             .get(&source)
-            .is_none_or(|since| *since <= last)
+            .is_none_or(|since| *since <= last);
+        if !retained {
+            self.leave_out(Reason::Retention, source, "", last);
+        }
+        retained
+    }
+
+    /// Whether a record of the source's instance, of a time from `from` to `until`, was left out.
+    pub(crate) fn left_out(
+        &self,
+        source: Source,
+        instance: &str,
+        from: Moment,
+        until: Moment,
+    ) -> bool {
+        self.left_out.borrow().iter().any(|left_out| {
+            left_out.source == source
+                && (left_out.instance.is_empty()
+                    || left_out.instance.eq_ignore_ascii_case(instance))
+                && left_out.span.0 < until
+                && from <= left_out.span.1
+        })
+    }
+
+    fn leave_out(&self, reason: Reason, source: Source, instance: &str, time: Moment) {
+        let mut all = self.left_out.borrow_mut();
+        let known = all.iter_mut().find(|known| {
+            known.reason == reason && known.source == source && known.instance == instance
+        });
+        if let Some(known) = known {
+            known.span = (known.span.0.min(time), known.span.1.max(time));
+        } else {
+            all.push(LeftOut {
+                reason,
+                source,
+                instance: instance.to_owned(),
+                span: (time, time),
+            });
+        }
     }
 }
 

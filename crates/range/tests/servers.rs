@@ -69,13 +69,14 @@ fn every_scenario_holds_together() {
                 ..Options::new(scenario, seed)
             };
             let (made, files) = evidence(&options);
-            let truth = made.truth;
+            let patched = made.truth.patched;
+            let truth = made.truth.campaigns[0].clone();
             let told = format!("{scenario} {seed}");
             assert!(
                 truth.story.windows(2).all(|two| two[0].time <= two[1].time),
                 "{told}: in order"
             );
-            if let (Some(last), Some(patched)) = (truth.story.last(), truth.patched) {
+            if let (Some(last), Some(patched)) = (truth.story.last(), patched) {
                 assert!(last.time < patched, "{told}: patched afterwards");
             }
             for foothold in &truth.footholds {
@@ -382,7 +383,7 @@ fn a_server_that_is_never_patched_keeps_its_build() {
         build_before: Some("15.1.2044.4".into()),
         ..thin("clean", 1)
     });
-    assert_eq!(made.truth.verdict, "exposed");
+    assert_eq!(made.truth.campaigns[0].verdict, "exposed");
     assert_eq!(made.truth.builds.len(), 1);
     assert_eq!(made.truth.builds[0].build, "15.1.2044.4");
     assert_eq!(made.truth.host, "EX01");
@@ -518,8 +519,9 @@ fn a_folder_gets_the_evidence_its_truth_and_the_known_files() {
         .expect("a time");
     assert_eq!(Timestamp::try_from(modified).expect("a time"), options.end);
     let truth = std::fs::read_to_string(folder.path().join("truth.json")).expect("present");
-    let truth: range::Truth = serde_json::from_str(&truth).expect("a truth");
-    assert_eq!(truth, made.truth);
+    let truth: range::FleetTruth = serde_json::from_str(&truth).expect("a truth");
+    assert_eq!(truth.hosts, [made.truth.clone()]);
+    assert_eq!(made.truth.collections[0].path, made.truth.host);
     assert!(folder.path().join("known-files.csv").exists());
 
     // A folder that cannot be made is an error of the environment.

@@ -16,6 +16,7 @@ use crate::server::{Server, internet};
 use crate::source::Source;
 use crate::traffic::Request;
 use crate::truth::{Foothold, Step as TrueStep};
+use crate::witness::Mark;
 use crate::{Error, Options};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -24,6 +25,9 @@ use std::collections::BTreeMap;
 use teller::Teller;
 
 const ACTORS: &str = include_str!("../../scenarios/actors.json");
+
+/// The only actor of a scenario.
+const ACTOR: &str = "first";
 
 const ADMINISTRATION: &str = include_str!("../../data/administration.json");
 
@@ -225,6 +229,9 @@ struct RequestRecord {
     target: Option<String>,
     #[serde(default)]
     backend: Option<BackendRecord>,
+    /// Whether its rows point to what happened without proving it.
+    #[serde(default)]
+    is_hint: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -259,6 +266,8 @@ pub(crate) struct Traces {
     pub(crate) files: Vec<DiskFile>,
     pub(crate) steps: Vec<TrueStep>,
     pub(crate) footholds: Vec<Foothold>,
+    /// How the records and files of the steps can be recognised.
+    pub(crate) marks: Vec<Mark>,
 }
 
 impl Traces {
@@ -283,7 +292,7 @@ pub(crate) fn administration(server: &Server) -> Result<Traces, Error> {
         let (_, working_day) = server.local_hour(begin);
         if working_day && random.chance(ADMINISTRATION_PERCENT) {
             let names = server_names(server, &mut random);
-            let mut teller = Teller::new(server, names, begin, random);
+            let mut teller = Teller::new(server, ACTOR, names, begin, random);
             for step in &steps {
                 teller.step(step)?;
             }
@@ -306,7 +315,7 @@ pub(crate) fn happen(scenario: &Scenario, server: &Server) -> Result<Traces, Err
     let mut random = Random::new(server.seed, "story", 0);
     let names = draw_names(&actors, server, &mut random);
     let begin = entry.draw(&mut random);
-    let mut teller = Teller::new(server, names, begin, random);
+    let mut teller = Teller::new(server, ACTOR, names, begin, random);
     for chapter in &scenario.chapters {
         let steps = actors
             .chapters

@@ -2,7 +2,7 @@
 
 use super::{Record, RequestRecord, Step, Traces, WebServiceCall, joined};
 use crate::Error;
-use crate::events::{Caller, Process, defender};
+use crate::events::{Caller, Logged, Process, defender};
 use crate::files::{DiskFile, hex};
 use crate::formats::Guid;
 use crate::formats::exchange::EcpEntry;
@@ -12,6 +12,7 @@ use crate::server::Server;
 use crate::source::Source;
 use crate::traffic::{Backend, Protocol};
 use crate::truth::{Foothold, Step as TrueStep};
+use crate::witness::{Look, Mark};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ const WORKER_PROCESS: &str = r"C:\Windows\System32\inetsrv\w3wp.exe";
 
 pub(super) struct Teller<'a> {
     server: &'a Server,
+    actor: String,
     names: BTreeMap<String, String>,
     /// The id under which the antivirus files its detection.
     detection: Guid,
@@ -33,18 +35,22 @@ pub(super) struct Teller<'a> {
     random: Random,
     step_begun: Moment,
     now: Moment,
+    /// Footholds that the records of the current step show.
+    shown: Vec<String>,
     traces: Traces,
 }
 
 impl<'a> Teller<'a> {
     pub(super) fn new(
         server: &'a Server,
+        actor: &str,
         names: BTreeMap<String, String>,
         begin: Moment,
         mut random: Random,
     ) -> Self {
         Self {
             server,
+            actor: actor.to_owned(),
             names,
             detection: random.guid(),
             session: random.guid(),
@@ -52,6 +58,7 @@ impl<'a> Teller<'a> {
             random,
             step_begun: begin,
             now: begin,
+            shown: Vec::new(),
             traces: Traces::default(),
         }
     }
@@ -68,12 +75,27 @@ impl<'a> Teller<'a> {
                 time: self.now.timestamp(),
                 stage: step.stage.clone(),
                 title: step.title.clone(),
+                actor: self.actor.clone(),
+                left_in: Vec::new(),
             });
+            self.shown = self.footholds_of(step);
             for record in &step.records {
                 self.record(record)?;
             }
         }
         Ok(())
+    }
+
+    /// The footholds that a step's records name: what it writes, compiles, removes or has removed.
+    fn footholds_of(&self, step: &Step) -> Vec<String> {
+        let paths = step.records.iter().filter_map(|record| match record {
+            Record::File { path, .. } | Record::Remove { path } | Record::Defender { path, .. } => {
+                Some(path)
+            }
+            Record::Compiled { source, .. } => Some(source),
+            _ => None,
+        });
+        paths.map(|path| self.fill(path)).collect()
     }
 
     fn wait(&mut self, (least, most): (i64, i64)) {
@@ -93,6 +115,28 @@ impl<'a> Teller<'a> {
     fn slightly_later(&mut self, least: i64, most: i64) -> Moment {
         self.now = self.now.after(self.random.between(least, most));
         self.now
+    }
+
+    /// Notes how the record that the current step just left can be recognised.
+    fn mark(&mut self, source: Source, is_hint: bool, look: Look) {
+        self.traces.marks.push(Mark {
+            step: self.traces.steps.len().saturating_sub(1),
+            source,
+            is_hint,
+            footholds: self.shown.clone(),
+            look,
+        });
+    }
+
+    fn mark_line(&mut self, source: Source, is_hint: bool, time: Moment, texts: &[&str]) {
+        let texts = texts.iter().map(|text| (*text).to_owned()).collect();
+        self.mark(source, is_hint, Look::Line { time, texts });
+    }
+
+    fn event(&mut self, event: Logged) {
+        let (channel, time) = (event.channel, event.time);
+        self.mark(channel.source(), false, Look::Event { channel, time });
+        self.traces.events.push(event);
     }
 
     /// Replaces the names in braces. What is not a name stays, as scripts have braces of their own.
@@ -201,7 +245,24 @@ impl<'a> Teller<'a> {
             client: self.server.address.clone(),
             status: backend.status,
         });
+        let id = request.id.to_string();
+        let (stem, at) = (request.stem.clone(), request.time.w3c());
+        let protocol = request.protocol;
+        let has_backend = request.backend.is_some();
         self.traces.requests.push(request);
+        // A relayed request looks at the front end's web site like a request for some file.
+        let relayed = record.backend.is_some() && record.user.is_empty();
+        if protocol.is_some() {
+            self.mark_line(Source::HttpProxy, record.is_hint, now, &[&id]);
+            let is_hint = record.is_hint || relayed;
+            self.mark_line(Source::Iis, is_hint, now, &[&id, " 443 "]);
+        } else {
+            let stem = format!(" {} ", stem.replace(' ', "+"));
+            self.mark_line(Source::Iis, record.is_hint, now, &[&at, &stem]);
+        }
+        if has_backend {
+            self.mark_line(Source::Iis, record.is_hint, now, &[&id, " 444 "]);
+        }
         Ok(())
     }
 
@@ -215,7 +276,10 @@ impl<'a> Teller<'a> {
             activity: self.random.guid(),
             session: self.session,
         };
+        let (time, activity) = (entry.time, entry.activity.to_string());
         self.traces.control_panel.push(entry);
+        self.mark_line(Source::EcpServer, false, time, &[&activity]);
+        self.mark_line(Source::EcpActivity, true, time, &[&activity]);
     }
 
     fn cmdlet(&mut self, cmdlet: &str, parameters: &str) {
@@ -226,7 +290,7 @@ impl<'a> Teller<'a> {
         let event = self
             .server
             .cmdlet(time, cmdlet, &parameters, caller, random);
-        self.traces.events.push(event);
+        self.event(event);
     }
 
     fn file(&mut self, path: &str, text: &str, foothold: &str) {
@@ -236,7 +300,9 @@ impl<'a> Teller<'a> {
         // The product writes through its own administrative share, so the share's audit names the file.
         if self.server.process_auditing {
             let events = self.server.share_access(time, &path, &mut self.random);
-            self.traces.events.extend(events);
+            for event in events {
+                self.event(event);
+            }
         }
         self.sysmon_file(time, "System", &path);
         self.traces.footholds.push(Foothold {
@@ -245,7 +311,9 @@ impl<'a> Teller<'a> {
             sha256: hex(&Sha256::digest(&bytes)),
             present: true,
             compiled: Vec::new(),
+            left_in: Vec::new(),
         });
+        self.mark(Source::WebRoots, false, Look::File { path: path.clone() });
         self.traces.files.push(DiskFile {
             source: Source::WebRoots,
             path,
@@ -257,7 +325,7 @@ impl<'a> Teller<'a> {
     fn sysmon_file(&mut self, time: Moment, image: &str, path: &str) {
         if self.server.sysmon {
             let event = Server::sysmon_file(time, image, path, &mut self.random);
-            self.traces.events.push(event);
+            self.event(event);
         }
     }
 
@@ -299,6 +367,10 @@ impl<'a> Teller<'a> {
                 foothold.compiled = files.iter().map(|file| file.path.clone()).collect();
             }
         }
+        for file in &files {
+            let path = file.path.clone();
+            self.mark(Source::TemporaryAspnet, false, Look::File { path });
+        }
         self.traces.files.extend(files);
     }
 
@@ -319,18 +391,18 @@ impl<'a> Teller<'a> {
         };
         if self.server.process_auditing {
             let event = self.server.process_created(time, &process);
-            self.traces.events.push(event);
+            self.event(event);
         }
         if self.server.sysmon {
             let event = Server::sysmon_process(time, &process, &mut self.random);
-            self.traces.events.push(event);
+            self.event(event);
         }
     }
 
     fn defender(&mut self, id: u16, threat: &str, path: &str) {
         let (threat, path) = (self.fill(threat), self.fill(path));
         let event = defender(self.now, id, &threat, &path, self.detection, self.now);
-        self.traces.events.push(event);
+        self.event(event);
     }
 
     fn web_service(&mut self, action: &str, response_bytes: u32) {
@@ -343,7 +415,9 @@ impl<'a> Teller<'a> {
             response_bytes,
             id: self.random.guid(),
         };
+        let (time, id) = (call.time, call.id.to_string());
         self.traces.web_service.push(call);
+        self.mark_line(Source::Ews, true, time, &[&id]);
     }
 }
 
