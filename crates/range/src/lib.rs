@@ -45,6 +45,7 @@ mod campaign;
 mod container;
 mod events;
 mod files;
+mod fleet;
 pub mod formats;
 mod layout;
 mod logs;
@@ -63,6 +64,10 @@ mod witness;
 
 pub use archive::{SevenZip, Tar, Zip};
 pub use container::{ContainerKind, open_container};
+pub use fleet::{
+    Fleet, FleetError, FleetHost, FleetOptions, FleetProgress, FleetScenario, Visit, draw_fleet,
+    make_fleet,
+};
 pub use layout::{Collection, Layout};
 pub use make::{Collected, Made, collection_name, make, make_host, make_in_folder};
 pub use sink::{Container, Folder, Memory, Sink, Taken};
