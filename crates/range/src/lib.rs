@@ -43,6 +43,7 @@
 mod archive;
 mod campaign;
 mod container;
+pub mod drill;
 mod events;
 mod files;
 mod fleet;
@@ -52,6 +53,7 @@ mod logs;
 mod make;
 mod moment;
 mod random;
+pub mod score;
 mod server;
 mod sink;
 mod source;
