@@ -23,6 +23,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Evidence in, verdicts out: the main job.
     Check(Box<Check>),
+    /// Detections only, in order of time; no verdict.
+    Hunt(Box<Hunt>),
     /// Show the answers of a case again.
     Report(Report),
     /// Campaign packs: list and lint.
@@ -45,10 +47,58 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) input: Input,
+
+    #[command(flatten)]
+    pub(crate) knowledge: Knowledge,
+
+    /// Files known to be shipped: CSV with build,path,sha256 (an empty build means any).
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) known: Vec<PathBuf>,
+
+    /// What named persons state about gates of an eviction: CSV with host,campaign,gate,answer,by,role,time,statement.
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) attest: Vec<PathBuf>,
+
+    /// Judge as of this time, such as 2021-04-01T00:00:00Z [default: when the latest collection was taken].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) as_of: Option<Timestamp>,
+
+    /// Keep report and manifests in this folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) case: Option<PathBuf>,
+
+    /// Write the manifest, one JSON object for each item, to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+
+    #[command(flatten)]
+    pub(crate) readers: Readers,
+}
+
+/// The evidence, and how to open it.
+#[derive(Debug, Args)]
+pub(crate) struct Input {
     /// Files, folders, archives, triage containers, and folders of those.
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
+    /// Say that all evidence is of this host.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
+
+    /// Password of zip and 7z archives; `-` reads it from a line of standard input.
+    #[arg(long, value_name = "PASSWORD")]
+    pub(crate) password: Option<String>,
+}
+
+/// What is looked for.
+#[derive(Debug, Args)]
+pub(crate) struct Knowledge {
     /// Use this campaign pack (a built-in name or a folder) instead of every built-in one; may be given several times.
     #[arg(long, value_name = "NAME|DIR")]
     pub(crate) pack: Vec<String>,
@@ -64,38 +114,11 @@ pub(crate) struct Check {
     /// Also look for these indicators: CSV, plain list, STIX 2.1, MISP JSON, CHIRP YAML.
     #[arg(long, value_name = "FILE")]
     pub(crate) indicators: Vec<PathBuf>,
+}
 
-    /// Files known to be shipped: CSV with build,path,sha256 (an empty build means any).
-    #[arg(long, value_name = "FILE.csv")]
-    pub(crate) known: Vec<PathBuf>,
-
-    /// What named persons state about gates of an eviction: CSV with host,campaign,gate,answer,by,role,time,statement.
-    #[arg(long, value_name = "FILE.csv")]
-    pub(crate) attest: Vec<PathBuf>,
-
-    /// Say that all evidence is of this host.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) host: Option<String>,
-
-    /// Judge as of this time, such as 2021-04-01T00:00:00Z [default: when the latest collection was taken].
-    #[arg(long, value_name = "TIME")]
-    pub(crate) as_of: Option<Timestamp>,
-
-    /// Password of zip and 7z archives; `-` reads it from a line of standard input.
-    #[arg(long, value_name = "PASSWORD")]
-    pub(crate) password: Option<String>,
-
-    /// Keep report and manifests in this folder.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) case: Option<PathBuf>,
-
-    /// Write the manifest, one JSON object for each item, to this file.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) manifest: Option<PathBuf>,
-
-    #[command(flatten)]
-    pub(crate) output: Output,
-
+/// How much may be used for reading.
+#[derive(Debug, Args)]
+pub(crate) struct Readers {
     /// How many readers work at once [default: the machine's processors].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=512))]
     pub(crate) jobs: Option<u64>,
@@ -111,6 +134,62 @@ pub(crate) struct Check {
     /// No progress on standard error.
     #[arg(long, short)]
     pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Hunt {
+    #[command(flatten)]
+    pub(crate) input: Input,
+
+    /// Rules of this campaign pack (a built-in name or a folder) [default: every built-in one, unless rules or indicators
+    /// are given].
+    #[arg(long, value_name = "NAME|DIR")]
+    pub(crate) pack: Vec<String>,
+
+    /// Sigma rules of this file or folder.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) rules: Vec<PathBuf>,
+
+    /// Indicators: CSV, plain list, STIX 2.1, MISP JSON, CHIRP YAML.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) indicators: Vec<PathBuf>,
+
+    /// Leave out rules below this level.
+    #[arg(long, value_enum, default_value_t = Level::Informational)]
+    pub(crate) level: Level,
+
+    /// Form of the matches.
+    #[arg(long, value_enum, default_value_t = HuntFormat::Text)]
+    pub(crate) format: HuntFormat,
+
+    /// Write the matches to this file instead of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Write what could not be looked at to this file, one JSON object for each gap.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) gaps: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) readers: Readers,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HuntFormat {
+    /// A line for each match.
+    Text,
+    /// One object for each match, with the record's fields.
+    Ndjson,
+}
+
+/// Levels of Sigma rules, lowest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Level {
+    Informational,
+    Low,
+    Medium,
+    High,
+    Critical,
 }
 
 #[derive(Debug, Args)]

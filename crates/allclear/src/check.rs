@@ -1,12 +1,14 @@
 //! `allclear check`: evidence in, verdicts out.
 
-use crate::args::Check;
+use crate::args::{Check, Input, Readers};
 use crate::exit::{self, Failure};
 use crate::{Outcome, attest, case, output, settings};
+use evidence::Collection;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use model::ItemSeen;
 use model::report::Report;
 use pack::BuildTable;
+use pipeline::job::Knowledge;
 use pipeline::supervise::Crew;
 use pipeline::{Judgement, Progress, SuperviseError, WorkerCommand};
 use std::io::{self, IsTerminal, Write};
@@ -15,20 +17,15 @@ use std::time::Duration;
 
 pub(crate) fn run(check: &Check) -> Outcome {
     let outputs = [&check.output.output, &check.manifest, &check.case];
-    output::refuse_to_write_into_evidence(&outputs.map(Option::as_deref), &check.paths)?;
+    output::refuse_to_write_into_evidence(&outputs.map(Option::as_deref), &check.input.paths)?;
     output::must_be_writable(check.output.output.as_deref())?;
-    let knowledge = settings::knowledge(check)?;
-    let packs = settings::packs(check, &knowledge)?;
+    let knowledge = settings::knowledge(&check.knowledge, &check.input)?;
+    let packs = settings::packs(&check.knowledge, &knowledge)?;
     let shipped = settings::shipped_files(&check.known)?;
     let attestations = attest::read(&check.attest, &packs)?;
     let builds = BuildTable::builtin();
     let products = pack::products();
-    let collections = evidence::discover(&check.paths, &knowledge.options).map_err(|error| {
-        Failure::usage(
-            error,
-            "give files, folders or archives that exist and that you may read",
-        )
-    })?;
+    let collections = discover(&check.input, &knowledge)?;
 
     let judgement = Judgement {
         packs: &packs,
@@ -37,17 +34,17 @@ pub(crate) fn run(check: &Check) -> Outcome {
             products: &products,
             shipped: &shipped,
         },
-        host: check.host.as_deref(),
+        host: check.input.host.as_deref(),
         as_of: check.as_of,
         attestations: &attestations,
     };
     let mut keep = case::Keep::new(check)?;
-    let bar = progress_bar(check.quiet);
+    let bar = progress_bar(check.readers.quiet);
     let mut bytes = 0;
     let report = pipeline::check(
         &collections,
         &knowledge,
-        &crew(check)?,
+        &crew(&check.readers)?,
         &judgement,
         &mut |collection: &str, item: &ItemSeen| keep.item(collection, item),
         &mut |progress| show(&bar, progress, &mut bytes),
@@ -72,7 +69,17 @@ pub(crate) fn exit_code(report: &Report) -> u8 {
     }
 }
 
-fn failure(error: SuperviseError) -> Failure {
+/// The collections at the paths given.
+pub(crate) fn discover(input: &Input, knowledge: &Knowledge) -> Result<Vec<Collection>, Failure> {
+    evidence::discover(&input.paths, &knowledge.options).map_err(|error| {
+        Failure::usage(
+            error,
+            "give files, folders or archives that exist and that you may read",
+        )
+    })
+}
+
+pub(crate) fn failure(error: SuperviseError) -> Failure {
     match error {
         SuperviseError::Worker(pipeline::worker::WorkerError::Rules(error)) => Failure::usage(
             error,
@@ -85,25 +92,25 @@ fn failure(error: SuperviseError) -> Failure {
     }
 }
 
-fn crew(check: &Check) -> Result<Crew, Failure> {
+pub(crate) fn crew(readers: &Readers) -> Result<Crew, Failure> {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Crew {
-        workers: check.jobs.unwrap_or(processors as u64),
+        workers: readers.jobs.unwrap_or(processors as u64),
         command: Some(WorkerCommand {
             program: std::env::current_exe()?,
             arguments: vec![
                 "read-worker".to_owned(),
                 // The limit stands in the arguments, where `ps` shows it.
-                check.reader_memory.to_string(),
+                readers.reader_memory.to_string(),
             ],
         }),
-        item_seconds: check.item_seconds,
+        item_seconds: readers.item_seconds,
         seconds_per_mib: 2,
     })
 }
 
 /// A spinner on a terminal, nothing elsewhere.
-fn progress_bar(quiet: bool) -> ProgressBar {
+pub(crate) fn progress_bar(quiet: bool) -> ProgressBar {
     if quiet || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -115,7 +122,7 @@ fn progress_bar(quiet: bool) -> ProgressBar {
     bar
 }
 
-fn show(bar: &ProgressBar, progress: Progress<'_>, bytes: &mut u64) {
+pub(crate) fn show(bar: &ProgressBar, progress: Progress<'_>, bytes: &mut u64) {
     if bar.is_hidden() {
         return;
     }

@@ -8,6 +8,7 @@ mod attest;
 mod case;
 mod check;
 mod exit;
+mod hunt;
 mod known;
 mod output;
 mod packs;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Check(check) => check::run(&check),
+        Command::Hunt(hunt) => hunt::run(&hunt),
         Command::Report(report) => case::report(&report),
         Command::Pack(PackCommand::List) => packs::list(),
         Command::Pack(PackCommand::Lint { folders }) => packs::lint(&folders),

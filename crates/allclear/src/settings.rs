@@ -1,6 +1,6 @@
 //! Reads what the arguments name: packs, rules, indicators, tables, a password.
 
-use crate::args::Check;
+use crate::args::{Input, Knowledge as Given};
 use crate::exit::Failure;
 use detect::Extra;
 use evidence::Options;
@@ -15,27 +15,27 @@ use std::path::{Path, PathBuf};
 const SETTINGS_BYTES_MAX: u64 = 64 << 20;
 
 /// What workers need to know.
-pub(crate) fn knowledge(check: &Check) -> Result<Knowledge, Failure> {
-    let (builtin, folders) = chosen_packs(&check.pack)?;
+pub(crate) fn knowledge(given: &Given, input: &Input) -> Result<Knowledge, Failure> {
+    let (builtin, folders) = chosen_packs(&given.pack)?;
     let mut extra = Extra::default();
-    for (path, text) in read_all(&check.rules, &["yml", "yaml"])? {
+    for (path, text) in read_all(&given.rules, &["yml", "yaml"])? {
         extra.sigma.push((path, as_text(&text)));
     }
-    for (path, text) in read_all(&check.yara, &["yar", "yara"])? {
+    for (path, text) in read_all(&given.yara, &["yar", "yara"])? {
         extra.yara.push((path, as_text(&text)));
     }
-    extra.indicators = read_all(&check.indicators, &[])?;
+    extra.indicators = read_all(&given.indicators, &[])?;
     Ok(Knowledge {
         builtin_packs: builtin,
         packs: folders,
         extra,
-        options: options(check)?,
+        options: options(input)?,
     })
 }
 
 /// Bounds and password for opening evidence.
-pub(crate) fn options(check: &Check) -> Result<Options, Failure> {
-    let password = match check.password.as_deref() {
+pub(crate) fn options(input: &Input) -> Result<Options, Failure> {
+    let password = match input.password.as_deref() {
         Some("-") => {
             let mut line = String::new();
             io::stdin().lock().read_line(&mut line)?;
@@ -74,15 +74,15 @@ fn chosen_packs(names: &[String]) -> Result<(bool, Vec<PathBuf>), Failure> {
 }
 
 /// The packs to judge by: all that are loaded, or those that were named.
-pub(crate) fn packs(check: &Check, knowledge: &Knowledge) -> Result<Vec<Pack>, Failure> {
+pub(crate) fn packs(given: &Given, knowledge: &Knowledge) -> Result<Vec<Pack>, Failure> {
     let mut packs = pipeline::worker::packs(knowledge).map_err(|error| {
         Failure::usage(error, "`allclear pack lint DIR` says more about a pack")
     })?;
-    if !check.pack.is_empty() {
+    if !given.pack.is_empty() {
         let builtin = pack::builtin_packs();
         packs.retain(|pack| {
             let name = &pack.manifest.name;
-            check.pack.contains(name) || !builtin.iter().any(|known| known.manifest.name == *name)
+            given.pack.contains(name) || !builtin.iter().any(|known| known.manifest.name == *name)
         });
     }
     Ok(packs)

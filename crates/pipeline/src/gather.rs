@@ -3,8 +3,8 @@
 use crate::Judgement;
 use crate::supervise::{CollectionRaw, Seen};
 use model::{
-    Activity, CollectionSeen, Fact, FactAt, Finding, Gap, GapKind, HostNameSeen, ItemSeen,
-    Observed, Place, SourceName, Timestamp, host_name_rank,
+    Accounting, Activity, CollectionSeen, Fact, FactAt, Finding, Gap, GapKind, HostNameSeen,
+    ItemSeen, Observed, Place, SourceName, Timestamp, host_name_rank,
 };
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +62,60 @@ pub(crate) fn hosts(seen: Seen, judgement: &Judgement<'_>) -> (Vec<Observed>, Ve
     }
     collections.sort_by(|a, b| (&a.path, &a.id).cmp(&(&b.path, &b.id)));
     (hosts, collections)
+}
+
+/// Whose each item is, for matches that were told before that was known.
+pub(crate) struct Owners {
+    /// For each collection in the order given: its id, its host, and items of other hosts.
+    collections: Vec<(String, String, BTreeMap<String, String>)>,
+    pub(crate) accounting: Accounting,
+    pub(crate) gaps: Vec<Gap>,
+}
+
+impl Owners {
+    /// Id of the collection, and name of the host that the item belongs to.
+    pub(crate) fn of(&self, collection: usize, item: &str) -> (&str, &str) {
+        let Some((id, host, others)) = self.collections.get(collection) else {
+            return ("", "");
+        };
+        (id, others.get(item).unwrap_or(host))
+    }
+}
+
+/// Finds out whose each collection is; `forced` overrides what the evidence says.
+pub(crate) fn owners(seen: Seen, forced: Option<&str>) -> Owners {
+    let mut owners = Owners {
+        collections: Vec::new(),
+        accounting: Accounting::default(),
+        gaps: seen
+            .rule_problems
+            .iter()
+            .map(|problem| Gap::new(GapKind::NotUnderstood, Place::default(), problem))
+            .collect(),
+    };
+    for raw in seen.collections {
+        let gathered = gather(raw);
+        for item in &gathered.seen.items {
+            owners.accounting.add(item);
+        }
+        owners.gaps.extend(gathered.gaps.iter().cloned());
+        let id = gathered.seen.id.clone();
+        let mut parts = share_out(gathered, forced);
+        // Most items are the first host's, or all are.
+        parts.sort_by_key(|(_, _, part)| std::cmp::Reverse(part.seen.items.len()));
+        let mut parts = parts.into_iter();
+        let host = parts.next().map(|(host, ..)| host).unwrap_or_default();
+        let others = parts
+            .flat_map(|(host, _, part)| {
+                let paths = part.seen.items.into_iter().map(|item| item.path);
+                paths.map(move |path| (path, host.clone()))
+            })
+            .collect();
+        owners.collections.push((id, host, others));
+    }
+    owners.gaps.sort();
+    owners.gaps.dedup();
+    owners
 }
 
 /// Sorts one collection's items, hashes its manifest, and puts its id into every place.

@@ -1,8 +1,9 @@
 //! What is said between the supervisor and its workers: one job in, frames out, as JSON lines.
 
 use evidence::{Collection, Options};
-use model::{Activity, FactAt, Finding, Gap, ItemSeen, SourceName};
+use model::{Activity, At, FactAt, Finding, Gap, ItemSeen, SourceName, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -19,9 +20,21 @@ pub struct Knowledge {
     pub options: Options,
 }
 
+/// What is asked of the evidence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// Everything that a verdict rests on.
+    #[default]
+    Check,
+    /// Every match of every record, one by one.
+    Hunt,
+}
+
 /// The share of one worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Job {
+    pub task: Task,
     pub knowledge: Knowledge,
     #[serde(with = "places")]
     pub collections: Vec<Collection>,
@@ -74,6 +87,12 @@ pub enum Frame {
         path: String,
         size: Option<u64>,
     },
+    /// Rules that matched records of the item in hand, for a hunt.
+    Matches {
+        position: Position,
+        path: String,
+        matches: Vec<Matched>,
+    },
     /// All that was read of one item.
     Item {
         position: Position,
@@ -83,6 +102,22 @@ pub enum Frame {
     Gap { collection: usize, gap: Gap },
     /// The worker has been through its whole share.
     Done,
+}
+
+/// A rule's match of a record, for a hunt.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Matched {
+    pub rule_id: String,
+    pub rule: String,
+    pub level: String,
+    pub author: String,
+    pub reference: String,
+    /// Name of the pack that the rule is of.
+    pub campaign: Option<String>,
+    pub time: Option<Timestamp>,
+    pub at: At,
+    /// The record's fields as a JSON object.
+    pub fields: Box<RawValue>,
 }
 
 /// What reading and detection say about one item. Places lack the collection's id, which is known at the end only.

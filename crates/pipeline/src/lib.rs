@@ -7,6 +7,7 @@
 //! This crate does not know how it is called: settings, terminal and clock belong to the binary.
 
 mod gather;
+mod hunt;
 pub mod job;
 mod sink;
 pub mod supervise;
@@ -14,11 +15,12 @@ mod verdicts;
 pub mod worker;
 
 use evidence::Collection;
-use job::Knowledge;
+use job::{Knowledge, Task};
 use model::report::Report;
 use model::{Attestation, ItemSeen, Timestamp};
 use supervise::Crew;
 
+pub use hunt::{HuntMatch, Hunted, hunt};
 pub use supervise::{Progress, SuperviseError, WorkerCommand};
 
 /// What to judge by, and as of when.
@@ -48,7 +50,14 @@ pub fn check(
     manifest: ManifestSink<'_>,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Report, SuperviseError> {
-    let seen = supervise::read(collections, knowledge, crew, progress)?;
+    let seen = supervise::read(
+        collections,
+        knowledge,
+        crew,
+        Task::Check,
+        progress,
+        &mut |_matches| {},
+    )?;
     let (hosts, collections) = gather::hosts(seen, judgement);
     for collection in &collections {
         for item in &collection.items {

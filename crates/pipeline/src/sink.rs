@@ -2,7 +2,7 @@
 
 use crate::job::ItemReport;
 use artifacts::Sink;
-use detect::ItemDetection;
+use detect::{ItemDetection, Match};
 use model::{
     Activity, At, Fact, FactAt, Gap, GapKind, Place, Record, Rejected, SourceName, Timestamp,
 };
@@ -26,11 +26,16 @@ const REQUESTED_MAX: usize = 512;
 /// The longest first path segment that is kept; no product has one nearly as long.
 const SEGMENT_BYTES_MAX: usize = 64;
 
+/// Takes every match of a hunt.
+pub(crate) type Hunt<'a> = &'a mut (dyn FnMut(&Match<'_>) + 'a);
+
 /// Collects one item's report.
 pub(crate) struct ItemSink<'a, 'd> {
     path: &'a str,
     source: Option<SourceName>,
     detection: &'a mut ItemDetection<'d>,
+    /// Takes every match by itself instead, for a hunt.
+    hunt: Option<Hunt<'a>>,
     report: ItemReport,
     activity: BTreeMap<SourceName, Activity>,
     requested: BTreeMap<SourceName, BTreeSet<String>>,
@@ -44,11 +49,13 @@ impl<'a, 'd> ItemSink<'a, 'd> {
         path: &'a str,
         source: Option<SourceName>,
         detection: &'a mut ItemDetection<'d>,
+        hunt: Option<Hunt<'a>>,
     ) -> Self {
         Self {
             path,
             source,
             detection,
+            hunt,
             report: ItemReport::default(),
             activity: BTreeMap::new(),
             requested: BTreeMap::new(),
@@ -145,7 +152,10 @@ impl Sink for ItemSink<'_, '_> {
         if source.family() == "iis.site" {
             self.note_request(record);
         }
-        self.detection.record(record);
+        match &mut self.hunt {
+            Some(hunt) => self.detection.hunt(record, hunt),
+            None => self.detection.record(record),
+        }
     }
 
     fn rejected(&mut self, at: At, reason: &str) {

@@ -3,7 +3,7 @@
 //! A worker says which item it takes in hand before it touches it. When it dies or takes too long over one, that item is
 //! told as `crashed`, and a new worker goes on behind it.
 
-use crate::job::{Frame, ItemReport, Job, Knowledge, Position};
+use crate::job::{Frame, ItemReport, Job, Knowledge, Matched, Position, Task};
 use crate::worker::{self, WorkerError};
 use evidence::Collection;
 use model::{Gap, GapKind, Place};
@@ -79,6 +79,8 @@ pub enum SuperviseError {
     Worker(#[from] WorkerError),
     #[error("cannot write the manifest")]
     Manifest(#[source] std::io::Error),
+    #[error("cannot write the matches, or sort them in temporary files")]
+    Output(#[source] std::io::Error),
 }
 
 /// All that the workers said, by collection in the order given.
@@ -102,12 +104,22 @@ enum Said {
     Failed(SuperviseError),
 }
 
+/// What a hunt hears while workers go on.
+pub(crate) enum Told {
+    /// Matches in the item of that path.
+    Matches(Position, String, Vec<Matched>),
+    /// Everything of this item was told.
+    Done(Position),
+}
+
 /// Reads all collections with the whole crew.
 pub(crate) fn read(
     collections: &[Collection],
     knowledge: &Knowledge,
     crew: &Crew,
+    task: Task,
     progress: &mut dyn FnMut(Progress<'_>),
+    hear_matches: &mut dyn FnMut(Told),
 ) -> Result<Seen, SuperviseError> {
     let mut seen = Seen {
         collections: collections
@@ -125,6 +137,7 @@ pub(crate) fn read(
     thread::scope(|scope| {
         for shard in 0..workers {
             let job = Job {
+                task,
                 knowledge: knowledge.clone(),
                 collections: collections.to_vec(),
                 shard,
@@ -151,7 +164,21 @@ pub(crate) fn read(
         let mut outcome = Ok(());
         for said in &hear {
             match said {
-                Said::Frame(frame) => take_in(&mut seen, frame, progress),
+                Said::Frame(Frame::Matches {
+                    position,
+                    path,
+                    matches,
+                }) => hear_matches(Told::Matches(position, path, matches)),
+                Said::Frame(frame) => {
+                    let item = match &frame {
+                        Frame::Item { position, .. } => Some(*position),
+                        _ => None,
+                    };
+                    take_in(&mut seen, frame, progress);
+                    if let Some(position) = item {
+                        hear_matches(Told::Done(position));
+                    }
+                }
                 Said::Failed(error) => {
                     outcome = Err(error);
                     break;
@@ -182,7 +209,7 @@ fn take_in(seen: &mut Seen, frame: Frame, progress: &mut dyn FnMut(Progress<'_>)
                 raw.gaps.insert(gap);
             }
         }
-        Frame::Open { .. } | Frame::Pass { .. } | Frame::Done => {}
+        Frame::Open { .. } | Frame::Pass { .. } | Frame::Matches { .. } | Frame::Done => {}
     }
 }
 
@@ -312,7 +339,7 @@ fn watch(
                         }
                         death.done = death.done.max(Some(*position));
                     }
-                    Frame::Gap { .. } | Frame::Done => {}
+                    Frame::Matches { .. } | Frame::Gap { .. } | Frame::Done => {}
                 }
                 deadline = Instant::now() + Duration::from_secs(bound);
                 if tell(Said::Frame(frame)).is_err() {

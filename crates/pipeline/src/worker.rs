@@ -2,12 +2,13 @@
 //!
 //! It runs in a process of its own that may die of what it reads; the frame `begin` is its journal.
 
-use crate::job::{Frame, ItemReport, Job, Knowledge, Position};
-use crate::sink::ItemSink;
+use crate::job::{Frame, ItemReport, Job, Knowledge, Matched, Position, Task};
+use crate::sink::{Hunt, ItemSink};
 use artifacts::{Item, Probe};
-use detect::{Engine, ItemDetection};
+use detect::{Engine, ItemDetection, Match};
 use evidence::{Bytes, Content, Decision, Digest, Entry, Visitor};
-use model::{FactAt, Finding, Gap, GapKind, Place, SourceName};
+use model::{FactAt, Finding, Gap, GapKind, Place, Record, SourceName, Value};
+use serde_json::value::RawValue;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -16,6 +17,9 @@ const COLLECTOR_BYTES_MAX: u64 = 64 << 20;
 
 /// Entries of this size that are passed over are told: a stream is unpacked up to what lies behind them.
 const PASSED_BYTES_MIN: u64 = 16 << 20;
+
+/// Bytes of matches that are told at once.
+const MATCHES_BYTES_MAX: usize = 1 << 20;
 
 /// Why a worker cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +121,71 @@ struct Reader<'a> {
     failed: Option<std::io::Error>,
 }
 
+/// Matches of the item in hand that are still to be told.
+struct Matches<'r, 'j> {
+    position: Position,
+    path: &'r str,
+    waiting: Vec<Matched>,
+    bytes: usize,
+    reader: &'r mut Reader<'j>,
+}
+
+impl Matches<'_, '_> {
+    fn take(&mut self, matched: &Match<'_>) {
+        let fields = fields_of(matched.record);
+        self.bytes += fields.get().len() + matched.reference.len();
+        self.waiting.push(Matched {
+            rule_id: matched.rule_id.to_owned(),
+            rule: matched.title.to_owned(),
+            level: matched.level.to_owned(),
+            author: matched.author.to_owned(),
+            reference: matched.reference.to_owned(),
+            campaign: matched.campaign.map(str::to_owned),
+            time: matched.record.time(),
+            at: matched.record.at(),
+            fields,
+        });
+        if self.bytes >= MATCHES_BYTES_MAX {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
+        self.bytes = 0;
+        if !self.waiting.is_empty() {
+            let frame = Frame::Matches {
+                position: self.position,
+                path: self.path.to_owned(),
+                matches: std::mem::take(&mut self.waiting),
+            };
+            self.reader.send(frame);
+        }
+    }
+}
+
+/// The record's fields as a JSON object, in the record's own order; a name that comes again is kept once, with the last
+/// value.
+fn fields_of(record: &dyn Record) -> Box<RawValue> {
+    let mut fields = serde_json::Map::new();
+    record.each_field(&mut |name, value| {
+        fields.insert(name.to_owned(), json(&value));
+    });
+    serde_json::value::to_raw_value(&fields).expect("texts and numbers are JSON")
+}
+
+fn json(value: &Value<'_>) -> serde_json::Value {
+    match value {
+        Value::Text(text) => text.as_ref().into(),
+        Value::Integer(number) => (*number).into(),
+        Value::Unsigned(number) => (*number).into(),
+        // Neither infinity nor what is no number has a form in JSON.
+        Value::Float(number) => (*number).into(),
+        Value::Boolean(value) => (*value).into(),
+        Value::Null => serde_json::Value::Null,
+        Value::List(values) => values.iter().map(json).collect(),
+    }
+}
+
 /// The item between its content and its hash.
 struct InHand<'a> {
     report: ItemReport,
@@ -185,9 +254,21 @@ impl Visitor for Reader<'_> {
 
     fn content(&mut self, entry: &Entry, content: &mut dyn Content) {
         let mut detection = self.engine.item(&entry.path);
+        let position = self.position(entry);
+        let hunting = self.job.task == Task::Hunt;
+        let mut matches = Matches {
+            position,
+            path: &entry.path,
+            waiting: Vec::new(),
+            bytes: 0,
+            reader: self,
+        };
+        let mut take = |matched: &Match<'_>| matches.take(matched);
+        let hunt: Option<Hunt<'_>> = if hunting { Some(&mut take) } else { None };
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            read_item(entry, content, &mut detection)
+            read_item(entry, content, &mut detection, hunt)
         }));
+        matches.send();
         self.in_hand = Some(match outcome {
             Ok((report, source, kept)) => InHand {
                 report,
@@ -243,10 +324,11 @@ impl Visitor for Reader<'_> {
 }
 
 /// Recognises and reads one item, and keeps the bytes that detection wants to see.
-fn read_item(
-    entry: &Entry,
+fn read_item<'a>(
+    entry: &'a Entry,
     content: &mut dyn Content,
-    detection: &mut ItemDetection<'_>,
+    detection: &'a mut ItemDetection<'_>,
+    hunt: Option<Hunt<'a>>,
 ) -> (ItemReport, Option<SourceName>, Option<Kept>) {
     let size = content.size().or(entry.size);
     let mut head = content.head().to_vec();
@@ -268,7 +350,7 @@ fn read_item(
     };
     let artifact = artifacts::recognise(&probe);
     let source = artifact.and_then(|artifact| artifact.source(&probe));
-    let mut sink = ItemSink::new(&entry.path, source.clone(), detection);
+    let mut sink = ItemSink::new(&entry.path, source.clone(), detection, hunt);
     if let Some(artifact) = artifact {
         let item = Item { path: &entry.path };
         match &kept {

@@ -30,7 +30,7 @@ pub(crate) fn is_hidden(character: char) -> bool {
 }
 
 /// The text in one line, with every hidden character as `<U+001B>`.
-pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+pub fn visible(text: &str) -> Cow<'_, str> {
     escape(text, false)
 }
 

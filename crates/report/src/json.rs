@@ -61,6 +61,13 @@ pub fn ndjson(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     lines.0.flush()
 }
 
+/// Writes one value and a line break.
+pub fn json_line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    let formatter = Guarded(CompactFormatter);
+    value.serialize(&mut Serializer::with_formatter(&mut *out, formatter))?;
+    out.write_all(b"\n")
+}
+
 struct Lines<W: Write>(W);
 
 impl<W: Write> Lines<W> {
@@ -79,9 +86,7 @@ impl<W: Write> Lines<W> {
         if let Value::Object(fields) = serde_json::to_value(body)? {
             object.extend(fields);
         }
-        let formatter = Guarded(CompactFormatter);
-        object.serialize(&mut Serializer::with_formatter(&mut self.0, formatter))?;
-        self.0.write_all(b"\n")
+        json_line(&object, &mut self.0)
     }
 }
 
@@ -94,6 +99,9 @@ impl<F: Formatter> Formatter for Guarded<F> {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        if fragment.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut plain_from = 0;
         for (index, character) in fragment.char_indices().filter(|(_, c)| is_hidden(*c)) {
             writer.write_all(&fragment.as_bytes()[plain_from..index])?;
@@ -103,6 +111,15 @@ impl<F: Formatter> Formatter for Guarded<F> {
             plain_from = index + character.len_utf8();
         }
         writer.write_all(&fragment.as_bytes()[plain_from..])
+    }
+
+    /// Ready-made JSON: what is hidden can stand only in its strings, where an escape means the same.
+    fn write_raw_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        self.write_string_fragment(writer, fragment)
     }
 
     fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {

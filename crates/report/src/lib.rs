@@ -27,7 +27,8 @@ mod view;
 mod width;
 mod words;
 
+pub use escape::visible;
 pub use html::html;
-pub use json::{json, ndjson};
+pub use json::{json, json_line, ndjson};
 pub use markdown::markdown;
 pub use text::{TextOptions, text};

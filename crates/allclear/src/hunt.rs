@@ -1,0 +1,150 @@
+//! `allclear hunt`: every match of every rule, in order of time; no verdict.
+
+use crate::args::{Hunt, HuntFormat, Knowledge, Level};
+use crate::check::{crew, discover, failure, progress_bar, show};
+use crate::exit::{self, Failure};
+use crate::{Outcome, output, settings};
+use pipeline::{HuntMatch, Hunted};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Gaps that are told one by one on standard error; `--gaps` writes all.
+const GAPS_SHOWN_MAX: usize = 5;
+
+pub(crate) fn run(hunt: &Hunt) -> Outcome {
+    let outputs = [hunt.output.as_deref(), hunt.gaps.as_deref()];
+    output::refuse_to_write_into_evidence(&outputs, &hunt.input.paths)?;
+    for path in outputs {
+        output::must_be_writable(path)?;
+    }
+    let given = Knowledge {
+        pack: hunt.pack.clone(),
+        rules: hunt.rules.clone(),
+        yara: Vec::new(),
+        indicators: hunt.indicators.clone(),
+    };
+    let mut knowledge = settings::knowledge(&given, &hunt.input)?;
+    // Whoever names rules wants these and no others.
+    if hunt.pack.is_empty() && !(hunt.rules.is_empty() && hunt.indicators.is_empty()) {
+        knowledge.builtin_packs = false;
+    }
+    let collections = discover(&hunt.input, &knowledge)?;
+    let crew = crew(&hunt.readers)?;
+    let mut hunted = Hunted::default();
+    let mut write = |out: &mut dyn Write| -> io::Result<Result<(), Failure>> {
+        let bar = progress_bar(hunt.readers.quiet);
+        let mut bytes = 0;
+        let outcome = pipeline::hunt(
+            &collections,
+            &knowledge,
+            &crew,
+            hunt.input.host.as_deref(),
+            &mut |progress| show(&bar, progress, &mut bytes),
+            &mut |matched| {
+                if level(matched.level) < hunt.level {
+                    return Ok(());
+                }
+                match hunt.format {
+                    HuntFormat::Text => line(matched, out),
+                    HuntFormat::Ndjson => report::json_line(matched, out),
+                }
+            },
+        );
+        bar.finish_and_clear();
+        match outcome {
+            Ok(done) => {
+                hunted = done;
+                Ok(Ok(()))
+            }
+            // Whoever reads the output went away, or the disk is full: the caller of this closure tells them apart.
+            Err(pipeline::SuperviseError::Output(error)) => Err(error),
+            Err(error) => Ok(Err(failure(error))),
+        }
+    };
+    let mut outcome = Ok(());
+    let mut once = |out: &mut dyn Write| {
+        outcome = write(out)?;
+        Ok(())
+    };
+    match &hunt.output {
+        None => output::to_standard_output(&mut once)?,
+        Some(path) => output::to_file(path, &mut once)?,
+    }
+    outcome?;
+    if let Some(path) = &hunt.gaps {
+        output::to_file(path, &mut |out| {
+            let mut gaps = hunted.gaps.iter();
+            gaps.try_for_each(|gap| report::json_line(gap, out))
+        })?;
+    }
+    tell(&hunted, hunt)?;
+    let examined = hunted.accounting.items > 0;
+    Ok(ExitCode::from(if examined {
+        exit::ASSURED
+    } else {
+        exit::NOTHING_EXAMINED
+    }))
+}
+
+/// Rules without a level are shown at every level: nobody said that they do not matter.
+fn level(name: &str) -> Level {
+    match name {
+        "informational" => Level::Informational,
+        "low" => Level::Low,
+        "medium" => Level::Medium,
+        "high" => Level::High,
+        _ => Level::Critical,
+    }
+}
+
+/// `2021-03-03T06:49:12Z  high  EX01  Rule  item:12`.
+fn line(matched: &HuntMatch<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let time = matched
+        .time
+        .map_or_else(|| "undated".to_owned(), |time| time.to_string());
+    let level = if matched.level.is_empty() {
+        "-"
+    } else {
+        matched.level
+    };
+    writeln!(
+        out,
+        "{time:<28}  {:<13}  {}  {}  {}",
+        report::visible(level),
+        report::visible(matched.host),
+        report::visible(matched.rule),
+        report::visible(&matched.place.to_string()),
+    )
+}
+
+/// Says on standard error how much was looked at, and what was not: an empty stream must not look like a clean host.
+fn tell(hunted: &Hunted, hunt: &Hunt) -> Result<(), Failure> {
+    if hunt.readers.quiet {
+        return Ok(());
+    }
+    let accounting = &hunted.accounting;
+    let rejected: u64 = accounting.rejected.iter().map(|kind| kind.count).sum();
+    let mut error = io::stderr().lock();
+    writeln!(
+        error,
+        "{} matches in {} records of {} items; {rejected} records rejected, {} gaps",
+        hunted.matches,
+        accounting.records_in,
+        accounting.items,
+        hunted.gaps.len()
+    )?;
+    for gap in hunted.gaps.iter().take(GAPS_SHOWN_MAX) {
+        let place = gap.place.to_string();
+        let told: Vec<&str> = [gap.kind.name(), &place, &gap.detail]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect();
+        let told = told.join(": ");
+        writeln!(error, "  {}", report::visible(&told))?;
+    }
+    if hunted.gaps.len() > GAPS_SHOWN_MAX && hunt.gaps.is_none() {
+        let more = hunted.gaps.len() - GAPS_SHOWN_MAX;
+        writeln!(error, "  and {more} more; --gaps FILE writes all of them")?;
+    }
+    Ok(())
+}
