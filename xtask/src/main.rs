@@ -1,4 +1,4 @@
-//! Project tasks: `cargo xtask ci`, `tidy`, `bless`, `bench`, `demo`, `shipped-files`, `builds`.
+//! Project tasks: `cargo xtask ci`, `tidy`, `bless`, `bench`, `demo`, `fleet`, `shipped-files`, `builds`.
 
 #![expect(
     clippy::disallowed_methods,
@@ -9,6 +9,7 @@ mod bench;
 mod builds;
 mod ci;
 mod demo;
+mod fleet;
 mod process;
 mod shipped_files;
 mod tidy;
@@ -24,6 +25,8 @@ usage: cargo xtask TASK
   bench          time and memory of `allclear check` beside other tools, as a Markdown table
                    [--scale 1GB] [--rounds 3]
   demo           the main job on two synthetic servers, one broken into and one clear
+  fleet          make, check and score the fixed fleet over every scenario
+                   [--bless] [--release] [--keep]
   shipped-files  INPUT.csv.gz: make knowledge/exchange/shipped-files.txt
   builds         MICROSOFT-SCRIPT.csv PUBLIC-DOCS.psv: make knowledge/exchange/builds.csv";
 
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         "bless" => ci::bless(rest),
         "bench" => bench::run(rest),
         "demo" => demo::run(rest),
+        "fleet" => fleet::run(rest),
         "shipped-files" => shipped_files::run(rest),
         "builds" => builds::run(rest),
         _ => Err(USAGE.to_owned()),

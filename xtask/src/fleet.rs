@@ -1,0 +1,179 @@
+//! `cargo xtask fleet`: makes the fixed fleet over every scenario, checks it, and holds the score against the last good
+//! one, below which nothing may fall.
+//!
+//! It goes the way a user goes: through the program. Grave errors (an assurance that is not the truth) are never allowed.
+
+use crate::process::{as_typed, command, run as run_command, say};
+use crate::root;
+use range::score::{Score, Thresholds, raise};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Enough for each scenario to come several times, with other seeds, builds, payloads and containers.
+const HOSTS: &str = "220";
+
+const SEED: &str = "2021";
+
+/// The last good score.
+const THRESHOLDS: &str = "xtask/fleet-thresholds.json";
+
+/// What of the program is run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Profile {
+    Dev,
+    Release,
+}
+
+/// Runs it all; with `--bless` the thresholds rise to the score, with `--release` the optimised program is used, with
+/// `--keep` the evidence stays.
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
+    let (mut profile, mut bless, mut keep) = (Profile::Dev, false, false);
+    for argument in arguments {
+        match argument.as_str() {
+            "--release" => profile = Profile::Release,
+            "--bless" => bless = true,
+            "--keep" => keep = true,
+            other => return Err(format!("`cargo xtask fleet` takes no argument `{other}`")),
+        }
+    }
+    let program = build(profile)?;
+    let folder = root().join("target/fleet");
+    clear(&folder)?;
+    let made = folder.join("made");
+    let made_text = text(&made);
+    run_command(command(
+        &program,
+        &[
+            "range",
+            "make",
+            "--hosts",
+            HOSTS,
+            "--seed",
+            SEED,
+            "--scenario",
+            "every",
+            "--container",
+            "mixed",
+            "--out",
+            &made_text,
+        ],
+    ))?;
+    let report = folder.join("report.json");
+    check(&program, &made, &report)?;
+    let truth = made.join("truth.json");
+    let thresholds = root().join(THRESHOLDS);
+    let outcome = if bless {
+        lift(&program, &report, &truth, &thresholds)
+    } else {
+        score(
+            &program,
+            &report,
+            &truth,
+            &["--thresholds", &text(&thresholds)],
+        )
+    };
+    if outcome.is_ok() && !keep {
+        // What failed stays for whoever has to find out why.
+        clear(&folder)?;
+    }
+    outcome
+}
+
+fn build(profile: Profile) -> Result<String, String> {
+    let mut arguments = vec!["build", "--quiet", "--package", "allclear"];
+    if profile == Profile::Release {
+        arguments.push("--release");
+    }
+    run_command(command("cargo", &arguments))?;
+    let release = crate::release_binary();
+    let program = match profile {
+        Profile::Release => release,
+        Profile::Dev => release
+            .parent()
+            .and_then(Path::parent)
+            .map(|target| target.join("debug").join("allclear"))
+            .ok_or("the target folder has no parent")?,
+    };
+    Ok(text(&program))
+}
+
+/// Checks the whole fleet in one run; that some host is not assured is the expected outcome.
+fn check(program: &str, made: &Path, report: &Path) -> Result<(), String> {
+    let (evidence, known) = (
+        text(&made.join("evidence")),
+        text(&made.join("known-files.csv")),
+    );
+    let (attestations, report) = (text(&made.join("attestations.csv")), text(report));
+    let mut arguments = vec!["check", &evidence, "--known", &known];
+    if Path::new(&attestations).exists() {
+        arguments.extend(["--attest", &attestations]);
+    }
+    arguments.extend(["--format", "json", "--output", &report, "--quiet"]);
+    let mut check = command(program, &arguments);
+    let typed = as_typed(&check);
+    say(&format!("$ {typed}"));
+    let status = check
+        .status()
+        .map_err(|source| format!("cannot start {typed}: {source}"))?;
+    match status.code() {
+        Some(0 | 1) => Ok(()),
+        _ => Err(format!("{typed} ended with {status}")),
+    }
+}
+
+/// Prints the score; fails on a grave error, or where a threshold is missed.
+fn score(program: &str, report: &Path, truth: &Path, more: &[&str]) -> Result<(), String> {
+    run_command(scoring(program, report, truth, more))
+}
+
+fn scoring(program: &str, report: &Path, truth: &Path, more: &[&str]) -> Command {
+    let (report, truth) = (text(report), text(truth));
+    let mut arguments = vec!["range", "score", &report, &truth];
+    arguments.extend(more);
+    command(program, &arguments)
+}
+
+/// Lifts the thresholds to the score. They never fall: lowering one is an edit by hand, with its reason in the commit.
+fn lift(program: &str, report: &Path, truth: &Path, thresholds: &Path) -> Result<(), String> {
+    score(program, report, truth, &[])?;
+    let json = report.with_file_name("score.json");
+    let json_text = text(&json);
+    score(
+        program,
+        report,
+        truth,
+        &["--format", "json", "--output", &json_text],
+    )?;
+    let score: Score = read(&json)?;
+    let known = if thresholds.exists() {
+        read(thresholds)?
+    } else {
+        Thresholds::default()
+    };
+    let mut raised = serde_json::to_string_pretty(&raise(&score, &known))
+        .map_err(|source| format!("thresholds are no JSON: {source}"))?;
+    raised.push('\n');
+    fs::write(thresholds, raised)
+        .map_err(|source| format!("cannot write {}: {source}", thresholds.display()))
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, String> {
+    let text = fs::read_to_string(path)
+        .map_err(|source| format!("cannot read {}: {source}", path.display()))?;
+    serde_json::from_str(&text)
+        .map_err(|source| format!("{} cannot be understood: {source}", path.display()))
+}
+
+fn clear(folder: &PathBuf) -> Result<(), String> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)
+            .map_err(|source| format!("cannot clear {}: {source}", folder.display()))?;
+    }
+    fs::create_dir_all(folder)
+        .map_err(|source| format!("cannot make {}: {source}", folder.display()))
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
