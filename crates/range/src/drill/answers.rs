@@ -26,6 +26,9 @@ const BETWEEN_FOOTHOLDS: char = '|';
 /// More problems than this are not told at once.
 const PROBLEMS_MAX: usize = 20;
 
+/// A cell is repeated in a message up to so many characters.
+const SHOWN_CHARACTERS_MAX: usize = 60;
+
 /// Where only a day is given, its middle: half a day is the most that it can be off.
 const MIDDLE_OF_DAY_HOUR: i8 = 12;
 
@@ -184,7 +187,10 @@ fn row(
         ));
     }
     let name = rows.hosts.get(&host_key(host)).ok_or_else(|| {
-        format!("no host is named `{host}`; leave the column as it was in the empty table")
+        format!(
+            "no host is named {}; leave the column as it was in the empty table",
+            shown(host)
+        )
     })?;
     let mut campaigns = rows.campaigns.iter();
     let campaign = campaigns
@@ -192,7 +198,8 @@ fn row(
         .ok_or_else(|| {
             let known: Vec<&str> = rows.campaigns.iter().copied().collect();
             format!(
-                "no campaign is named `{campaign}`; there are: {}",
+                "no campaign is named {}; there are: {}",
+                shown(campaign),
                 known.join(", ")
             )
         })?;
@@ -235,7 +242,7 @@ fn row(
 fn read_verdict(text: &str) -> Result<VerdictName, String> {
     let plain = text.to_lowercase().replace([' ', '-'], "_");
     serde_json::from_value(plain.into())
-        .map_err(|_error| format!("`{text}` is no verdict; give {}", words()))
+        .map_err(|_error| format!("{} is no verdict; give {}", shown(text), words()))
 }
 
 fn words() -> &'static str {
@@ -259,12 +266,21 @@ fn read_time(column: &str, text: &str) -> Result<Option<Timestamp>, String> {
     let time = || text.parse::<Timestamp>().ok();
     let local = || text.parse::<DateTime>().ok().and_then(utc);
     day().or_else(time).or_else(local).map(Some).ok_or_else(|| {
-        format!("`{text}` in {column} is no time; write 2021-03-02T04:15:32Z or 2021-03-02, in UTC")
+        format!(
+            "{} in {column} is no time; write 2021-03-02T04:15:32Z or 2021-03-02, in UTC",
+            shown(text)
+        )
     })
 }
 
+/// The beginning of a cell, for a message.
+fn shown(cell: &str) -> String {
+    let cell: String = cell.chars().take(SHOWN_CHARACTERS_MAX).collect();
+    format!("`{cell}`")
+}
+
 /// A cell of a CSV file, quoted where it has to be.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r', ';']) {
         return format!("\"{}\"", text.replace('"', "\"\""));
     }

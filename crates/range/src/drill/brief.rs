@@ -1,5 +1,6 @@
 //! The task of a drill, in words, with the hash of the sealed truth.
 
+use super::answers::quoted;
 use super::{campaigns, hosts_by_name};
 use crate::truth::FleetTruth;
 use jiff::Timestamp;
@@ -64,6 +65,45 @@ pub fn commitment_in(brief: &str) -> Option<&str> {
     let hash = hash.trim();
     let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_hash.then_some(hash)
+}
+
+/// Who owns which host, by host; without ids, which count in the order in which organisations were drawn.
+pub fn organisations(truth: &FleetTruth) -> String {
+    let mut rows = Vec::new();
+    for organisation in &truth.organisations {
+        for host in &organisation.hosts {
+            let employees = organisation.employees.to_string();
+            let cells = [
+                host.as_str(),
+                &organisation.name,
+                &organisation.sector,
+                &organisation.country,
+                &employees,
+            ];
+            rows.push(cells.map(quoted).join(","));
+        }
+    }
+    rows.sort();
+    rows.insert(0, "host,organisation,sector,country,employees".to_owned());
+    rows.push(String::new());
+    rows.join("\n")
+}
+
+/// The same table with its rows sorted below its head: what was written in the order of the fleet tells that order.
+///
+/// # Errors
+/// When it is no table.
+pub fn sorted_rows(table: &str) -> Result<String, csv::Error> {
+    let mut reader = csv::Reader::from_reader(table.as_bytes());
+    let head = reader.headers()?.clone();
+    let mut rows = reader
+        .records()
+        .collect::<Result<Vec<csv::StringRecord>, _>>()?;
+    rows.sort_by(|one, other| one.iter().cmp(other.iter()));
+    let lines = std::iter::once(&head).chain(&rows);
+    Ok(lines
+        .map(|line| line.iter().map(quoted).collect::<Vec<_>>().join(",") + "\n")
+        .collect())
 }
 
 const RULES: &str = "\

@@ -13,7 +13,7 @@ mod score;
 mod seal;
 
 pub use answers::{Answer, AnswerProblem, read_answers, template};
-pub use brief::{brief, commitment_in};
+pub use brief::{brief, commitment_in, organisations, sorted_rows};
 pub use score::{DRILL_SCORE_SCHEMA, DrillScore, Unanswered, drill_text, score_answers};
 pub use seal::{Key, SealError, commitment, open, seal};
 

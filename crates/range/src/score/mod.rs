@@ -179,6 +179,10 @@ fn hosts(pairs: &Pairs<'_>, report: &Report, truth: &FleetTruth) -> Hosts {
 
 fn headlines(pairs: &Pairs<'_>, score: &Score) -> Vec<Headline> {
     let mut headlines = of_verdicts(pairs);
+    if score.story.is_none() {
+        // A team is scored on the rows that it answered, so all of them are there.
+        headlines.retain(|headline| headline.name != "hosts_reported");
+    }
     let mut add = |name, counts, rate| headlines.push(headline(name, counts, rate));
     if let Some(stages) = &score.stages {
         add(

@@ -122,7 +122,11 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// Grave errors stand above already.
     fn regressions(&mut self, regressions: &[Regression]) {
+        let is_grave = |one: &&Regression| matches!(one, Regression::GraveErrors { .. });
+        let regressions: Vec<&Regression> =
+            regressions.iter().filter(|one| !is_grave(one)).collect();
         if regressions.is_empty() {
             return;
         }

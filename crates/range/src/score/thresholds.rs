@@ -54,7 +54,7 @@ pub enum Regression {
 impl fmt::Display for Regression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::GraveErrors { count } => write!(f, "{count} grave errors; none is allowed"),
+            Self::GraveErrors { count } => write!(f, "grave errors: {count}; none is allowed"),
             Self::TooFewVerdicts { verdicts, minimum } => {
                 write!(f, "{verdicts} verdicts scored; there must be {minimum}")
             }
