@@ -1,6 +1,7 @@
 //! What a campaign asks of evidence before anybody may say that a host is clear of it, and whether that was written.
 
 use crate::Error;
+use crate::damage::Damaged;
 use crate::moment::Moment;
 use crate::source::{Filter, Source};
 use jiff::Timestamp;
@@ -33,16 +34,7 @@ pub(crate) struct Campaign {
 pub(crate) struct Written {
     pub(crate) taken: Moment,
     pub(crate) filter: Filter,
-    pub(crate) damaged: Vec<DamagedSpan>,
-}
-
-/// The time that a damaged file of a log stands for.
-#[derive(Clone, Debug)]
-pub(crate) struct DamagedSpan {
-    pub(crate) source: Source,
-    pub(crate) instance: String,
-    pub(crate) from: Moment,
-    pub(crate) until: Moment,
+    pub(crate) damaged: Vec<Damaged>,
 }
 
 impl Campaign {
@@ -119,8 +111,8 @@ impl Written {
         let damaged = self.damaged.iter().any(|damaged| {
             damaged.source == source
                 && (damaged.instance.is_empty() || damaged.instance.eq_ignore_ascii_case(instance))
-                && damaged.from < until
-                && from < damaged.until
+                && damaged.span.0 < until
+                && from < damaged.span.1
         });
         !damaged && !self.filter.left_out(source, instance, from, until)
     }

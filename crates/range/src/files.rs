@@ -5,6 +5,7 @@ use crate::moment::{DAY, HOUR, MINUTE, Moment, SECOND};
 use crate::random::Random;
 use crate::server::{Build, Server};
 use crate::source::Source;
+use crate::story::State;
 use crate::windows::Windows;
 use crate::{Error, KnownFile};
 use serde::Deserialize;
@@ -33,10 +34,10 @@ struct Shipped {
 
 impl Server {
     /// The files of the server, and the table of those that its product ships, for the builds before and after the patch.
-    pub(crate) fn disk(&self) -> Result<(Vec<DiskFile>, Vec<KnownFile>), Error> {
-        let mut files = self.windows_files(&Windows::new()?);
+    pub(crate) fn disk(&self, state: &State) -> Result<(Vec<DiskFile>, Vec<KnownFile>), Error> {
+        let mut files = self.windows_files(&Windows::new()?, state);
         if !self.has_exchange {
-            return Ok((files, Vec::new()));
+            return Ok((replaced(files, state), Vec::new()));
         }
         let shipped: Shipped = serde_json::from_str(SHIPPED)?;
         files.extend(self.product_files(&shipped));
@@ -54,7 +55,7 @@ impl Server {
                 })
             })
             .collect();
-        Ok((files, known))
+        Ok((replaced(files, state), known))
     }
 
     /// The product's files of the build that runs when the evidence is collected.
@@ -91,7 +92,7 @@ impl Server {
             .after(-9 * DAY + 9 * HOUR + 41 * MINUTE)
     }
 
-    fn windows_files(&self, windows: &Windows) -> Vec<DiskFile> {
+    fn windows_files(&self, windows: &Windows, state: &State) -> Vec<DiskFile> {
         let old = self.start.day_start().after(-400 * DAY);
         let mut files = vec![
             DiskFile {
@@ -110,13 +111,13 @@ impl Server {
                 source: Source::IisConfig,
                 path: r"C:\Windows\System32\inetsrv\config\applicationHost.config".into(),
                 modified: self.installed().after(20 * MINUTE),
-                bytes: self.application_host(windows).into_bytes(),
+                bytes: self.application_host(windows, state).into_bytes(),
             },
             DiskFile {
                 source: Source::SystemHive,
                 path: r"C:\Windows\System32\config\SYSTEM".into(),
                 modified: self.end,
-                bytes: self.system_hive(windows),
+                bytes: self.system_hive(windows, state),
             },
             DiskFile {
                 source: Source::SoftwareHive,
@@ -236,15 +237,20 @@ impl Server {
         let installed = self.installed();
         let first = installed.after(-400 * DAY);
         let first_build = Build::parse(&self.product.first).unwrap_or(self.before);
-        let text = [
+        let mut text = [
             self.setup_run(first, "Install", first_build),
             self.setup_run(installed, "Upgrade", self.before),
         ]
         .concat();
+        let mut last = installed;
+        if let Some(patch) = self.patch().filter(|_| self.cumulative_update) {
+            last = patch.stop.after(50 * SECOND);
+            text.push_str(&self.setup_run(last, "Upgrade", self.after));
+        }
         DiskFile {
             source: Source::SetupLog,
             path: r"C:\ExchangeSetupLogs\ExchangeSetup.log".into(),
-            modified: installed.after(50 * MINUTE),
+            modified: last.after(50 * MINUTE),
             bytes: text.into_bytes(),
         }
     }
@@ -269,7 +275,7 @@ impl Server {
 
     /// The log that a security update's installer leaves beside the setup log.
     fn update_log(&self) -> Option<DiskFile> {
-        let outage = self.patch()?;
+        let outage = self.patch().filter(|_| !self.cumulative_update)?;
         let begun = outage.stop.after(50 * SECOND);
         let replaced = format!(
             "Update {} replaced files of version {} by {}.",
@@ -293,6 +299,16 @@ impl Server {
             bytes: lines.concat().into_bytes(),
         })
     }
+}
+
+/// The files, with those that the story wrote in the place of their predecessors.
+fn replaced(mut files: Vec<DiskFile>, state: &State) -> Vec<DiskFile> {
+    files.retain(|file| {
+        let written = |other: &DiskFile| other.path.eq_ignore_ascii_case(&file.path);
+        !state.files.iter().any(written)
+    });
+    files.extend(state.files.iter().cloned());
+    files
 }
 
 impl Shipped {

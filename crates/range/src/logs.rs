@@ -181,7 +181,7 @@ impl<'a> LogWriter<'a> {
             }
             if server.has_exchange {
                 self.control_panel_log(day, probe_minutes, &traces.control_panel)?;
-                self.address_book_log(day)?;
+                self.address_book_log(day, &traces.address_book)?;
             }
             day = day.after(DAY);
         }
@@ -334,7 +334,7 @@ impl<'a> LogWriter<'a> {
     }
 
     /// The generation of the offline address book, every eight hours.
-    fn address_book_log(&mut self, day: Moment) -> io::Result<()> {
+    fn address_book_log(&mut self, day: Moment, told: &[(Moment, String)]) -> io::Result<()> {
         const MESSAGES: [&str; 4] = [
             r"Generation of offline address book \Default Offline Address Book begins.",
             r"Reading recipients of address list \Default Global Address List.",
@@ -355,6 +355,13 @@ impl<'a> LogWriter<'a> {
                 rows.push((time, row));
             }
         }
+        let today = told.iter().filter(|(time, _)| time.day_start() == day);
+        rows.extend(today.map(|(time, message)| {
+            let trace = random.between(1_000, 60_000);
+            let row = format!("{time},Error,{trace},{},{list},{message}\r\n", server.oab);
+            (*time, row)
+        }));
+        rows.sort_by_key(|(time, _)| *time);
         rows.retain(|(time, _)| self.is_simulated(*time));
         let name = day.compact_day();
         self.whole_log(&WholeLog {

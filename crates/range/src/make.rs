@@ -1,18 +1,20 @@
 //! The main path: options in, evidence and truth out.
 
 use crate::campaign::{Campaign, Written};
+use crate::damage::{Breaker, Damaged};
 use crate::logs::LogWriter;
+use crate::moment::Moment;
 use crate::server::Server;
 use crate::sink::{Folder, Sink, Taken};
 use crate::source::{Filter, Source};
-use crate::story::{Scenario, Traces, administration, happen};
+use crate::story::{Scenario, Story, Traces, lengthened, unfold};
 use crate::truth::{
     Attestation, BuildSpan, CampaignTruth, CollectionTruth, FleetTruth, Foothold, HostTruth,
     KnownFile, Step, attestations_csv, known_files_csv,
 };
 use crate::verdict::{Circumstances, verdict};
 use crate::witness::Witness;
-use crate::{Collection, Error, Layout, Options, Patching};
+use crate::{Collection, Error, Layout, Options};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -117,52 +119,57 @@ fn write_host(
     each: &mut dyn FnMut(&Collected, &mut Write<'_>) -> Result<(), Error>,
 ) -> Result<Made, Error> {
     let scenario = Scenario::named(&options.scenario)?;
-    let patch = match options.patching {
-        Patching::AsInScenario => scenario.patch(options),
-        Patching::At(time) => Some(time.into()),
-        Patching::Never => None,
-    };
-    let server = Server::new(options, &scenario, patch)?;
+    let options = lengthened(options, &scenario);
+    let story = unfold(&scenario, &options)?;
     let mut retention = scenario.retention_days.clone();
     retention.extend(&options.retention_days);
-    let mut traces = happen(&scenario, &server)?;
-    traces.add_records(administration(&server)?);
 
     let mut seen = BTreeSet::new();
     let mut collections = Vec::new();
     let mut written = Vec::new();
     let mut known_files = Vec::new();
-    let times = [server.end];
-    for (number, taken) in times.into_iter().enumerate() {
+    for (number, taken) in story.collections.iter().copied().enumerate() {
         let collected = Collected {
             number,
-            of: times.len(),
-            host: server.host.clone(),
+            of: story.collections.len(),
+            host: story.server.host.clone(),
             time: taken.timestamp(),
         };
         each(&collected, &mut |sink| {
-            let filter = Filter::new(&options.withhold, &retention, BTreeMap::new(), taken);
-            let mut witness = Witness::new(&traces.marks, sink);
-            let mut known = write_collection(options, &server, &traces, &filter, &mut witness)?;
-            known_files.append(&mut known);
+            let traces = story.traces.until(taken);
+            let cleared = traces.cleared.clone();
+            let filter = Filter::new(&story.withheld, &retention, cleared, taken);
+            let mut witness = Witness::new(&story.traces.marks, sink);
+            let mut breaker = Breaker::new(&story.damage, &mut witness);
+            let server = story.server_at(&scenario, &options, taken)?;
+            let options = scaled(&options, &server);
+            let collection = (&server, &filter);
+            known_files.append(&mut write_collection(
+                &options,
+                collection,
+                &traces,
+                &mut breaker,
+            )?);
+            let damaged = breaker.damaged();
             seen.extend(witness.seen());
             collections.push(CollectionTruth {
                 path: String::new(),
                 taken: taken.timestamp(),
-                withheld: options.withhold.clone(),
-                damaged: Vec::new(),
+                withheld: story.withheld.clone(),
+                damaged: damaged.iter().map(Damaged::to_string).collect(),
             });
             written.push(Written {
                 taken,
                 filter,
-                damaged: Vec::new(),
+                damaged,
             });
             Ok(())
         })?;
     }
     known_files.sort();
     known_files.dedup();
-    let campaign = campaign_truth(&scenario, &server, traces, &seen, &written)?;
+    let campaign = campaign_truth(&scenario, &story, &seen, &written)?;
+    let server = &story.server;
     Ok(Made {
         truth: HostTruth {
             host: server.host.clone(),
@@ -172,26 +179,39 @@ fn write_host(
             summary: scenario.story.clone(),
             install: server.has_exchange.then(|| server.install.clone()),
             log_start: server.start.timestamp(),
-            builds: builds(&server),
+            builds: builds(server),
             patched: server.patch().map(|patch| patch.boot.timestamp()),
             collections,
             campaigns: vec![campaign],
         },
         known_files,
-        attestations: Vec::new(),
+        attestations: story.attestations,
     })
+}
+
+/// The options for a server that is simulated for a shorter time: a size is that of the whole time.
+fn scaled(options: &Options, server: &Server) -> Options {
+    let start = options.start.as_second();
+    let whole = options.end.as_second() - start;
+    let part = server.end.timestamp().as_second() - start;
+    let text_bytes = options.text_bytes.map(|bytes| {
+        let share = u128::from(bytes) * u128::from(part.unsigned_abs());
+        u64::try_from(share / u128::from(whole.unsigned_abs().max(1))).unwrap_or(bytes)
+    });
+    Options {
+        text_bytes,
+        ..options.clone()
+    }
 }
 
 /// Writes what a collector takes at the server's end, and gives the table of files that the product ships.
 fn write_collection(
     options: &Options,
-    server: &Server,
+    (server, filter): (&Server, &Filter),
     traces: &Traces,
-    filter: &Filter,
     out: &mut dyn Sink,
 ) -> Result<Vec<KnownFile>, Error> {
-    let (mut files, known_files) = server.disk()?;
-    files.extend(traces.files.iter().cloned());
+    let (files, known_files) = server.disk(&traces.state(server.end))?;
     let mut events = server.ordinary_events();
     events.extend(traces.events.iter().cloned());
 
@@ -230,73 +250,55 @@ fn builds(server: &Server) -> Vec<BuildSpan> {
 
 fn campaign_truth(
     scenario: &Scenario,
-    server: &Server,
-    traces: Traces,
+    story: &Story,
     seen: &BTreeSet<usize>,
     written: &[Written],
 ) -> Result<CampaignTruth, Error> {
     let campaign = Campaign::named(&scenario.campaign)?;
+    let (server, traces) = (&story.server, &story.traces);
     let is_effect = |step: &Step| campaign.effect_stages.contains(&step.stage);
-    let mut left_in = vec![BTreeSet::new(); traces.steps.len()];
-    let (mut effect_left, mut hint_left) = (false, false);
-    let mut left_at: BTreeMap<String, BTreeSet<Source>> = BTreeMap::new();
-    for number in seen {
-        let mark = &traces.marks[*number];
-        let step = &traces.steps[mark.step];
-        left_in[mark.step].insert(mark.source);
-        if is_effect(step) {
-            effect_left |= !mark.is_hint;
-            hint_left |= mark.is_hint;
-        }
-        for foothold in &mark.footholds {
-            left_at
-                .entry(foothold.clone())
-                .or_default()
-                .insert(mark.source);
-        }
-    }
-    let steps = traces
-        .steps
+    let state = traces.state(server.end);
+    let left = Left::new(traces, seen, is_effect);
+    let mut steps = traces.steps.iter().zip(&left.of_steps).collect::<Vec<_>>();
+    steps.sort_by_key(|(step, _)| step.time);
+    let steps = steps
         .into_iter()
-        .zip(left_in)
+        .filter(|(step, _)| campaign.stages.contains(&step.stage))
         .map(|(step, sources)| Step {
-            left_in: sources.into_iter().collect(),
-            ..step
+            left_in: sources.iter().copied().collect(),
+            ..step.clone()
         });
-    let story = steps.collect::<Vec<_>>();
-    let footholds = traces.footholds.into_iter().map(|foothold| Foothold {
-        left_in: left_at
-            .remove(&foothold.path)
-            .unwrap_or_default()
-            .into_iter()
-            .collect(),
-        ..foothold
+    let story_told = steps.collect::<Vec<_>>();
+    let footholds = state.footholds.iter().map(|foothold| Foothold {
+        left_in: left.of_foothold(&foothold.path),
+        ..foothold.clone()
     });
-    let footholds = footholds.collect();
-    let effects = story.iter().filter(|step| is_effect(step));
+    let effects = story_told.iter().filter(|step| is_effect(step));
     let times = effects.map(|step| step.time).collect::<Vec<_>>();
     let exposed = exposed(&campaign, server);
-    let covered = exposed.map(|span| campaign.is_covered(written, server.start, span));
+    let covered = exposed.is_some_and(|span| campaign.is_covered(written, server.start, span));
+    let eviction = eviction(story, &left.effects_seen);
     let (said, accepted) = verdict(Circumstances {
         has_product: server.has_exchange,
-        effect_left,
-        hint_left,
+        effect_left: !left.effects_seen.is_empty(),
+        hint_left: left.hint_seen,
         patched: server.patch().is_some(),
-        covered: covered.unwrap_or(false),
-        evicted: false,
-        reinfected: false,
+        covered,
+        unexplained: !state.unexplained.is_empty(),
+        evicted: eviction == Some(Evicted::Held),
+        reinfected: eviction == Some(Evicted::Reinfected),
     });
     Ok(CampaignTruth {
         campaign: scenario.campaign.clone(),
         verdict: said.to_owned(),
         accepted: accepted.iter().map(|also| (*also).to_owned()).collect(),
         compromised: !times.is_empty(),
-        provable: effect_left,
-        covered: covered.unwrap_or(false),
+        provable: !left.effects_seen.is_empty(),
+        covered,
         stages: campaign
             .stages
             .iter()
-            .filter(|stage| story.iter().any(|step| step.stage == **stage))
+            .filter(|stage| story_told.iter().any(|step| step.stage == **stage))
             .cloned()
             .collect(),
         first: times.iter().min().copied(),
@@ -305,16 +307,114 @@ fn campaign_truth(
             .map(|(from, until)| (from.timestamp(), until.timestamp()))
             .into_iter()
             .collect(),
-        footholds,
-        story,
+        footholds: footholds.collect(),
+        story: story_told,
+    })
+}
+
+/// What is left of a story in the evidence.
+struct Left {
+    /// For each step, the kinds of evidence that hold something of it.
+    of_steps: Vec<BTreeSet<Source>>,
+    /// For each foothold's path in small letters, the kinds of evidence that show it.
+    of_footholds: BTreeMap<String, BTreeSet<Source>>,
+    /// Times of steps that prove an effect, and of which something is left that proves it.
+    effects_seen: Vec<Timestamp>,
+    /// Whether something is left that points to an effect without proving it.
+    hint_seen: bool,
+}
+
+impl Left {
+    fn new(traces: &Traces, seen: &BTreeSet<usize>, is_effect: impl Fn(&Step) -> bool) -> Self {
+        let mut left = Self {
+            of_steps: vec![BTreeSet::new(); traces.steps.len()],
+            of_footholds: BTreeMap::new(),
+            effects_seen: Vec::new(),
+            hint_seen: false,
+        };
+        for number in seen {
+            let mark = &traces.marks[*number];
+            let step = &traces.steps[mark.step];
+            left.of_steps[mark.step].insert(mark.source);
+            for path in &mark.footholds {
+                let sources = left.of_footholds.entry(path.to_lowercase()).or_default();
+                sources.insert(mark.source);
+            }
+            if is_effect(step) && mark.is_hint {
+                left.hint_seen = true;
+            } else if is_effect(step) {
+                left.effects_seen.push(step.time);
+            }
+        }
+        left
+    }
+
+    fn of_foothold(&self, path: &str) -> Vec<Source> {
+        let sources = self.of_footholds.get(&path.to_lowercase());
+        sources.into_iter().flatten().copied().collect()
+    }
+}
+
+/// What became of an eviction that named persons stated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Evicted {
+    /// Nobody came back.
+    Held,
+    /// An effect came after it.
+    Reinfected,
+}
+
+/// Looks for an eviction: every statement says that its gate is passed or does not apply, and in the first collection
+/// after the statements no foothold is there any more. An effect between the statements and the end of the evidence is
+/// a re-infection; one that was there before them, and a foothold that was overlooked, make it no eviction.
+fn eviction(story: &Story, effects_seen: &[Timestamp]) -> Option<Evicted> {
+    let passed = |attestation: &Attestation| {
+        matches!(attestation.answer.as_str(), "pass" | "not_applicable")
+    };
+    if !story.attestations.iter().all(passed) {
+        return None;
+    }
+    let stated = story
+        .attestations
+        .iter()
+        .map(|attestation| attestation.time)
+        .max()?;
+    let verified = story
+        .collections
+        .iter()
+        .find(|taken| taken.timestamp() >= stated)?;
+    let patched = story
+        .server
+        .patch()
+        .is_some_and(|patch| patch.boot < *verified);
+    let is_gone = |foothold: &Foothold| !foothold.present;
+    let footholds = story.traces.state(*verified).footholds;
+    if !patched || !footholds.iter().all(is_gone) {
+        return None;
+    }
+    let first = story
+        .attestations
+        .iter()
+        .map(|attestation| attestation.time)
+        .min()?;
+    let unwatched = effects_seen
+        .iter()
+        .any(|time| first <= *time && *time < verified.timestamp());
+    if unwatched {
+        return None;
+    }
+    let later = effects_seen
+        .iter()
+        .any(|time| *time >= verified.timestamp());
+    Some(if later {
+        Evicted::Reinfected
+    } else {
+        Evicted::Held
     })
 }
 
 /// Since when and until when the server could have been broken into; nothing where it lacks the product.
-fn exposed(
-    campaign: &Campaign,
-    server: &Server,
-) -> Option<(crate::moment::Moment, crate::moment::Moment)> {
+fn exposed(campaign: &Campaign, server: &Server) -> Option<(Moment, Moment)> {
     let from = server.installed().max(campaign.window_from.into());
     let until = server.patch().map_or(server.end, |patch| patch.stop);
     server.has_exchange.then_some((from, until))

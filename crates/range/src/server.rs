@@ -3,7 +3,7 @@
 use crate::formats::Guid;
 use crate::moment::{DAY, HOUR, MINUTE, Moment, SECOND};
 use crate::random::Random;
-use crate::story::Scenario;
+use crate::story::Traits;
 use crate::traffic::Protocol;
 use crate::{Error, Options};
 use serde::Deserialize;
@@ -11,6 +11,9 @@ use std::fmt;
 
 /// Names and programs that servers are made of.
 pub(crate) const WORLD: &str = include_str!("../data/world.json");
+
+/// Time zones of countries, by the names that Windows gives them.
+const COUNTRIES: &str = include_str!("../data/countries.csv");
 
 /// Addresses on the internet, of the ranges that RFC 5737 keeps for documentation. No part is used twice, so that an
 /// address tells what its holder is.
@@ -168,27 +171,32 @@ pub(crate) struct Server {
     pub(crate) has_exchange: bool,
     /// Whether Windows records processes and share access.
     pub(crate) process_auditing: bool,
+    /// Whether the update that closes the weakness is a cumulative update.
+    pub(crate) cumulative_update: bool,
     /// Whether Sysmon is installed.
     pub(crate) sysmon: bool,
     pub(crate) world: World,
 }
 
 impl Server {
-    /// The server of these options on which the scenario happens. `patch` is when the update was begun, if it was.
+    /// The server of these options and traits. `patch` is when the update was begun, if it was.
     pub(crate) fn new(
         options: &Options,
-        scenario: &Scenario,
+        traits: &Traits,
         patch: Option<Moment>,
     ) -> Result<Self, Error> {
         let world: World = serde_json::from_str(WORLD)?;
         let mut random = Random::new(options.seed, "server", 0);
-        let (organisation, netbios) = random.pick(&world.organisations).clone();
+        let drawn_organisation = random.pick(&world.organisations).clone();
+        let (organisation, netbios) = options.organisation.clone().unwrap_or(drawn_organisation);
         let prefix = random.pick(&world.host_prefixes).clone();
         let number = random.between(1, 9);
         let drawn_host = format!("{prefix}0{number}");
         let host = options.host.clone().unwrap_or(drawn_host);
         let domain = format!("{organisation}.example");
-        let zone = random.pick(&world.zones).clone();
+        let drawn_zone = random.pick(&world.zones).clone();
+        let zone = options.country.as_deref().and_then(zone_of);
+        let zone = zone.unwrap_or(drawn_zone);
         let mut product = random.pick(&world.products).clone();
         let address = format!(
             "10.{}.{}.{}",
@@ -208,6 +216,13 @@ impl Server {
         let health_mailbox = format!("HealthMailbox{}", random.text("0123456789abcdef", 7));
         let health_sid = format!("{domain_sid}-{}", random.between(1_130, 1_160));
         let (database, oab) = (random.guid(), random.guid());
+        if !traits.builds.is_empty() {
+            let mut random = Random::new(options.seed, "builds", 0);
+            let (before, after) = random.pick(&traits.builds);
+            product = world.product_of(before).unwrap_or(product);
+            product.before.clone_from(before);
+            product.after.clone_from(after);
+        }
         if let Some(build) = &options.build_before {
             product.before.clone_from(build);
         }
@@ -226,8 +241,15 @@ impl Server {
             install: options
                 .install
                 .clone()
+                .or_else(|| traits.install.clone())
                 .unwrap_or_else(|| r"C:\Program Files\Microsoft\Exchange Server\V15".to_owned()),
-            outages: outages(&mut random, start, end, zone.2, patch),
+            outages: outages(
+                &mut random,
+                (start, end),
+                zone.2,
+                patch,
+                traits.cumulative_update,
+            ),
             host: host.to_uppercase(),
             domain,
             netbios,
@@ -244,9 +266,10 @@ impl Server {
             after,
             start,
             end,
-            has_exchange: scenario.has_exchange,
-            process_auditing: scenario.process_auditing,
-            sysmon: scenario.process_auditing && random.chance(SYSMON_PERCENT),
+            has_exchange: traits.has_exchange(),
+            process_auditing: traits.process_auditing,
+            cumulative_update: traits.cumulative_update,
+            sysmon: traits.process_auditing && random.chance(SYSMON_PERCENT),
             world,
         })
     }
@@ -288,6 +311,29 @@ impl Server {
     }
 }
 
+impl World {
+    /// The product whose cumulative update is that of `build`.
+    fn product_of(&self, build: &str) -> Option<Product> {
+        let level = |build: &str| build.rsplit_once('.').map(|(level, _)| level.to_owned());
+        self.products
+            .iter()
+            .find(|product| level(&product.before) == level(build))
+            .cloned()
+    }
+}
+
+/// The time zone of a country, or of its capital: its name, its title, and minutes east of Greenwich in winter.
+fn zone_of(country: &str) -> Option<(String, String, i64)> {
+    COUNTRIES.lines().skip(1).find_map(|line| {
+        let mut cells = line.splitn(4, ';');
+        if !cells.next()?.eq_ignore_ascii_case(country) {
+            return None;
+        }
+        let (name, minutes, title) = (cells.next()?, cells.next()?, cells.next()?);
+        Some((name.to_owned(), title.to_owned(), minutes.parse().ok()?))
+    })
+}
+
 fn user(random: &mut Random, world: &World, domain_sid: &str, address: &str, index: i64) -> User {
     let first = random.pick(&world.first_names);
     let last = random.pick(&world.last_names);
@@ -308,10 +354,10 @@ fn user(random: &mut Random, world: &World, domain_sid: &str, address: &str, ind
 /// One night of Windows updates in the second week of January, and the night of the patch.
 fn outages(
     random: &mut Random,
-    start: Moment,
-    end: Moment,
+    (start, end): (Moment, Moment),
     zone_minutes: i64,
     patch: Option<Moment>,
+    cumulative_update: bool,
 ) -> Vec<Outage> {
     let mut outages = Vec::new();
     let third_day = start.day_start().after(16 * DAY);
@@ -319,7 +365,8 @@ fn outages(
     let stop = midnight.after(2 * HOUR + random.between(10, 50) * MINUTE);
     let restart_minutes = random.between(5, 9);
     let ready_minutes = random.between(3, 5);
-    let patch_minutes = random.between(19, 31);
+    // A cumulative update is a new installation.
+    let patch_minutes = random.between(19, 31) + if cumulative_update { 45 } else { 0 };
     outages.push(Outage {
         stop,
         boot: stop.after(restart_minutes * MINUTE + 13 * SECOND),

@@ -1,6 +1,7 @@
 //! The kinds of evidence that a simulated server leaves, and how some of it can be withheld.
 
 use crate::Error;
+use crate::events::Channel;
 use crate::moment::{DAY, Moment};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -86,6 +87,14 @@ impl Source {
             .ok()
             .and_then(|value| value.as_str().map(str::to_owned))
             .expect("a unit variant serializes as its name")
+    }
+
+    /// The file's name of the event log that the source is, where it is one.
+    pub(crate) fn event_log(self) -> Option<String> {
+        Channel::ALL
+            .into_iter()
+            .find(|channel| channel.source() == self)
+            .map(Channel::file_name)
     }
 
     /// A part of the path of every file of the source, where it is a log of lines.

@@ -13,6 +13,9 @@ pub struct Circumstances {
     pub patched: bool,
     /// Whether the evidence holds, whole, everything that must be seen before anybody says `clear`.
     pub covered: bool,
+    /// Whether a script stands in a web folder that the product does not ship, or not so, and that is harmless: only its
+    /// owner can tell.
+    pub unexplained: bool,
     /// Whether everything by which the intruder could come back is gone, its places are in the last collection, and
     /// named persons attest all that evidence cannot show.
     pub evicted: bool,
@@ -29,8 +32,8 @@ pub struct Circumstances {
 /// | yes | yes | all evicted, patched and covered | `evicted` |
 /// | yes | yes | else | `compromised` |
 /// | yes | no | unpatched, or only mitigated | `exposed` |
-/// | yes | no | patched and covered | `clear` |
-/// | yes | no | patched, not covered | `unproven` |
+/// | yes | no | patched and covered, nothing unexplained | `clear` |
+/// | yes | no | patched, but not covered or something unexplained | `unproven` |
 ///
 /// Where nobody can see that somebody got in, the server looks like one that nobody entered. Where no more than a hint
 /// is left, whoever convicts on it is right too; and where a hint is left nobody may say `clear`.
@@ -41,6 +44,7 @@ pub fn verdict(circumstances: Circumstances) -> (&'static str, &'static [&'stati
         hint_left,
         patched,
         covered,
+        unexplained,
         evicted,
         reinfected,
     } = circumstances;
@@ -55,7 +59,7 @@ pub fn verdict(circumstances: Circumstances) -> (&'static str, &'static [&'stati
         };
     }
     let or_convicted: &[&str] = if hint_left { &["compromised"] } else { &[] };
-    match (patched, covered) {
+    match (patched, covered && !unexplained) {
         (false, _) => ("exposed", or_convicted),
         (true, true) if !hint_left => ("clear", &[]),
         (true, _) => ("unproven", or_convicted),
@@ -74,6 +78,7 @@ mod tests {
             hint_left: false,
             patched: true,
             covered: true,
+            unexplained: false,
             evicted: false,
             reinfected: false,
         };
@@ -95,6 +100,13 @@ mod tests {
             (
                 Circumstances {
                     covered: false,
+                    ..clean
+                },
+                "unproven",
+            ),
+            (
+                Circumstances {
+                    unexplained: true,
                     ..clean
                 },
                 "unproven",
@@ -175,7 +187,7 @@ mod tests {
     #[test]
     fn what_is_assured_is_covered_and_patched_and_no_other_answer_assures() {
         let both = [false, true];
-        for bits in 0..128_u8 {
+        for bits in 0..=u8::MAX {
             let bit = |number: u8| both[usize::from(bits >> number & 1)];
             let circumstances = Circumstances {
                 has_product: bit(0),
@@ -185,6 +197,7 @@ mod tests {
                 covered: bit(4),
                 evicted: bit(5),
                 reinfected: bit(6),
+                unexplained: bit(7),
             };
             let (said, accepted) = verdict(circumstances);
             if matches!(said, "clear" | "evicted") {

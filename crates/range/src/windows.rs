@@ -5,6 +5,7 @@ use crate::formats::registry::{Data, Key, hive};
 use crate::formats::utf16;
 use crate::moment::{DAY, Moment};
 use crate::server::Server;
+use crate::story::{Setting, State};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -37,16 +38,10 @@ impl Windows {
 
     /// Scheduled tasks, as path and file.
     pub(crate) fn task_files(&self, registered: Moment) -> Vec<(String, Vec<u8>)> {
-        let date = registered.to_string();
         self.tasks
             .iter()
             .map(|(name, author, command, arguments)| {
-                let xml = windows_lines(TASK)
-                    .replace("{date}", date.trim_end_matches('Z'))
-                    .replace("{name}", name)
-                    .replace("{author}", author)
-                    .replace("{command}", command)
-                    .replace("{arguments}", arguments);
+                let xml = task_xml(registered, [name, author, command, arguments]);
                 let mut bytes = vec![0xff, 0xfe];
                 bytes.extend(utf16(&xml));
                 (format!(r"C:\Windows\System32\Tasks\{name}"), bytes)
@@ -57,7 +52,7 @@ impl Windows {
 
 impl Server {
     /// The SYSTEM hive.
-    pub(crate) fn system_hive(&self, windows: &Windows) -> Vec<u8> {
+    pub(crate) fn system_hive(&self, windows: &Windows, state: &State) -> Vec<u8> {
         let old = self.start.after(-400 * DAY).timestamp();
         let booted = self
             .outages
@@ -103,6 +98,17 @@ impl Server {
                 service(control, name, title, image, old);
             }
         }
+        for (_, setting) in &state.settings {
+            if let Setting::Service {
+                name,
+                title,
+                image,
+                written,
+            } = setting
+            {
+                service(control, name, title, image.clone(), written.timestamp());
+            }
+        }
         let path = r"\SystemRoot\System32\Config\SYSTEM";
         hive(&root, "ROOT", path, self.end.timestamp())
     }
@@ -145,7 +151,12 @@ impl Server {
             None => (self.before, installed),
         };
         let folder = format!(r"{}\", self.install);
-        let [major, minor, build, revision] = self.before.0.map(u32::from);
+        let level = if self.cumulative_update {
+            running
+        } else {
+            self.before
+        };
+        let [major, minor, build, revision] = level.0.map(u32::from);
         root.key(r"Microsoft\ExchangeServer\v15\Setup", last)
             .value("MsiInstallPath", folder.clone())
             .value("MsiProductMajor", major)
@@ -157,7 +168,7 @@ impl Server {
             .value("OwaVersion", running.to_string())
             .value("OwaBasicVersion", running.to_string())
             .value("Services", folder);
-        let version = self.before.to_string();
+        let version = level.to_string();
         for role in ROLES {
             root.key(&format!(r"Microsoft\ExchangeServer\v15\{role}"), installed)
                 .value("ConfiguredVersion", version.clone())
@@ -170,7 +181,7 @@ impl Server {
             .value("DisplayVersion", version)
             .value("InstallLocation", self.install.clone())
             .value("Publisher", "Microsoft Corporation");
-        if self.patch().is_some() {
+        if self.patch().is_some() && !self.cumulative_update {
             let short = product.trim_start_matches("Microsoft ");
             let number = &self.world.security_update;
             let name = format!("Security Update for {short} {update} ({number})");
@@ -183,10 +194,15 @@ impl Server {
     }
 
     /// `applicationHost.config`: sites, virtual directories, native modules.
-    pub(crate) fn application_host(&self, windows: &Windows) -> String {
+    pub(crate) fn application_host(&self, windows: &Windows, state: &State) -> String {
         let mut sites = Vec::new();
         if self.has_exchange {
-            let front = self.applications("FrontEnd\\HttpProxy", &windows.front_end);
+            let mut front = self.applications("FrontEnd\\HttpProxy", &windows.front_end);
+            for (_, setting) in &state.settings {
+                if let Setting::VirtualDirectory { path, folder } = setting {
+                    front.push_str(&application(path, folder, "DefaultAppPool"));
+                }
+            }
             let bindings = ["*:80:", ":443:", "127.0.0.1:80:", "127.0.0.1:443:"];
             sites.push(site("Default Web Site", 1, &bindings, &front));
             let back = self.applications("ClientAccess", &windows.back_end);
@@ -205,6 +221,11 @@ impl Server {
                 modules.push(module(name, &format!(r"{}\{image}", self.install)));
             }
         }
+        for (_, setting) in &state.settings {
+            if let Setting::Module { name, image } = setting {
+                modules.push(module(name, image));
+            }
+        }
         let config = APPLICATION_HOST
             .replace("{sites}", &sites.concat())
             .replace("{modules}", &modules.concat());
@@ -213,22 +234,37 @@ impl Server {
 
     /// The elements of a site's applications: the root, and those below a folder of the product.
     fn applications(&self, folder: &str, below: &[(String, String, String)]) -> String {
-        let element = |path: &str, folder: &str, pool: &str| {
-            format!(
-                "                <application path=\"{path}\" applicationPool=\"{pool}\">\n                    <virtualDirectory path=\"/\" physicalPath=\"{folder}\" />\n                </application>\n"
-            )
-        };
-        let mut elements = vec![element(
+        let mut elements = vec![application(
             "/",
             r"%SystemDrive%\inetpub\wwwroot",
             "DefaultAppPool",
         )];
         elements.extend(below.iter().map(|(path, name, pool)| {
             let folder = format!(r"{}\{folder}\{name}", self.install);
-            element(path, &folder, pool)
+            application(path, &folder, pool)
         }));
         elements.concat()
     }
+}
+
+/// A scheduled task's file, as text: name, author, command and arguments.
+pub(crate) fn task_xml(
+    registered: Moment,
+    [name, author, command, arguments]: [&str; 4],
+) -> String {
+    windows_lines(TASK)
+        .replace("{date}", registered.to_string().trim_end_matches('Z'))
+        .replace("{name}", name)
+        .replace("{author}", author)
+        .replace("{command}", command)
+        .replace("{arguments}", arguments)
+}
+
+/// An application of a web site, with its folder.
+fn application(path: &str, folder: &str, pool: &str) -> String {
+    format!(
+        "                <application path=\"{path}\" applicationPool=\"{pool}\">\n                    <virtualDirectory path=\"/\" physicalPath=\"{folder}\" />\n                </application>\n"
+    )
 }
 
 fn service(control: &mut Key, name: &str, title: &str, image: String, written: Timestamp) {

@@ -4,10 +4,13 @@
 //! to be written, makes the truth hold whatever took a record out: a filter, a retention, damage.
 
 use crate::events::Channel;
+use crate::files::hex;
 use crate::moment::Moment;
 use crate::sink::{Sink, Taken};
 use crate::source::Source;
 use jiff::Timestamp;
+use memchr::memmem;
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
@@ -36,8 +39,13 @@ pub(crate) enum Look {
     Line { time: Moment, texts: Vec<String> },
     /// A record of that time in an event log.
     Event { channel: Channel, time: Moment },
-    /// A file at that path.
-    File { path: String },
+    /// A file at that path, with that content where one is named.
+    File {
+        path: String,
+        sha256: Option<String>,
+    },
+    /// These bytes in the file at that path.
+    Bytes { path: String, bytes: Vec<u8> },
 }
 
 /// Passes files on, and notes which marks they hold.
@@ -68,7 +76,7 @@ impl<'a> Witness<'a> {
                     .entry(channel.file_name())
                     .or_default()
                     .push(number),
-                Look::File { path } => witness
+                Look::File { path, .. } | Look::Bytes { path, .. } => witness
                     .files
                     .entry(path.to_lowercase())
                     .or_default()
@@ -110,6 +118,21 @@ impl<'a> Witness<'a> {
         }
     }
 
+    fn look_at_file(&mut self, path: &str, contents: &[u8]) {
+        for number in self.files.get(&path.to_lowercase()).into_iter().flatten() {
+            let found = match &self.marks[*number].look {
+                Look::File { sha256, .. } => sha256
+                    .as_ref()
+                    .is_none_or(|wanted| *wanted == hex(&Sha256::digest(contents))),
+                Look::Bytes { bytes, .. } => memmem::find(contents, bytes).is_some(),
+                Look::Line { .. } | Look::Event { .. } => false,
+            };
+            if found {
+                self.seen.insert(*number);
+            }
+        }
+    }
+
     fn look_for_events(&mut self, path: &str, contents: &[u8]) {
         let name = path.rsplit('\\').next().unwrap_or(path);
         let Some(candidates) = self.event_logs.get(name) else {
@@ -128,9 +151,7 @@ impl<'a> Witness<'a> {
 
 impl Sink for Witness<'_> {
     fn file(&mut self, path: &str, modified: Timestamp, contents: &[u8]) -> io::Result<()> {
-        if let Some(marks) = self.files.get(&path.to_lowercase()) {
-            self.seen.extend(marks);
-        }
+        self.look_at_file(path, contents);
         self.look_for_lines(path, contents);
         self.look_for_events(path, contents);
         self.out.file(path, modified, contents)

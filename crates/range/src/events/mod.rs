@@ -2,6 +2,7 @@
 //!
 //! Field names and order are those of the providers' manifests, as event logs of real servers show them.
 
+mod intrusion;
 mod ordinary;
 
 use crate::formats::Guid;

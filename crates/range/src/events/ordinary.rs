@@ -75,7 +75,7 @@ impl Server {
             out.push(service_state(time, service, "stopped"));
             time = time.after(random.between(1, 9) * SECOND);
         }
-        if outage.patch {
+        if outage.patch && !self.cumulative_update {
             self.update(outage, time.after(20 * SECOND), out);
         }
         self.shutdown(outage, out);

@@ -1,287 +1,341 @@
-//! Scenarios: what happens to the server, read from data, and the records that it leaves.
+//! Stories: what happens to the server, when, and the records that it leaves.
 //!
-//! A scenario is a list of chapters; a chapter is a list of steps; a step waits a while and then leaves records. Texts
-//! hold names in braces, which stand for what the seed drew or what the server is called. Nothing of a campaign stands
-//! in this file: see `scenarios/`.
+//! A [scenario] lists acts; an act is what one actor does in one go: chapters, which are lists of steps, which leave
+//! records. [`unfold`] finds times at which all of it can have happened, and lets it happen.
 
+mod cast;
+mod scenario;
 mod teller;
+mod traces;
 
-use crate::events::Logged;
-use crate::files::DiskFile;
-use crate::formats::Guid;
-use crate::formats::exchange::EcpEntry;
+pub use scenario::{About, about, actors, scenarios, summary};
+pub(crate) use scenario::{Damage, DamageKind, Scenario, Traits};
+pub(crate) use traces::{Setting, State, Traces, WebServiceCall};
+
 use crate::moment::{DAY, HOUR, MINUTE, Moment};
 use crate::random::Random;
-use crate::server::{Server, internet};
-use crate::source::Source;
-use crate::traffic::Request;
-use crate::truth::{Foothold, Step as TrueStep};
-use crate::witness::Mark;
-use crate::{Error, Options};
-use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::Value;
+use crate::server::Server;
+use crate::source::Withheld;
+use crate::truth::Attestation;
+use crate::{Error, Options, Patching};
+use cast::{Cast, Names, Step};
+use scenario::{Act, Window};
 use std::collections::BTreeMap;
 use teller::Teller;
-
-const ACTORS: &str = include_str!("../../scenarios/actors.json");
-
-/// The only actor of a scenario.
-const ACTOR: &str = "first";
 
 const ADMINISTRATION: &str = include_str!("../../data/administration.json");
 
 /// In so many of a hundred weeks somebody changes a virtual directory in the control panel.
 const ADMINISTRATION_PERCENT: u64 = 40;
 
-const SCENARIOS: [(&str, &str); 8] = [
-    ("clean", include_str!("../../scenarios/clean.json")),
-    ("probed", include_str!("../../scenarios/probed.json")),
-    (
-        "proxylogon",
-        include_str!("../../scenarios/proxylogon.json"),
-    ),
-    (
-        "shell-deleted",
-        include_str!("../../scenarios/shell-deleted.json"),
-    ),
-    (
-        "av-removed",
-        include_str!("../../scenarios/av-removed.json"),
-    ),
-    (
-        "logs-missing",
-        include_str!("../../scenarios/logs-missing.json"),
-    ),
-    (
-        "mail-theft",
-        include_str!("../../scenarios/mail-theft.json"),
-    ),
-    (
-        "no-exchange",
-        include_str!("../../scenarios/no-exchange.json"),
-    ),
-];
+/// What windows call the update.
+const PATCH: &str = "patch";
 
-/// The names of all scenarios.
-pub fn scenarios() -> Vec<&'static str> {
-    SCENARIOS.iter().map(|(name, _)| *name).collect()
+/// A patch is put off at most so many times until the story fits before it.
+const PUT_OFF_MAX: usize = 12;
+
+/// A scenario that has happened to a server.
+#[derive(Debug)]
+pub(crate) struct Story {
+    pub(crate) server: Server,
+    pub(crate) traces: Traces,
+    /// When evidence was collected; the last time is the end of all.
+    pub(crate) collections: Vec<Moment>,
+    pub(crate) withheld: Vec<Withheld>,
+    /// What is damaged, and the time whose records are in the damaged file.
+    pub(crate) damage: Vec<(Damage, Moment)>,
+    pub(crate) attestations: Vec<Attestation>,
 }
 
-/// What happens in the scenario of that name, in a sentence or two.
-pub fn summary(scenario: &str) -> Result<String, Error> {
-    Ok(Scenario::named(scenario)?.story)
-}
-
-/// A scenario as its file states it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Scenario {
-    pub(crate) name: String,
-    pub(crate) story: String,
-    pub(crate) campaign: String,
-    pub(crate) has_exchange: bool,
-    #[serde(default)]
-    pub(crate) process_auditing: bool,
-    patch: Option<Window>,
-    entry: Option<Window>,
-    #[serde(default)]
-    pub(crate) retention_days: BTreeMap<Source, u32>,
-    chapters: Vec<String>,
-    pub(crate) expected: Expected,
-}
-
-/// A time that the seed draws.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Window {
-    earliest: Timestamp,
-    spread_minutes: i64,
-}
-
-/// What a right report says.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Expected {
-    pub(crate) verdict: String,
-    /// The verdict if the server is never patched, where that is another.
-    pub(crate) unpatched_verdict: Option<String>,
-    pub(crate) stages: Vec<String>,
-}
-
-impl Scenario {
-    pub(crate) fn named(name: &str) -> Result<Self, Error> {
-        let (_, text) = SCENARIOS
-            .iter()
-            .find(|(known, _)| *known == name)
-            .ok_or_else(|| Error::Scenario(name.to_owned()))?;
-        Ok(serde_json::from_str(text)?)
-    }
-
-    /// When the patch was begun, if it was.
-    pub(crate) fn patch(&self, options: &Options) -> Option<Moment> {
-        let mut random = Random::new(options.seed, "patch", 0);
-        self.patch.as_ref().map(|window| window.draw(&mut random))
+impl Story {
+    /// The server as a collector finds it at `taken`.
+    pub(crate) fn server_at(
+        &self,
+        scenario: &Scenario,
+        options: &Options,
+        taken: Moment,
+    ) -> Result<Server, Error> {
+        let options = Options {
+            end: taken.timestamp(),
+            ..options.clone()
+        };
+        let patch = self.server.patch().map(|patch| patch.stop);
+        Server::new(&options, &scenario.host, patch)
     }
 }
 
-impl Window {
-    fn draw(&self, random: &mut Random) -> Moment {
-        let milliseconds = random.between(0, self.spread_minutes * MINUTE - 1);
-        Moment::from(self.earliest).after(milliseconds)
+/// The options with the scenario's own end: some stories need longer.
+pub(crate) fn lengthened(options: &Options, scenario: &Scenario) -> Options {
+    let end = Moment::from(options.end).after(i64::from(scenario.longer_days) * DAY);
+    Options {
+        end: end.timestamp(),
+        ..options.clone()
     }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Actors {
-    #[serde(rename = "about")]
-    _about: String,
-    choices: BTreeMap<String, Vec<Value>>,
-    joined: BTreeMap<String, Value>,
-    chapters: BTreeMap<String, Vec<Step>>,
+/// Lets the scenario happen to the server that the options describe.
+///
+/// # Errors
+/// When the story does not lie within the time simulated, or does not fit with the patch that the options name.
+pub(crate) fn unfold(scenario: &Scenario, options: &Options) -> Result<Story, Error> {
+    let cast = Cast::new()?;
+    let mut patch = drawn_patch(scenario, options, &|_| None);
+    for _ in 0..PUT_OFF_MAX {
+        let server = Server::new(options, &scenario.host, patch)?;
+        let stage = Stage {
+            scenario,
+            options,
+            cast: &cast,
+            server: &server,
+        };
+        let played = stage.play()?;
+        let ended = |name: &str| played.ended(name, &server);
+        if options.patching == Patching::AsInScenario {
+            if patch.is_none() {
+                patch = drawn_patch(scenario, options, &ended);
+                if patch.is_some() {
+                    continue;
+                }
+            }
+            if let Some(later) = put_off(patch, &played, options) {
+                patch = Some(later);
+                continue;
+            }
+        } else if played.needs_open_after(patch) {
+            return Err(Error::PatchedTooEarly);
+        }
+        if let Some(waiting) = played.waiting.first() {
+            return Err(Error::NeverBegun(waiting.clone()));
+        }
+        return stage.after(played);
+    }
+    Err(Error::OutsideWindow)
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Step {
-    title: String,
-    stage: String,
-    /// Seconds after the step before, drawn from this range.
-    wait: (i64, i64),
-    /// How often the step happens, one after the other.
-    #[serde(default = "once")]
-    repeat: u32,
-    records: Vec<Record>,
+/// When the update is begun, as far as that can be told yet.
+fn drawn_patch(
+    scenario: &Scenario,
+    options: &Options,
+    ended: &dyn Fn(&str) -> Option<Moment>,
+) -> Option<Moment> {
+    match options.patching {
+        Patching::AsInScenario => {
+            let mut random = Random::new(options.seed, PATCH, 0);
+            scenario.patch.as_ref()?.draw(&mut random, ended)
+        }
+        Patching::At(time) => Some(time.into()),
+        Patching::Never => None,
+    }
 }
 
-fn once() -> u32 {
-    1
+/// A later time for the patch, where something that needs the weakness happened after it.
+fn put_off(patch: Option<Moment>, played: &Played, options: &Options) -> Option<Moment> {
+    if !played.needs_open_after(patch) {
+        return None;
+    }
+    let mut random = Random::new(options.seed, "put off", 0);
+    let wait = random.between(5 * HOUR, 40 * HOUR);
+    Some(played.open_until?.after(wait))
 }
 
-/// What a step leaves behind. Texts are templates.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(tag = "record", rename_all = "snake_case", deny_unknown_fields)]
-enum Record {
-    /// A request at the web server, in all logs that record it.
-    Request(Box<RequestRecord>),
-    /// A command in the control panel's log.
-    ControlPanel { command: String, url: String },
-    /// A cmdlet in the management event log.
-    Cmdlet { cmdlet: String, parameters: String },
-    /// A file that appears, with the traces of its writing.
-    File {
-        path: String,
-        text: String,
-        foothold: String,
-    },
-    /// A file that disappears.
-    Remove { path: String },
-    /// A page that ASP.NET compiles on its first request.
-    Compiled {
-        page: String,
-        application: String,
-        source: String,
-        /// What the compiler leaves in the assembly: names of types, and texts of the page.
-        names: Vec<Value>,
-        literals: Vec<String>,
-    },
-    /// A process that a worker process starts.
-    Process {
-        image: String,
-        command_line: String,
-        pool: String,
-    },
-    /// An event of Windows Defender.
-    Defender {
-        id: u16,
-        threat: String,
-        path: String,
-    },
-    /// A call in the log of Exchange Web Services.
-    WebService { action: String, response_bytes: u32 },
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RequestRecord {
-    #[serde(default)]
-    protocol: String,
-    method: String,
-    stem: String,
-    #[serde(default)]
-    query: String,
-    /// Who signed in; empty for nobody.
-    #[serde(default)]
-    user: String,
-    #[serde(default)]
-    anchor: String,
-    #[serde(default)]
-    hint: String,
-    agent: String,
-    client: String,
-    status: Value,
-    #[serde(default)]
-    error: String,
-    #[serde(default)]
-    response_bytes: Option<u32>,
-    #[serde(default)]
-    target: Option<String>,
-    #[serde(default)]
-    backend: Option<BackendRecord>,
-    /// Whether its rows point to what happened without proving it.
-    #[serde(default)]
-    is_hint: bool,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BackendRecord {
-    stem: String,
-    #[serde(default)]
-    query: String,
-    status: u16,
-}
-
-/// A call in the log of Exchange Web Services.
-#[derive(Clone, Debug)]
-pub(crate) struct WebServiceCall {
-    pub(crate) time: Moment,
-    pub(crate) action: String,
-    pub(crate) user: String,
-    pub(crate) user_agent: String,
-    pub(crate) client: String,
-    pub(crate) response_bytes: u32,
-    pub(crate) id: Guid,
-}
-
-/// All that a story leaves behind.
+/// What has happened of a scenario.
 #[derive(Debug, Default)]
-pub(crate) struct Traces {
-    pub(crate) requests: Vec<Request>,
-    pub(crate) control_panel: Vec<EcpEntry>,
-    pub(crate) web_service: Vec<WebServiceCall>,
-    pub(crate) events: Vec<Logged>,
-    /// Files that are still there when the evidence is collected.
-    pub(crate) files: Vec<DiskFile>,
-    pub(crate) steps: Vec<TrueStep>,
-    pub(crate) footholds: Vec<Foothold>,
-    /// How the records and files of the steps can be recognised.
-    pub(crate) marks: Vec<Mark>,
+struct Played {
+    traces: Traces,
+    /// When each act had ended, by its name.
+    ends: BTreeMap<String, Moment>,
+    /// Until when something happened that needs the weakness.
+    open_until: Option<Moment>,
+    /// Acts whose begin nothing tells.
+    waiting: Vec<String>,
 }
 
-impl Traces {
-    /// Adds the records of `other`, but neither its files nor what it says of the truth.
-    pub(crate) fn add_records(&mut self, other: Self) {
-        self.requests.extend(other.requests);
-        self.control_panel.extend(other.control_panel);
-        self.web_service.extend(other.web_service);
-        self.events.extend(other.events);
+impl Played {
+    fn needs_open_after(&self, patch: Option<Moment>) -> bool {
+        matches!((patch, self.open_until), (Some(patch), Some(until)) if patch <= until)
+    }
+
+    fn ended(&self, name: &str, server: &Server) -> Option<Moment> {
+        if name == PATCH {
+            return server.patch().map(|patch| patch.ready);
+        }
+        self.ends.get(name).copied()
+    }
+}
+
+/// Where a scenario is played.
+struct Stage<'a> {
+    scenario: &'a Scenario,
+    options: &'a Options,
+    cast: &'a Cast,
+    server: &'a Server,
+}
+
+impl Stage<'_> {
+    /// Plays all acts whose begin can be told. Whatever closes the weakness comes after all that uses it.
+    fn play(&self) -> Result<Played, Error> {
+        let mut played = Played::default();
+        let mut acts = self.scenario.acts.iter().collect::<Vec<_>>();
+        let mut closers = Vec::new();
+        for act in &acts {
+            let chapters = self.cast.chapters(act)?;
+            if chapters.iter().any(|chapter| chapter.closes_weakness) {
+                closers.push(act.name());
+            }
+        }
+        acts.sort_by_key(|act| closers.contains(&act.name()));
+        let shift = self.shift();
+        while !acts.is_empty() {
+            let mut waiting = Vec::new();
+            let before = acts.len();
+            for act in acts {
+                let begin = self.begin(act, shift, &played);
+                match begin {
+                    Some(begin) if closers.contains(&act.name()) => {
+                        let open_until = played.open_until.map(|until| until.after(HOUR));
+                        self.act(
+                            act,
+                            open_until.map_or(begin, |until| until.max(begin)),
+                            &mut played,
+                        )?;
+                    }
+                    Some(begin) => self.act(act, begin, &mut played)?,
+                    None => waiting.push(act),
+                }
+            }
+            acts = waiting;
+            if acts.len() == before {
+                break;
+            }
+        }
+        played.waiting = acts.iter().map(|act| act.name().to_owned()).collect();
+        Ok(played)
+    }
+
+    /// By how much all acts come later than drawn, so that the first begins when the options say.
+    fn shift(&self) -> i64 {
+        let first = self
+            .scenario
+            .acts
+            .iter()
+            .find(|act| matches!(act.begin, Window::At { .. }));
+        match (self.options.begin, first) {
+            (Some(begin), Some(act)) => {
+                let drawn = act
+                    .begin
+                    .draw(&mut self.random("begin", act.name()), &|_| None);
+                drawn.map_or(0, |drawn| Moment::from(begin).0 - drawn.0)
+            }
+            _ => 0,
+        }
+    }
+
+    fn begin(&self, act: &Act, shift: i64, played: &Played) -> Option<Moment> {
+        let ended = |name: &str| played.ended(name, self.server);
+        let begin = act
+            .begin
+            .draw(&mut self.random("begin", act.name()), &ended)?;
+        Some(match act.begin {
+            Window::At { .. } => begin.after(shift),
+            Window::After { .. } => begin,
+        })
+    }
+
+    fn random(&self, label: &str, name: &str) -> Random {
+        Random::new(self.server.seed, &format!("{label} {name}"), 0)
+    }
+
+    fn act(&self, act: &Act, begin: Moment, played: &mut Played) -> Result<(), Error> {
+        let seed = |actor: &str| {
+            let given = self.options.actor_seeds.get(actor).copied();
+            given.unwrap_or_else(|| self.random("actor", actor).next_u64())
+        };
+        let names = self
+            .cast
+            .names(act, &self.scenario.draws, self.server, &seed)?;
+        let random = self.random("act", act.name());
+        let mut teller = Teller::new(self.server, &act.actor, names, begin, random);
+        for chapter in self.cast.chapters(act)? {
+            teller.chapter(chapter)?;
+            if chapter.uses_weakness {
+                played.open_until = played.open_until.max(Some(teller.now()));
+            }
+        }
+        let end = teller.now();
+        if begin < self.server.start || end >= self.server.end {
+            return Err(Error::OutsideWindow);
+        }
+        played.ends.insert(act.name().to_owned(), end);
+        played.traces.append(teller.finish());
+        Ok(())
+    }
+
+    /// What follows once the story has happened: collections, losses, statements.
+    fn after(self, played: Played) -> Result<Story, Error> {
+        let ended = |name: &str| played.ended(name, self.server);
+        let draw = |label: &str, number: usize, window: &Window| {
+            window
+                .draw(&mut self.random(label, &number.to_string()), &ended)
+                .ok_or_else(|| Error::NeverBegun(label.to_owned()))
+        };
+        let mut collections = Vec::new();
+        for (number, window) in self.scenario.collections.iter().enumerate() {
+            collections.push(draw("collection", number, window)?);
+        }
+        collections.sort();
+        collections.retain(|taken| self.server.start < *taken && *taken < self.server.end);
+        collections.push(self.server.end);
+        let mut withheld = self.options.withhold.clone();
+        for (number, hole) in self.scenario.holes.iter().enumerate() {
+            let from = draw("hole", number, &hole.from)?;
+            let until = from.after(hole.hours * HOUR);
+            withheld.extend(
+                hole.sources
+                    .iter()
+                    .map(|source| Withheld::span(*source, from.timestamp(), until.timestamp())),
+            );
+        }
+        let mut damage = Vec::new();
+        for (number, one) in self.scenario.damage.iter().enumerate() {
+            damage.push((one.clone(), draw("damage", number, &one.at)?));
+        }
+        let mut attestations = Vec::new();
+        if let Some(eviction) = &self.scenario.eviction {
+            let mut stated = draw("statement", 0, &eviction.stated)?;
+            for (gate, answer, statement) in &eviction.gates {
+                stated = stated.after(3 * MINUTE);
+                attestations.push(Attestation {
+                    host: self.server.host.clone(),
+                    campaign: self.scenario.campaign.clone(),
+                    gate: gate.clone(),
+                    answer: answer.clone(),
+                    by: eviction.by.clone(),
+                    role: eviction.role.clone(),
+                    time: stated.timestamp(),
+                    statement: statement.clone(),
+                });
+            }
+        }
+        let mut traces = played.traces;
+        traces.add_records(administration(self.server)?);
+        let server = Server::new(
+            self.options,
+            &self.scenario.host,
+            self.server.patch().map(|patch| patch.stop),
+        )?;
+        Ok(Story {
+            server,
+            traces,
+            collections,
+            withheld,
+            damage,
+            attestations,
+        })
     }
 }
 
 /// What an administrator does in the control panel now and then. It leaves records like an intruder's, and is harmless.
-pub(crate) fn administration(server: &Server) -> Result<Traces, Error> {
+fn administration(server: &Server) -> Result<Traces, Error> {
     let steps: Vec<Step> = serde_json::from_str(ADMINISTRATION)?;
     let mut all = Traces::default();
     let mut week = server.start.day_start();
@@ -291,14 +345,14 @@ pub(crate) fn administration(server: &Server) -> Result<Traces, Error> {
         let begin = day.after(random.between(9, 15) * HOUR + random.between(0, HOUR));
         let (_, working_day) = server.local_hour(begin);
         if working_day && random.chance(ADMINISTRATION_PERCENT) {
-            let names = server_names(server, &mut random);
-            let mut teller = Teller::new(server, ACTOR, names, begin, random);
+            let names = Names::of_server(server, random.next_u64());
+            let mut teller = Teller::new(server, "administrator", names, begin, random);
             for step in &steps {
                 teller.step(step)?;
             }
-            let (last, traces) = teller.finish();
+            let last = teller.now();
             if server.start <= begin && last < server.end {
-                all.add_records(traces);
+                all.add_records(teller.finish());
             }
         }
         week = week.after(7 * DAY);
@@ -306,150 +360,174 @@ pub(crate) fn administration(server: &Server) -> Result<Traces, Error> {
     Ok(all)
 }
 
-/// Lets the scenario happen to the server.
-pub(crate) fn happen(scenario: &Scenario, server: &Server) -> Result<Traces, Error> {
-    let Some(entry) = &scenario.entry else {
-        return Ok(Traces::default());
-    };
-    let actors: Actors = serde_json::from_str(ACTORS)?;
-    let mut random = Random::new(server.seed, "story", 0);
-    let names = draw_names(&actors, server, &mut random);
-    let begin = entry.draw(&mut random);
-    let mut teller = Teller::new(server, ACTOR, names, begin, random);
-    for chapter in &scenario.chapters {
-        let steps = actors
-            .chapters
-            .get(chapter)
-            .ok_or_else(|| Error::Chapter(chapter.clone()))?;
-        for step in steps {
-            teller.step(step)?;
-        }
-    }
-    let (last, traces) = teller.finish();
-    if begin < server.start || last >= server.end {
-        return Err(Error::OutsideWindow);
-    }
-    if server.patch().is_some_and(|patch| patch.stop <= last) {
-        return Err(Error::PatchedTooEarly);
-    }
-    Ok(traces)
-}
-
-/// What the names in braces stand for on any server.
-fn server_names(server: &Server, random: &mut Random) -> BTreeMap<String, String> {
-    const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz";
-    const CANARY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
-    let [major, minor, build, revision] = server.before.0;
-    let administrator = &server.users[0];
-    BTreeMap::from(
-        [
-            ("host", server.host.clone()),
-            ("fqdn", server.full_name.clone()),
-            ("public", server.public.clone()),
-            ("domain", server.domain.clone()),
-            ("netbios", server.netbios.clone()),
-            ("install", server.install.clone()),
-            ("oab", server.oab.to_string()),
-            (
-                "version",
-                format!("{major}.{minor} (Build {build}.{revision})"),
-            ),
-            ("admin_sid", format!("{}-500", server.domain_sid)),
-            ("admin_desk", administrator.desk.clone()),
-            ("admin_browser", administrator.browser.clone()),
-            ("letter", random.text(LETTERS, 1)),
-            ("random4", random.text(LETTERS, 4)),
-            ("random8", random.text(LETTERS, 8)),
-            ("canary", random.text(CANARY, 76)),
-        ]
-        .map(|(name, value)| (name.to_owned(), value)),
-    )
-}
-
-/// What the names in braces stand for in a story of the campaign.
-fn draw_names(actors: &Actors, server: &Server, random: &mut Random) -> BTreeMap<String, String> {
-    let mut names = server_names(server, random);
-    for (name, address) in [
-        ("actor", internet::intruder(random)),
-        ("visitor", internet::visitor(random)),
-        ("scanner", internet::scanner(random)),
-    ] {
-        names.insert(name.to_owned(), address);
-    }
-    for (name, choices) in &actors.choices {
-        match random.pick(choices) {
-            Value::Object(members) => {
-                for (member, value) in members {
-                    names.insert(format!("{name}.{member}"), joined(value));
-                }
-            }
-            value => {
-                names.insert(name.clone(), joined(value));
-            }
-        }
-    }
-    for (name, value) in &actors.joined {
-        names.insert(name.clone(), joined(value));
-    }
-    names
-}
-
-/// A text, or the parts of one put together.
-fn joined(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().map(joined).collect(),
-        other => other.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Options;
+    use std::collections::BTreeSet;
+
+    fn told(name: &str, seed: u64) -> Result<Story, Error> {
+        let scenario = Scenario::named(name)?;
+        let options = lengthened(&Options::new(name, seed), &scenario);
+        unfold(&scenario, &options)
+    }
+
+    /// Every text of a story that a log or a disk will show, but for the contents of files, as scripts have braces.
+    fn texts(traces: &Traces) -> Vec<String> {
+        let mut texts = Vec::new();
+        for request in &traces.requests {
+            texts.extend(
+                [
+                    &request.stem,
+                    &request.query,
+                    &request.anchor,
+                    &request.client,
+                ]
+                .map(Clone::clone),
+            );
+            texts.extend(
+                [&request.user_agent, &request.user, &request.routing_hint].map(Clone::clone),
+            );
+            texts.extend(request.backend.iter().map(|backend| backend.stem.clone()));
+        }
+        let state = traces.state(Moment(i64::MAX));
+        texts.extend(state.files.iter().map(|file| file.path.clone()));
+        texts.extend(state.footholds.iter().map(|foothold| foothold.path.clone()));
+        texts.extend(traces.control_panel.iter().map(|entry| entry.url.clone()));
+        texts.extend(traces.steps.iter().map(|step| step.title.clone()));
+        texts
+    }
 
     #[test]
-    fn whatever_the_seed_the_story_ends_before_the_patch_and_leaves_no_name_unfilled() {
+    fn whatever_the_seed_the_story_fits_and_leaves_no_name_unfilled() {
         for name in scenarios() {
             let scenario = Scenario::named(name).unwrap();
-            for seed in 0..300 {
-                let options = Options::new(name, seed);
-                let patch = scenario.patch(&options);
-                let server = Server::new(&options, &scenario, patch).unwrap();
-                assert_eq!(server.patch().is_some(), patch.is_some(), "{name} {seed}");
-                let traces = happen(&scenario, &server)
-                    .unwrap_or_else(|error| panic!("{name} {seed}: {error}"));
-                let requests = traces.requests.iter().map(|request| {
-                    let backend = request.backend.as_ref();
-                    let backend = backend.map_or("", |backend| backend.stem.as_str());
-                    format!("{} {} {backend}", request.stem, request.anchor)
-                });
-                let files = traces.files.iter().map(|file| file.path.clone());
-                for text in requests.chain(files) {
+            for seed in 0..60 {
+                let story =
+                    told(name, seed).unwrap_or_else(|error| panic!("{name} {seed}: {error}"));
+                assert_eq!(
+                    story.server.patch().is_some(),
+                    scenario.patch.is_some(),
+                    "{name} {seed}"
+                );
+                for text in texts(&story.traces) {
                     assert!(!text.contains(['{', '}']), "{name} {seed}: {text}");
+                }
+                let up = |request: &crate::traffic::Request| story.server.is_up(request.time);
+                assert!(story.traces.requests.iter().all(up), "{name} {seed}");
+                assert_eq!(
+                    story.collections.len(),
+                    scenario.collections.len() + 1,
+                    "{name} {seed}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn two_scenarios_make_one_or_are_refused_with_a_reason() {
+        let mut joined = 0;
+        for (number, one) in scenarios().into_iter().enumerate() {
+            for (other_number, other) in scenarios().into_iter().enumerate() {
+                let name = format!("{one}+{other}");
+                let seed = u64::try_from(number * 64 + other_number).unwrap();
+                match told(&name, seed) {
+                    Ok(story) => {
+                        joined += 1;
+                        for text in texts(&story.traces) {
+                            assert!(!text.contains(['{', '}']), "{name}: {text}");
+                        }
+                        let both = Scenario::named(one).unwrap().acts.len()
+                            + Scenario::named(other).unwrap().acts.len();
+                        let actors = actors(&name).unwrap();
+                        assert!(actors.len() <= both);
+                        let distinct = actors.iter().collect::<BTreeSet<_>>();
+                        assert_eq!(distinct.len(), actors.len(), "{name}");
+                    }
+                    Err(Error::Contradiction { .. } | Error::NeverBegun(_)) => {}
+                    Err(error) => panic!("{name}: {error}"),
                 }
             }
         }
+        assert!(joined > 2_000, "{joined} pairs fit");
+        let error = told("no-exchange+proxylogon", 1).map(|_| ()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no-exchange and proxylogon cannot happen on one server: they disagree about whether the server has the product"
+        );
+    }
+
+    #[test]
+    fn the_same_intruder_brings_the_same_tools_to_another_server() {
+        let visit = |server: u64, actor: u64| {
+            let scenario = Scenario::named("proxylogon").unwrap();
+            let mut options = Options::new("proxylogon", server);
+            options.actor_seeds.insert("first".to_owned(), actor);
+            options.host = Some("EX01".to_owned());
+            let story = unfold(&scenario, &options).unwrap();
+            let shell = story.traces.state(Moment(i64::MAX)).footholds[0]
+                .path
+                .clone();
+            let relayed = story
+                .traces
+                .requests
+                .iter()
+                .find(|request| request.status == 241);
+            let relayed = relayed.unwrap();
+            (
+                shell,
+                relayed.user_agent.clone(),
+                relayed.client.clone(),
+                relayed.stem.clone(),
+            )
+        };
+        assert_eq!(visit(1, 7), visit(2, 7));
+        let all = (0..20)
+            .map(|actor| visit(1, actor))
+            .collect::<BTreeSet<_>>();
+        assert!(all.len() > 15);
+    }
+
+    #[test]
+    fn a_story_begins_when_it_is_told_to_and_the_patch_waits_for_it() {
+        let scenario = Scenario::named("two-actors").unwrap();
+        let begin = "2021-03-08T00:00:00Z".parse().unwrap();
+        let options = Options {
+            begin: Some(begin),
+            ..Options::new("two-actors", 4)
+        };
+        let story = unfold(&scenario, &options).unwrap();
+        let steps = &story.traces.steps;
+        let first = steps.iter().map(|step| step.time).min().unwrap();
+        assert!(first >= begin && first.duration_since(begin).as_hours() < 24);
+        let last = steps.iter().map(|step| step.time).max().unwrap();
+        assert!(story.server.patch().unwrap().stop.timestamp() > last);
+        let early = Options {
+            patching: Patching::At(begin),
+            ..options
+        };
+        assert!(matches!(
+            unfold(&scenario, &early),
+            Err(Error::PatchedTooEarly)
+        ));
     }
 
     #[test]
     fn payloads_differ_by_seed() {
-        let scenario = Scenario::named("proxylogon").unwrap();
-        let mut commands = std::collections::BTreeSet::new();
-        let mut shells = std::collections::BTreeSet::new();
+        let mut commands = BTreeSet::new();
+        let mut shells = BTreeSet::new();
         for seed in 0..60 {
-            let options = Options::new("proxylogon", seed);
-            let server = Server::new(&options, &scenario, scenario.patch(&options)).unwrap();
-            let traces = happen(&scenario, &server).unwrap();
+            let traces = told("proxylogon", seed).unwrap().traces;
             let tampering = traces
                 .control_panel
                 .iter()
-                .find(|entry| entry.command.contains("ExternalUrl='"))
+                .find(|entry| {
+                    entry.command.contains("ExternalUrl='") && entry.command.contains('<')
+                })
                 .unwrap();
             let payload = tampering.command.split(".Identity").next().unwrap();
             commands.insert(payload.to_owned());
-            shells.insert(traces.footholds[0].path.clone());
+            shells.insert(traces.state(Moment(i64::MAX)).footholds[0].path.clone());
         }
-        assert!(commands.len() > 30 && shells.len() > 30);
+        assert!(commands.len() > 40 && shells.len() > 40);
     }
 }

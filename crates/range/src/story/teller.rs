@@ -1,31 +1,33 @@
-//! Tells a story: step by step, each record as all logs and folders that would show it.
+//! Tells an act: step by step, each record as all logs and folders that would show it.
 
-use super::{Record, RequestRecord, Step, Traces, WebServiceCall, joined};
+use super::cast::{
+    BackendRecord, By, Chapter, FileRecord, Names, Record, RequestRecord, Step, Writer, joined,
+};
+use super::traces::{Change, Setting, Traces, WebServiceCall};
 use crate::Error;
-use crate::events::{Caller, Logged, Process, defender};
+use crate::events::{Caller, Channel, Logged, Process, defender};
 use crate::files::{DiskFile, hex};
-use crate::formats::Guid;
 use crate::formats::exchange::EcpEntry;
-use crate::moment::{MINUTE, Moment, SECOND};
+use crate::formats::{Guid, utf16};
+use crate::moment::{DAY, MINUTE, Moment, SECOND};
 use crate::random::Random;
-use crate::server::Server;
+use crate::server::{Outage, Server};
 use crate::source::Source;
 use crate::traffic::{Backend, Protocol};
 use crate::truth::{Foothold, Step as TrueStep};
+use crate::windows::task_xml;
 use crate::witness::{Look, Mark};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
-
-/// Names within names are replaced this deep.
-const NAME_DEPTH: usize = 5;
 
 const WORKER_PROCESS: &str = r"C:\Windows\System32\inetsrv\w3wp.exe";
+const SYSTEM_HIVE: &str = r"C:\Windows\System32\config\SYSTEM";
+const IIS_CONFIG: &str = r"C:\Windows\System32\inetsrv\config\applicationHost.config";
 
 pub(super) struct Teller<'a> {
     server: &'a Server,
     actor: String,
-    names: BTreeMap<String, String>,
+    names: Names,
     /// The id under which the antivirus files its detection.
     detection: Guid,
     /// The intruder's session in the control panel.
@@ -44,7 +46,7 @@ impl<'a> Teller<'a> {
     pub(super) fn new(
         server: &'a Server,
         actor: &str,
-        names: BTreeMap<String, String>,
+        names: Names,
         begin: Moment,
         mut random: Random,
     ) -> Self {
@@ -63,18 +65,28 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// When the last thing happened, and all that is left of the story.
-    pub(super) fn finish(self) -> (Moment, Traces) {
-        (self.now, self.traces)
+    /// When the last thing happened.
+    pub(super) fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// All that is left of the act.
+    pub(super) fn finish(self) -> Traces {
+        self.traces
+    }
+
+    pub(super) fn chapter(&mut self, chapter: &Chapter) -> Result<(), Error> {
+        chapter.steps.iter().try_for_each(|step| self.step(step))
     }
 
     pub(super) fn step(&mut self, step: &Step) -> Result<(), Error> {
-        for _ in 0..step.repeat {
+        let (least, most) = step.repeat;
+        for _ in 0..self.random.between(least.into(), most.into()) {
             self.wait(step.wait);
             self.traces.steps.push(TrueStep {
                 time: self.now.timestamp(),
                 stage: step.stage.clone(),
-                title: step.title.clone(),
+                title: self.names.fill(&step.title),
                 actor: self.actor.clone(),
                 left_in: Vec::new(),
             });
@@ -89,13 +101,14 @@ impl<'a> Teller<'a> {
     /// The footholds that a step's records name: what it writes, compiles, removes or has removed.
     fn footholds_of(&self, step: &Step) -> Vec<String> {
         let paths = step.records.iter().filter_map(|record| match record {
-            Record::File { path, .. } | Record::Remove { path } | Record::Defender { path, .. } => {
+            Record::File(file) => Some(&file.path),
+            Record::Remove { path } | Record::Defender { path, .. } | Record::Undo { path } => {
                 Some(path)
             }
             Record::Compiled { source, .. } => Some(source),
             _ => None,
         });
-        paths.map(|path| self.fill(path)).collect()
+        paths.map(|path| self.names.fill(path)).collect()
     }
 
     fn wait(&mut self, (least, most): (i64, i64)) {
@@ -103,18 +116,25 @@ impl<'a> Teller<'a> {
         self.now = self.now.after(wait);
         // Whoever gets no answer tries again when the server is back.
         let outages = &self.server.outages;
-        let down =
-            |outage: &&crate::server::Outage| outage.stop <= self.now && self.now < outage.ready;
+        let down = |outage: &&Outage| outage.stop <= self.now && self.now < outage.ready;
         if let Some(outage) = outages.iter().find(down) {
             self.now = outage.ready.after(9 * MINUTE);
         }
         self.step_begun = self.now;
+        // A text that is to be another one in each step.
+        let fresh = self.random.text("abcdefghijklmnopqrstuvwxyz0123456789", 6);
+        self.names.set("fresh", fresh);
+        self.names.set("time", self.now.to_string());
     }
 
     /// A time some milliseconds after all records so far.
     fn slightly_later(&mut self, least: i64, most: i64) -> Moment {
         self.now = self.now.after(self.random.between(least, most));
         self.now
+    }
+
+    fn fill(&self, template: &str) -> String {
+        self.names.fill(template)
     }
 
     /// Notes how the record that the current step just left can be recognised.
@@ -133,76 +153,88 @@ impl<'a> Teller<'a> {
         self.mark(source, is_hint, Look::Line { time, texts });
     }
 
-    fn event(&mut self, event: Logged) {
+    fn event(&mut self, event: Logged, is_hint: bool) {
         let (channel, time) = (event.channel, event.time);
-        self.mark(channel.source(), false, Look::Event { channel, time });
+        self.mark(channel.source(), is_hint, Look::Event { channel, time });
         self.traces.events.push(event);
-    }
-
-    /// Replaces the names in braces. What is not a name stays, as scripts have braces of their own.
-    fn fill(&self, template: &str) -> String {
-        let mut text = template.to_owned();
-        for _ in 0..NAME_DEPTH {
-            let filled = self.fill_once(&text);
-            if filled == text {
-                break;
-            }
-            text = filled;
-        }
-        text
-    }
-
-    fn fill_once(&self, text: &str) -> String {
-        let mut filled = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(open) = rest.find('{') {
-            filled.push_str(&rest[..open]);
-            rest = &rest[open..];
-            let value = rest
-                .find('}')
-                .and_then(|close| Some((close, self.names.get(&rest[1..close])?)));
-            if let Some((close, value)) = value {
-                filled.push_str(value);
-                rest = &rest[close + 1..];
-            } else {
-                filled.push('{');
-                rest = &rest[1..];
-            }
-        }
-        filled.push_str(rest);
-        filled
     }
 
     fn record(&mut self, record: &Record) -> Result<(), Error> {
         match record {
             Record::Request(request) => self.request(request)?,
-            Record::ControlPanel { command, url } => self.control_panel(command, url),
-            Record::Cmdlet { cmdlet, parameters } => self.cmdlet(cmdlet, parameters),
-            Record::File {
-                path,
-                text,
-                foothold,
-            } => self.file(path, text, foothold),
-            Record::Remove { path } => self.remove(path),
+            Record::Relay {
+                to,
+                query,
+                status,
+                response_bytes,
+            } => self.request(&relay([to, query], *status, *response_bytes))?,
+            Record::ControlPanel {
+                command,
+                url,
+                error,
+                is_hint,
+            } => self.control_panel([command, url, error], *is_hint),
+            Record::Cmdlet {
+                cmdlet,
+                parameters,
+                by,
+                is_hint,
+            } => self.cmdlet(cmdlet, parameters, *by, *is_hint),
+            Record::File(file) => self.file(file),
+            Record::Remove { path } => {
+                let path = self.fill(path);
+                self.change(Change::Remove { path });
+            }
+            Record::RemoveCompiled { source } => {
+                let source = self.fill(source);
+                self.change(Change::RemoveCompiled { source });
+            }
             Record::Compiled {
                 page,
                 application,
                 source,
                 names,
                 literals,
-            } => self.compiled(page, application, source, names, literals),
+            } => self.compiled([page, application, source], names, literals),
             Record::Process {
                 image,
                 command_line,
                 pool,
-            } => self.process(image, command_line, pool),
+                parent,
+                is_hint,
+            } => self.process([image, command_line, pool, parent], *is_hint),
             Record::Defender { id, threat, path } => self.defender(*id, threat, path),
             Record::WebService {
                 action,
                 response_bytes,
             } => self.web_service(action, *response_bytes),
+            Record::AddressBook { message } => self.address_book(message),
+            Record::UnifiedMessaging { message } => {
+                let time = self.slightly_later(5, 60);
+                let message = self.fill(message);
+                self.event(Server::unified_messaging_error(time, &message), false);
+            }
+            Record::Service { name, title, image } => self.service([name, title, image]),
+            Record::Task {
+                name,
+                author,
+                command,
+                arguments,
+            } => self.task([name, author, command, arguments]),
+            Record::Module { name, image } => self.module(name, image),
+            Record::VirtualDirectory { path, folder } => self.virtual_directory(path, folder),
+            Record::Account { name } => self.account(name),
+            Record::Undo { path } => {
+                let path = self.fill(path);
+                self.change(Change::Undo { path });
+            }
+            Record::LogCleared { source } => self.log_cleared(*source),
         }
         Ok(())
+    }
+
+    fn change(&mut self, change: Change) {
+        self.traces.changes.push((self.now, change));
     }
 
     fn request(&mut self, record: &RequestRecord) -> Result<(), Error> {
@@ -216,12 +248,12 @@ impl<'a> Teller<'a> {
             .find(|known| known.name() == protocol);
         let status = self.fill(&joined(&record.status));
         request.status = status.parse().ok().ok_or(Error::Status(status))?;
-        request.method.clone_from(&record.method);
+        request.method = self.fill(&record.method);
         request.stem = self.fill(&record.stem);
         request.query = self.fill(&record.query);
         request.user = self.fill(&record.user);
         request.anchor = self.fill(&record.anchor);
-        request.routing_hint.clone_from(&record.hint);
+        request.routing_hint = self.fill(&record.hint);
         request.user_agent = self.fill(&record.agent);
         request.client = self.fill(&record.client);
         request.error.clone_from(&record.error);
@@ -230,8 +262,8 @@ impl<'a> Teller<'a> {
         if request.protocol.is_some() {
             "FBA".clone_into(&mut request.authentication);
         }
-        if let Some(bytes) = record.response_bytes {
-            request.bytes_out = bytes;
+        if let Some((least, most)) = record.response_bytes {
+            request.bytes_out = small(&mut self.random, least, most);
         }
         request.backend = record.backend.as_ref().map(|backend| Backend {
             stem: self.fill(&backend.stem),
@@ -246,113 +278,140 @@ impl<'a> Teller<'a> {
             status: backend.status,
         });
         let id = request.id.to_string();
-        let (stem, at) = (request.stem.clone(), request.time.w3c());
-        let protocol = request.protocol;
-        let has_backend = request.backend.is_some();
-        self.traces.requests.push(request);
-        // A relayed request looks at the front end's web site like a request for some file.
-        let relayed = record.backend.is_some() && record.user.is_empty();
-        if protocol.is_some() {
-            self.mark_line(Source::HttpProxy, record.is_hint, now, &[&id]);
-            let is_hint = record.is_hint || relayed;
-            self.mark_line(Source::Iis, is_hint, now, &[&id, " 443 "]);
+        let is_hint = record.is_hint;
+        if request.protocol.is_some() {
+            // A relayed request looks at the front end's web site like a request for some file.
+            let relayed = record.backend.is_some() && record.user.is_empty();
+            self.mark_line(Source::HttpProxy, is_hint, now, &[&id]);
+            self.mark_line(Source::Iis, is_hint || relayed, now, &[&id, " 443 "]);
         } else {
-            let stem = format!(" {} ", stem.replace(' ', "+"));
-            self.mark_line(Source::Iis, record.is_hint, now, &[&at, &stem]);
+            let stem = format!(" {} ", request.stem.replace(' ', "+"));
+            self.mark_line(Source::Iis, is_hint, now, &[&now.w3c(), &stem]);
         }
-        if has_backend {
-            self.mark_line(Source::Iis, record.is_hint, now, &[&id, " 444 "]);
+        if request.backend.is_some() {
+            self.mark_line(Source::Iis, is_hint, now, &[&id, " 444 "]);
         }
+        self.traces.requests.push(request);
         Ok(())
     }
 
-    fn control_panel(&mut self, command: &str, url: &str) {
+    fn control_panel(&mut self, [command, url, error]: [&str; 3], is_hint: bool) {
         let entry = EcpEntry {
             time: self.slightly_later(20, 400),
             command: self.fill(command),
             url: self.fill(url),
-            error: String::new(),
-            duration_ms: u32::try_from(self.random.between(15, 600)).unwrap_or(0),
+            error: self.fill(error),
+            duration_ms: small(&mut self.random, 15, 600),
             activity: self.random.guid(),
             session: self.session,
         };
         let (time, activity) = (entry.time, entry.activity.to_string());
         self.traces.control_panel.push(entry);
-        self.mark_line(Source::EcpServer, false, time, &[&activity]);
+        self.mark_line(Source::EcpServer, is_hint, time, &[&activity]);
         self.mark_line(Source::EcpActivity, true, time, &[&activity]);
     }
 
-    fn cmdlet(&mut self, cmdlet: &str, parameters: &str) {
+    fn cmdlet(&mut self, cmdlet: &str, parameters: &str, by: By, is_hint: bool) {
         let time = self.slightly_later(10, 90);
-        let parameters = self.fill(parameters);
-        let caller = Caller::ControlPanel;
+        let (cmdlet, parameters) = (self.fill(cmdlet), self.fill(parameters));
+        let caller = match by {
+            By::ControlPanel => Caller::ControlPanel,
+            By::Administrator => Caller::Administrator,
+        };
         let random = &mut self.random;
         let event = self
             .server
-            .cmdlet(time, cmdlet, &parameters, caller, random);
-        self.event(event);
+            .cmdlet(time, &cmdlet, &parameters, caller, random);
+        self.event(event, is_hint);
     }
 
-    fn file(&mut self, path: &str, text: &str, foothold: &str) {
-        let path = self.fill(path);
-        let bytes = self.fill(text).into_bytes();
-        let time = self.slightly_later(30, 120);
-        // The product writes through its own administrative share, so the share's audit names the file.
-        if self.server.process_auditing {
-            let events = self.server.share_access(time, &path, &mut self.random);
-            for event in events {
-                self.event(event);
-            }
+    fn file(&mut self, record: &FileRecord) {
+        let path = self.fill(&record.path);
+        let mut bytes = self.fill(&joined(&record.text)).into_bytes();
+        let (least, most) = record.noise_bytes;
+        for _ in 0..self.random.between(least, most) / 8 {
+            bytes.extend(self.random.next_u64().to_le_bytes());
         }
-        self.sysmon_file(time, "System", &path);
-        self.traces.footholds.push(Foothold {
-            kind: foothold.to_owned(),
+        let time = self.slightly_later(30, 120);
+        self.file_events(time, &path, record);
+        let sha256 = hex(&Sha256::digest(&bytes));
+        let (least, most) = record.older_days;
+        let foothold = (!record.foothold.is_empty()).then(|| Foothold {
+            kind: record.foothold.clone(),
             path: path.clone(),
-            sha256: hex(&Sha256::digest(&bytes)),
+            sha256: sha256.clone(),
             present: true,
             compiled: Vec::new(),
             left_in: Vec::new(),
         });
-        self.mark(Source::WebRoots, false, Look::File { path: path.clone() });
-        self.traces.files.push(DiskFile {
+        let look = Look::File {
+            path: path.clone(),
+            sha256: Some(sha256),
+        };
+        self.mark(Source::WebRoots, record.is_hint, look);
+        let file = DiskFile {
             source: Source::WebRoots,
             path,
-            modified: time,
+            modified: time.after(-self.random.between(least * DAY, most * DAY)),
             bytes,
+        };
+        let is_unexplained = record.is_unexplained;
+        self.change(Change::Write {
+            file,
+            foothold,
+            is_unexplained,
         });
     }
 
-    fn sysmon_file(&mut self, time: Moment, image: &str, path: &str) {
-        if self.server.sysmon {
-            let event = Server::sysmon_file(time, image, path, &mut self.random);
-            self.event(event);
+    /// What records the writing of a file.
+    fn file_events(&mut self, time: Moment, path: &str, record: &FileRecord) {
+        let image = match record.writer {
+            Writer::Share | Writer::Remote => "System",
+            Writer::Worker => WORKER_PROCESS,
+            Writer::Command => r"C:\Windows\System32\cmd.exe",
+            Writer::Explorer => r"C:\Windows\explorer.exe",
+        };
+        if self.server.process_auditing {
+            let events = match record.writer {
+                Writer::Share => self.server.share_access(time, path, &mut self.random),
+                Writer::Remote => {
+                    let client = self.fill("{admin_desk}");
+                    let random = &mut self.random;
+                    self.server.remote_share_access(time, path, &client, random)
+                }
+                _ => Vec::new(),
+            };
+            for event in events {
+                self.event(event, record.is_hint);
+            }
         }
+        self.sysmon_file(time, image, path, record.is_hint);
     }
 
-    fn remove(&mut self, path: &str) {
-        let path = self.fill(path);
-        self.traces.files.retain(|file| file.path != path);
-        for foothold in &mut self.traces.footholds {
-            if foothold.path == path {
-                foothold.present = false;
-            }
+    fn sysmon_file(&mut self, time: Moment, image: &str, path: &str, is_hint: bool) {
+        if self.server.sysmon {
+            let event = Server::sysmon_file(time, image, path, &mut self.random);
+            self.event(event, is_hint);
         }
     }
 
     fn compiled(
         &mut self,
-        page: &str,
-        application: &str,
-        source: &str,
-        names: &[Value],
+        [page, application, source]: [&str; 3],
+        names: &Value,
         literals: &[String],
     ) {
         let (page, application) = (self.fill(page), self.fill(application));
         let source = self.fill(source);
-        let names = names.iter().map(joined).collect::<Vec<_>>();
+        let names = self.fill(&joined(names));
+        let names = names
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>();
         let literals = literals
             .iter()
             .map(|literal| self.fill(literal))
+            .filter(|literal| !literal.is_empty())
             .collect::<Vec<_>>();
         let time = self.slightly_later(200, 900);
         let random = &mut self.random;
@@ -360,65 +419,228 @@ impl<'a> Teller<'a> {
             .server
             .compiled(time, &application, &page, (&names, &literals), random);
         for file in &files {
-            self.sysmon_file(time, WORKER_PROCESS, &file.path);
-        }
-        for foothold in &mut self.traces.footholds {
-            if foothold.path == source {
-                foothold.compiled = files.iter().map(|file| file.path.clone()).collect();
-            }
+            self.sysmon_file(time, WORKER_PROCESS, &file.path, false);
         }
         for file in &files {
             let path = file.path.clone();
-            self.mark(Source::TemporaryAspnet, false, Look::File { path });
+            let look = Look::File { path, sha256: None };
+            self.mark(Source::TemporaryAspnet, false, look);
         }
-        self.traces.files.extend(files);
+        self.change(Change::Compile { source, files });
     }
 
-    fn process(&mut self, image: &str, command_line: &str, pool: &str) {
+    fn process(&mut self, [image, command_line, pool, parent]: [&str; 4], is_hint: bool) {
         let time = self.slightly_later(20, 150);
-        let command_line = self.fill(command_line);
-        let parent_command_line = format!(
-            r#"c:\windows\system32\inetsrv\w3wp.exe -ap "{}" -v "v4.0""#,
-            self.fill(pool)
-        );
+        let (image, command_line) = (self.fill(image), self.fill(command_line));
+        let parent = self.fill(parent);
+        let (parent, parent_command_line) = if parent.is_empty() {
+            let pool = self.fill(pool);
+            let line = format!(r#"c:\windows\system32\inetsrv\w3wp.exe -ap "{pool}" -v "v4.0""#);
+            (WORKER_PROCESS.to_owned(), line)
+        } else {
+            let line = format!("\"{parent}\"");
+            (parent, line)
+        };
         let process = Process {
-            image,
+            image: &image,
             command_line: &command_line,
-            parent_image: WORKER_PROCESS,
+            parent_image: &parent,
             parent_command_line: &parent_command_line,
             id: process_id(&mut self.random),
             parent_id: self.worker,
         };
         if self.server.process_auditing {
             let event = self.server.process_created(time, &process);
-            self.event(event);
+            self.event(event, is_hint);
         }
         if self.server.sysmon {
             let event = Server::sysmon_process(time, &process, &mut self.random);
-            self.event(event);
+            self.event(event, is_hint);
         }
     }
 
     fn defender(&mut self, id: u16, threat: &str, path: &str) {
         let (threat, path) = (self.fill(threat), self.fill(path));
         let event = defender(self.now, id, &threat, &path, self.detection, self.now);
-        self.event(event);
+        self.event(event, false);
     }
 
-    fn web_service(&mut self, action: &str, response_bytes: u32) {
+    fn web_service(&mut self, action: &str, (least, most): (i64, i64)) {
         let call = WebServiceCall {
             time: self.slightly_later(20, 200),
-            action: action.to_owned(),
+            action: self.fill(action),
             user: self.server.machine_account(),
             user_agent: self.fill("{tool}"),
             client: self.server.address.clone(),
-            response_bytes,
+            response_bytes: small(&mut self.random, least, most),
             id: self.random.guid(),
         };
         let (time, id) = (call.time, call.id.to_string());
         self.traces.web_service.push(call);
         self.mark_line(Source::Ews, true, time, &[&id]);
     }
+
+    fn address_book(&mut self, message: &str) {
+        let time = self.slightly_later(20, 200);
+        let message = self.fill(message);
+        self.mark_line(Source::OabGenerator, false, time, &[&time.to_string()]);
+        self.traces.address_book.push((time, message));
+    }
+
+    fn service(&mut self, texts: [&str; 3]) {
+        let [name, title, image] = texts.map(|text| self.fill(text));
+        let time = self.slightly_later(20, 200);
+        let path = format!(r"HKLM\SYSTEM\CurrentControlSet\Services\{name}");
+        self.shown.push(path.clone());
+        self.event(Server::service_installed(time, &name, &image), true);
+        let look = Look::Bytes {
+            path: SYSTEM_HIVE.to_owned(),
+            bytes: name.clone().into_bytes(),
+        };
+        self.mark(Source::SystemHive, true, look);
+        let written = time;
+        let setting = Setting::Service {
+            name,
+            title,
+            image,
+            written,
+        };
+        self.set_up("service", path, setting);
+    }
+
+    fn task(&mut self, texts: [&str; 4]) {
+        let [name, author, command, arguments] = texts.map(|text| self.fill(text));
+        let time = self.slightly_later(20, 200);
+        let path = format!(r"C:\Windows\System32\Tasks\{name}");
+        self.shown.push(path.clone());
+        let xml = task_xml(time, [&name, &author, &command, &arguments]);
+        self.event(self.server.task_registered(time, &name), true);
+        if self.server.process_auditing {
+            self.event(self.server.task_audited(time, &name, &xml), true);
+        }
+        let mut bytes = vec![0xff, 0xfe];
+        bytes.extend(utf16(&xml));
+        let sha256 = hex(&Sha256::digest(&bytes));
+        let look = Look::File {
+            path: path.clone(),
+            sha256: Some(sha256.clone()),
+        };
+        self.mark(Source::Tasks, true, look);
+        let foothold = Foothold {
+            kind: "scheduled_task".to_owned(),
+            path: path.clone(),
+            sha256,
+            present: true,
+            compiled: Vec::new(),
+            left_in: Vec::new(),
+        };
+        let file = DiskFile {
+            source: Source::Tasks,
+            path,
+            modified: time,
+            bytes,
+        };
+        self.change(Change::Write {
+            file,
+            foothold: Some(foothold),
+            is_unexplained: false,
+        });
+    }
+
+    fn module(&mut self, name: &str, image: &str) {
+        let (name, image) = (self.fill(name), self.fill(image));
+        self.shown.push(image.clone());
+        self.mark_config(&image);
+        let setting = Setting::Module {
+            name,
+            image: image.clone(),
+        };
+        self.set_up("iis_module", image, setting);
+    }
+
+    fn virtual_directory(&mut self, path: &str, folder: &str) {
+        let (path, folder) = (self.fill(path), self.fill(folder));
+        self.shown.push(folder.clone());
+        self.mark_config(&folder);
+        let setting = Setting::VirtualDirectory {
+            path,
+            folder: folder.clone(),
+        };
+        self.set_up("virtual_directory", folder, setting);
+    }
+
+    fn mark_config(&mut self, text: &str) {
+        let look = Look::Bytes {
+            path: IIS_CONFIG.to_owned(),
+            bytes: text.as_bytes().to_vec(),
+        };
+        self.mark(Source::IisConfig, true, look);
+    }
+
+    fn account(&mut self, name: &str) {
+        let name = self.fill(name);
+        let time = self.slightly_later(20, 200);
+        let path = format!(r"{}\{name}", self.server.host);
+        self.shown.push(path.clone());
+        let number = self.random.between(100_000_000, 2_147_483_647);
+        for event in self.server.account_made(time, &name, number) {
+            self.event(event, true);
+        }
+        self.set_up("account", path, Setting::Account { name });
+    }
+
+    fn set_up(&mut self, kind: &str, path: String, setting: Setting) {
+        let foothold = Foothold {
+            kind: kind.to_owned(),
+            path,
+            sha256: String::new(),
+            present: true,
+            compiled: Vec::new(),
+            left_in: Vec::new(),
+        };
+        self.change(Change::SetUp { setting, foothold });
+    }
+
+    fn log_cleared(&mut self, source: Source) {
+        let time = self.slightly_later(50, 500);
+        self.traces.cleared.insert(source, time);
+        for channel in Channel::ALL {
+            if channel.source() == source {
+                self.event(self.server.log_cleared(time, channel), true);
+            }
+        }
+    }
+}
+
+/// A request that carries the campaign's cookie: whom it is relayed to stands in its anchor.
+fn relay([to, query]: [&str; 2], status: u16, response_bytes: Option<(i64, i64)>) -> RequestRecord {
+    let text = str::to_owned;
+    let tail = if query.is_empty() { "{tail}" } else { "#" };
+    RequestRecord {
+        protocol: text("{stem.protocol}"),
+        method: text("POST"),
+        stem: text("{stem.path}"),
+        query: String::new(),
+        user: String::new(),
+        anchor: format!("{{anchor}}{to}{query}{tail}"),
+        hint: text("{stem.hint}"),
+        agent: text("{tool}"),
+        client: text("{actor}"),
+        status: Value::from(status),
+        error: String::new(),
+        response_bytes,
+        target: Some(text("{relay}{backend_name}:444")),
+        backend: Some(BackendRecord {
+            stem: text(to),
+            query: text(query),
+            status,
+        }),
+        is_hint: false,
+    }
+}
+
+fn small(random: &mut Random, least: i64, most: i64) -> u32 {
+    u32::try_from(random.between(least, most)).unwrap_or(u32::MAX)
 }
 
 /// Process ids of Windows are multiples of four.
