@@ -1,5 +1,6 @@
 //! The command line. `--help` is the reference, so the texts here are the documentation.
 
+use crate::range::RangeCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::Timestamp;
 use std::path::PathBuf;
@@ -261,31 +262,4 @@ pub(crate) struct KnownMake {
     /// Write the table to this file instead of standard output.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum RangeCommand {
-    /// Write the evidence of synthetic servers, and the truth beside it.
-    Make(RangeMake),
-    /// The scenarios that can be made.
-    Scenarios,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RangeMake {
-    /// What happened on the server; see `allclear range scenarios`.
-    #[arg(long, value_name = "NAME", default_value = "proxylogon")]
-    pub(crate) scenario: String,
-
-    /// Decides everything that is drawn: the same seed gives the same bytes on any machine.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
-
-    /// Add requests until the text logs have about this size: 200MB, 1GB.
-    #[arg(long, value_name = "SIZE")]
-    pub(crate) scale: Option<String>,
-
-    /// Folder to write to; must not exist, or be empty.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
 }

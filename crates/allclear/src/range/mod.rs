@@ -1,11 +1,17 @@
 //! `allclear range`: synthetic servers and fleets with known truth; a file for each command.
 
+mod args;
 mod make;
 
+pub(crate) use args::RangeCommand;
+
 use crate::Outcome;
-use crate::args::RangeCommand;
-use crate::output::say;
+use crate::exit::Failure;
+use crate::output::to_standard_output;
 use std::process::ExitCode;
+
+/// Columns of a line of the list of scenarios.
+const WIDTH: usize = 80;
 
 pub(crate) fn run(command: &RangeCommand) -> Outcome {
     match command {
@@ -14,9 +20,36 @@ pub(crate) fn run(command: &RangeCommand) -> Outcome {
     }
 }
 
+/// Each scenario's name, and its story below it.
 fn scenarios() -> Outcome {
+    let mut stories = Vec::new();
     for name in range::scenarios() {
-        say(name)?;
+        let story = range::summary(name).map_err(Failure::fault)?;
+        stories.push((name, story));
     }
+    to_standard_output(&mut |out| {
+        for (name, story) in &stories {
+            writeln!(out, "{name}")?;
+            for line in wrapped(story, WIDTH - 4) {
+                writeln!(out, "    {line}")?;
+            }
+        }
+        Ok(())
+    })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Lines of whole words that are no wider than `width`, unless a word is.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }

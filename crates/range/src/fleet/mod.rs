@@ -20,7 +20,7 @@ mod rehearse;
 mod write;
 
 pub use draw::{Fleet, FleetHost, Visit, draw_fleet};
-pub use write::{FleetProgress, make_fleet};
+pub use write::{FleetProgress, make_fleet, make_server};
 
 use crate::{ContainerKind, Error, Withheld};
 use std::io;

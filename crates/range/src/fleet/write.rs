@@ -3,7 +3,10 @@
 use super::draw::{Fleet, FleetHost, draw_fleet};
 use super::{FleetError, FleetOptions};
 use crate::truth::{Attestation, HostTruth, KnownFile, SCHEMA, attestations_csv, known_files_csv};
-use crate::{FleetTruth, Organisation, make_host, open_container};
+use crate::{
+    Collected, ContainerKind, FleetTruth, Made, Options, Organisation, collection_name, make_host,
+    open_container,
+};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -35,12 +38,7 @@ pub fn make_fleet(
     folder: &Path,
     tell: &(dyn Fn(FleetProgress<'_>) + Sync),
 ) -> Result<FleetTruth, FleetError> {
-    let occupied = folder
-        .read_dir()
-        .is_ok_and(|mut entries| entries.next().is_some());
-    if occupied {
-        return Err(FleetError::NotEmpty(folder.to_owned()));
-    }
+    must_be_free(folder)?;
     let fleet = draw_fleet(options)?;
     let evidence = folder.join("evidence");
     fs::create_dir_all(&evidence).map_err(|source| FleetError::Write {
@@ -54,10 +52,7 @@ pub fn make_fleet(
         organisations: fleet.organisations,
         hosts: made.hosts,
     };
-    let write = |name: &str, text: String| {
-        let path = folder.join(name);
-        fs::write(&path, text).map_err(|source| FleetError::Write { path, source })
-    };
+    let write = |name: &str, text: String| write(folder, name, text);
     let known_files: Vec<KnownFile> = made.known_files.into_iter().collect();
     write("known-files.csv", known_files_csv(&known_files))?;
     write("organisations.csv", organisations_csv(&truth.organisations))?;
@@ -66,6 +61,45 @@ pub fn make_fleet(
     }
     write("truth.json", truth.to_json().map_err(crate::Error::from)?)?;
     Ok(truth)
+}
+
+/// Writes one server, which belongs to no fleet, into `folder`, which must not exist or be empty:
+/// `evidence/HOST` or, where there are several collections, `evidence/HOST-YYYYMMDD`, with the container's extension;
+/// `known-files.csv`, `attestations.csv` where anybody attests anything, and `truth.json`.
+///
+/// # Errors
+/// As [`make_fleet`].
+pub fn make_server(
+    options: &Options,
+    kind: ContainerKind,
+    folder: &Path,
+) -> Result<Made, FleetError> {
+    must_be_free(folder)?;
+    let evidence = folder.join("evidence");
+    let mut made = make_named(options, kind, &evidence, &collection_name)?;
+    made.known_files.sort();
+    let write = |name: &str, text: String| write(folder, name, text);
+    write("known-files.csv", known_files_csv(&made.known_files))?;
+    if !made.attestations.is_empty() {
+        write("attestations.csv", attestations_csv(&made.attestations))?;
+    }
+    let truth = FleetTruth::of_one(made.truth.clone()).to_json();
+    write("truth.json", truth.map_err(crate::Error::from)?)?;
+    Ok(made)
+}
+
+/// A folder that does not exist yet, or is empty.
+fn must_be_free(folder: &Path) -> Result<(), FleetError> {
+    let mut entries = folder.read_dir().into_iter().flatten();
+    match entries.next() {
+        None => Ok(()),
+        Some(_) => Err(FleetError::NotEmpty(folder.to_owned())),
+    }
+}
+
+fn write(folder: &Path, name: &str, text: String) -> Result<(), FleetError> {
+    let path = folder.join(name);
+    fs::write(&path, text).map_err(|source| FleetError::Write { path, source })
 }
 
 /// What the hosts of a fleet give besides their evidence.
@@ -98,10 +132,10 @@ fn make_hosts(
             let Some(host) = fleet.hosts.get(index) else {
                 break;
             };
-            let made = make_one(host, evidence).map(|(truth, known, attestations)| {
+            let made = make_one(host, evidence).map(|made| {
                 let mut all = known_files.lock().unwrap_or_else(PoisonError::into_inner);
-                all.extend(known);
-                (truth, attestations)
+                all.extend(made.known_files);
+                (made.truth, made.attestations)
             });
             failed.fetch_or(made.is_err(), Ordering::Relaxed);
             let name = host.options.host.as_deref().unwrap_or_default();
@@ -140,29 +174,42 @@ fn make_hosts(
     Ok(made)
 }
 
-/// Writes the evidence of one host.
-fn make_one(
-    host: &FleetHost,
-    evidence: &Path,
-) -> Result<(HostTruth, Vec<KnownFile>, Vec<Attestation>), FleetError> {
-    let mut paths = Vec::new();
-    let made = make_host(&host.options, &mut |collected| {
+/// Writes the evidence of one host of a fleet.
+fn make_one(host: &FleetHost, evidence: &Path) -> Result<Made, FleetError> {
+    let name = |collected: &Collected| {
         let day = collected.time.strftime("%Y%m%d");
-        let name = evidence.join(format!("{}-{day}", collected.host));
-        let (sink, path) = open_container(host.container, &name)?;
+        format!("{}-{day}", collected.host)
+    };
+    let mut made = make_named(&host.options, host.container, evidence, &name)?;
+    made.truth.organisation = Some(host.organisation.clone());
+    Ok(made)
+}
+
+/// Writes the evidence of one host into containers of these names below `evidence`, and notes them in the truth.
+fn make_named(
+    options: &Options,
+    kind: ContainerKind,
+    evidence: &Path,
+    name: &dyn Fn(&Collected) -> String,
+) -> Result<Made, FleetError> {
+    let mut host = options.host.clone();
+    let mut paths = Vec::new();
+    let made = make_host(options, &mut |collected| {
+        host = Some(collected.host.clone());
+        let (sink, path) = open_container(kind, &evidence.join(name(collected)))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         paths.push(name.into_owned());
         Ok(sink)
     });
-    let mut made = made.map_err(|source| FleetError::Host {
-        host: host.options.host.clone().unwrap_or_default(),
-        source,
-    })?;
-    made.truth.organisation = Some(host.organisation.clone());
+    let mut made = match (made, host) {
+        (Ok(made), _) => made,
+        (Err(source), Some(host)) => return Err(FleetError::Host { host, source }),
+        (Err(source), None) => return Err(source.into()),
+    };
     for (collection, path) in made.truth.collections.iter_mut().zip(paths) {
         collection.path = path;
     }
-    Ok((made.truth, made.known_files, made.attestations))
+    Ok(made)
 }
 
 /// A row for each host and its organisation. No name holds a comma or a quotation mark.

@@ -1,0 +1,54 @@
+//! The arguments of `allclear range`.
+
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RangeCommand {
+    /// Write the evidence of synthetic servers, and the truth beside it.
+    Make(Box<RangeMake>),
+    /// The scenarios that can be made, with a sentence each.
+    Scenarios,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RangeMake {
+    /// What happened; see `allclear range scenarios`. Names joined by `+` happen on the same server. Of a fleet, `campaign`
+    /// draws what befell each host as in the real campaign, and `every` takes each scenario in turn [default: proxylogon;
+    /// of a fleet: campaign]
+    #[arg(long, value_name = "NAME[+NAME…]")]
+    pub(crate) scenario: Option<String>,
+
+    /// Decides everything that is drawn: the same seed gives the same bytes on any machine.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// How many servers; more than one are a fleet of organisations [default: 1; for `every`, one of each scenario]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) hosts: Option<u32>,
+
+    /// How the evidence of a host is packed, such as folder, zip, tar.gz or velociraptor; `mixed` takes every kind in turn
+    /// [default: folder; of a fleet: zip]
+    #[arg(long, value_name = "KIND")]
+    pub(crate) container: Option<String>,
+
+    /// Add requests until the text logs of a server have about this size: 200MB, 1GB.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) scale: Option<String>,
+
+    /// Leave out evidence: source, source:instance, and either with @from..until; may be given several times.
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) withhold: Vec<String>,
+
+    /// Folder to write to; must not exist, or be empty.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+
+    /// How many hosts are made at once; it changes no byte [default: the machine's processors].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=512))]
+    pub(crate) jobs: Option<u32>,
+
+    /// No progress on standard error.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
