@@ -43,6 +43,7 @@
 mod archive;
 mod campaign;
 mod container;
+mod damage;
 pub mod drill;
 mod events;
 mod files;
@@ -74,7 +75,7 @@ pub use layout::{Collection, Layout};
 pub use make::{Collected, Made, collection_name, make, make_host, make_in_folder};
 pub use sink::{Container, Folder, Memory, Sink, Taken};
 pub use source::{Source, Withheld};
-pub use story::{scenarios, summary};
+pub use story::{About, about, actors, scenarios, summary};
 pub use truth::{
     Attestation, BuildSpan, CampaignTruth, CollectionTruth, FleetTruth, Foothold, HostTruth,
     KnownFile, Organisation, SCHEMA, Step, attestations_csv, known_files_csv,
@@ -179,6 +180,16 @@ pub enum Error {
     OutsideWindow,
     #[error("the patch comes before the end of the scenario's story")]
     PatchedTooEarly,
+    #[error("{first} and {second} cannot happen on one server: they disagree about {about}")]
+    Contradiction {
+        first: String,
+        second: String,
+        about: &'static str,
+    },
+    #[error("{0} never begins, as what it comes after does not happen")]
+    NeverBegun(String),
+    #[error("a scenario draws from {0}, which does not exist")]
+    Choice(String),
     #[error("no campaign is named {0}")]
     Campaign(String),
     #[error("a scenario names the chapter {0}, which does not exist")]

@@ -9,7 +9,7 @@ use super::{FleetError, FleetOptions, FleetScenario};
 use crate::moment::{DAY, HOUR, MINUTE, Moment, SECOND};
 use crate::random::Random;
 use crate::truth::Organisation;
-use crate::{ContainerKind, Options, Patching, scenarios, summary};
+use crate::{ContainerKind, Options, Patching, actors, scenarios, summary};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
@@ -377,27 +377,50 @@ impl Draw<'_> {
             if known || came.len() == GROUPS_MAX {
                 continue;
             }
-            let mut tried = options.clone();
-            if came.is_empty() {
-                tried.begin = Some(visit.time);
-            }
             let group = self.group(&visit.group);
             let mut choices: Vec<&Intrusion> = self.tables.intrusions.rows.iter().collect();
             choices.retain(|intrusion| intrusion.kinds.contains(&group.kind));
             // The likeliest choice may take longer than there was time; another may not.
             while let Some(choice) = data::draw(random, choices.iter().copied()) {
-                join(&mut tried, &choice.scenario, came.is_empty());
-                self.name_group(&mut tried, &visit.group);
-                if rehearse(&tried)? {
+                let first = came.is_empty();
+                if let Some(tried) = self.intruded(options, &choice.scenario, &visit, first)? {
                     *options = tried;
                     came.push(visit);
                     break;
                 }
-                tried.scenario.clone_from(&options.scenario);
                 choices.retain(|other| other.scenario != choice.scenario);
             }
         }
         Ok(came)
+    }
+
+    /// The options with this visit besides, if there was time for it.
+    fn intruded(
+        &self,
+        options: &Options,
+        scenario: &str,
+        visit: &Visit,
+        first: bool,
+    ) -> Result<Option<Options>, FleetError> {
+        let mut tried = options.clone();
+        if first {
+            tried.begin = Some(visit.time);
+        }
+        join(&mut tried, scenario, first);
+        if !rehearse(&tried)? {
+            return Ok(None);
+        }
+        // Names that were taken already have become others; their order has not.
+        let all = actors(&tried.scenario)?;
+        let own = actors(scenario)?;
+        let added = all.len().saturating_sub(own.len());
+        for (actor, name) in all.into_iter().skip(added).zip(own) {
+            let label = format!("{} as {name}", visit.group);
+            let seed = Random::new(self.options.seed, &label, 0).next_u64() >> 12;
+            tried.actor_seeds.insert(actor, seed);
+        }
+        // Tools may take another time than those drawn before.
+        Ok(rehearse(&tried)?.then_some(tried))
     }
 
     /// What happens on a server that nobody broke into.
@@ -430,12 +453,6 @@ impl Draw<'_> {
             *options = tried;
         }
         Ok(())
-    }
-
-    /// Lets the actor of the options' last scenario be this group, with the tools that it has everywhere.
-    fn name_group(&self, options: &mut Options, group: &str) {
-        let seed = Random::new(self.options.seed, group, 0).next_u64() >> 12;
-        options.actor_seeds.insert("intruder".to_owned(), seed);
     }
 
     fn group(&self, name: &str) -> &Group {
