@@ -1,7 +1,8 @@
 //! What every artifact reader offers, and the table of them.
 
 use evidence::Content;
-use model::{At, Fact, GapKind, Record, SourceName, Timestamp};
+use model::{At, Columns, Fact, GapKind, Record, Rows, Screen, SourceName, Timestamp};
+use std::sync::Arc;
 
 /// What a recogniser may look at.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +63,23 @@ pub trait Sink {
     ) {
         self.gap(kind, at, span, detail);
     }
+
+    /// What tells rows of interest from others in a log with these columns. A sink that gives a screen gets rows that
+    /// stand together by [`rows`](Self::rows), and those of interest among them once more by
+    /// [`suspect`](Self::suspect); rows outside of such blocks it gets by [`record`](Self::record) as ever.
+    fn screen(
+        &mut self,
+        _source: &SourceName,
+        _columns: &Arc<dyn Columns>,
+    ) -> Option<Arc<dyn Screen>> {
+        None
+    }
+
+    /// Rows that were understood, each of them one record.
+    fn rows(&mut self, _rows: &Rows<'_>) {}
+
+    /// A row that [`rows`](Self::rows) counted, and that the screen took for one of interest.
+    fn suspect(&mut self, _record: &dyn Record) {}
 }
 
 /// A kind of artifact. Extend by a folder and a line in [`ARTIFACTS`].

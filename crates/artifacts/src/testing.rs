@@ -28,6 +28,16 @@ pub(crate) struct Said {
     fields: Vec<String>,
 }
 
+impl Said {
+    /// Shows these fields of each record.
+    pub(crate) fn showing(fields: &[&str]) -> Self {
+        Self {
+            fields: fields.iter().map(|name| (*name).to_owned()).collect(),
+            ..Self::default()
+        }
+    }
+}
+
 impl Sink for Said {
     fn record(&mut self, record: &dyn Record) {
         // Whoever hunts by keyword or shows the record calls these; they must hold for every record.

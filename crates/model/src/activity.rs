@@ -40,6 +40,23 @@ impl Activity {
         *count = count.saturating_add(1);
     }
 
+    /// Counts `count` records of one minute (minutes since 1970-01-01), the earliest and latest of which are at
+    /// `first` and `last`: as if each were added, one after the other.
+    pub fn add_minute(&mut self, minute: i64, count: u32, first: Timestamp, last: Timestamp) {
+        self.records = self.records.saturating_add(u64::from(count));
+        self.first = Some(self.first.map_or(first, |known| known.min(first)));
+        self.last = Some(self.last.map_or(last, |known| known.max(last)));
+        let Ok(day) = i32::try_from(minute.div_euclid(1440)) else {
+            return;
+        };
+        if self.days.len() >= DAYS_MAX && !self.days.contains_key(&day) {
+            return;
+        }
+        let minute = u16::try_from(minute.rem_euclid(1440)).unwrap_or(0);
+        let known = self.days.entry(day).or_default().entry(minute).or_default();
+        *known = known.saturating_add(count);
+    }
+
     /// Adds all that `other` counted.
     pub fn merge(&mut self, other: &Self) {
         self.combine(other, u64::saturating_add, u32::saturating_add);

@@ -10,11 +10,13 @@ mod build;
 mod fact;
 mod finding;
 mod gap;
+mod layout;
 mod observed;
 mod path;
 mod place;
 mod record;
 pub mod report;
+mod screen;
 mod source;
 mod span;
 
@@ -29,9 +31,11 @@ pub use fact::{
 pub use finding::{EVIDENCE_BYTES_MAX, Finding, Foothold, FootholdKind, FootholdState, Stage};
 pub use gap::{Gap, GapKind};
 pub use jiff::Timestamp;
+pub use layout::Layout;
 pub use observed::{Accounting, CollectionSeen, ItemSeen, Observed, Rejected};
 pub use path::{extension, file_name, parent, same_path, windows_path};
 pub use place::{At, Place};
 pub use record::{Record, Value};
+pub use screen::{Columns, Rows, Screen, Screening};
 pub use source::SourceName;
 pub use span::Span;

@@ -1,6 +1,6 @@
 //! The lazy view of one record: readers offer it, detection looks fields up in it.
 
-use crate::{At, SourceName, Timestamp};
+use crate::{At, Layout, SourceName, Timestamp};
 use std::borrow::Cow;
 
 /// One record of an artifact, decoded no further than somebody asks.
@@ -25,6 +25,21 @@ pub trait Record {
 
     /// The record as its log holds it (a line; JSON for binary logs).
     fn raw(&self) -> Cow<'_, str>;
+
+    /// The names that this record shares with all of its shape; `None` where its reader keeps none, and names must be
+    /// asked for one by one. Who binds its own fields to a layout once can read records by [`value`](Self::value)
+    /// without comparing names.
+    ///
+    /// Where there is a layout, `get(name)` is `value(index)` for the index that [`Layout::index_of`] gives, and `None`
+    /// for a name that it does not know.
+    fn layout(&self) -> Option<&Layout> {
+        None
+    }
+
+    /// The value of the field at `index` of the [`layout`](Self::layout); `None` where this record has no such field.
+    fn value(&self, _index: usize) -> Option<Value<'_>> {
+        None
+    }
 }
 
 /// The value of one field.

@@ -1,21 +1,16 @@
-//! Finds the chunks of an event log, in the order of their records, and opens each as far as it is sound.
+//! Finds the chunks of an event log, in the order of their records, and reads them one by one.
 
+use super::bytes::{array, u32_at, u64_at};
+use super::chunk::{CHUNK_BYTES, CHUNK_HEADER_BYTES, ChunkHeader};
 use evidence::ReadSeek;
-use evtx::err::EvtxError;
-use evtx::{EvtxChunkData, EvtxChunkHeader, EvtxRecord, ParserSettings};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::ops::Range;
-use std::sync::Arc;
 
 pub(super) const FILE_HEADER_BYTES: usize = 4_096;
-pub(super) const CHUNK_BYTES: usize = 65_536;
-pub(super) const CHUNK_HEADER_BYTES: usize = 512;
+pub(super) const FILE_MAGIC: &[u8; 8] = b"ElfFile\0";
 
-/// Records that fit into a chunk: a head, a size and hardly any content each.
-const RECORDS_MAX: u64 = CHUNK_BYTES as u64 / 28;
-
-/// Where a chunk's header lists its strings; all zero is an empty list.
-const STRING_TABLE: Range<usize> = 128..384;
+/// Flags of a file: it was open when it was copied; it was written without checksums.
+const DIRTY: u32 = 1;
+const NO_CHECKSUM: u32 = 4;
 
 /// Chunks that are brought into the order of their records; a log of 64 GiB. Beyond that they are read as they lie.
 const SORTED_CHUNKS_MAX: u64 = 1 << 20;
@@ -62,8 +57,8 @@ impl<'a> Chunks<'a> {
         Ok(chunks)
     }
 
-    pub(super) fn file_header(&self) -> &[u8] {
-        &self.file_header
+    pub(super) fn file_header(&self) -> Option<FileHeader> {
+        FileHeader::read(&self.file_header)
     }
 
     /// Bytes at the end that are too few even for a chunk's header.
@@ -112,9 +107,9 @@ impl<'a> Chunks<'a> {
         let mut first_id = 0;
         for number in 0..self.count() {
             self.fill(offset_of(number), CHUNK_HEADER_BYTES)?;
-            if let Ok(header) = EvtxChunkHeader::from_bytes(&self.buffer) {
-                if header.first_event_record_id <= header.last_event_record_id {
-                    first_id = header.first_event_record_id;
+            if let Some(header) = ChunkHeader::read(&self.buffer) {
+                if header.first_id <= header.last_id {
+                    first_id = header.first_id;
                 }
             } else if self.buffer.iter().all(|byte| *byte == 0) && self.is_blank(number)? {
                 continue;
@@ -131,12 +126,23 @@ impl<'a> Chunks<'a> {
         Ok(self.buffer.iter().all(|byte| *byte == 0))
     }
 
+    /// Reads so many bytes, at most a chunk's, into the buffer; fewer where the file ends.
     fn fill(&mut self, offset: u64, bytes: usize) -> io::Result<()> {
-        self.buffer.clear();
+        self.buffer.resize(bytes, 0);
         self.source.seek(SeekFrom::Start(offset))?;
-        (&mut self.source)
-            .take(bytes as u64)
-            .read_to_end(&mut self.buffer)?;
+        let mut filled = 0;
+        while filled < bytes {
+            match self.source.read(&mut self.buffer[filled..]) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.buffer.clear();
+                    return Err(error);
+                }
+            }
+        }
+        self.buffer.truncate(filled);
         Ok(())
     }
 
@@ -158,80 +164,28 @@ fn offset_of(chunk: u64) -> u64 {
         .saturating_add(FILE_HEADER_BYTES as u64)
 }
 
-/// One chunk whose header could be read.
-pub(super) struct Chunk {
-    data: EvtxChunkData,
-    string_table_damaged: bool,
+/// What a file's header says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileHeader {
+    /// The number that the next record would get.
+    pub(super) next_id: u64,
+    /// Whether the log was open when it was copied.
+    pub(super) is_dirty: bool,
+    /// Whether its checksum matches, so that it can be trusted.
+    pub(super) is_sound: bool,
 }
 
-impl Chunk {
-    /// Opens a chunk; the error says why it is none.
-    pub(super) fn new(bytes: &[u8]) -> Result<Self, &'static str> {
-        let mut chunk = Self {
-            data: open(bytes.to_vec())?,
-            string_table_damaged: false,
-        };
-        if chunk.data.parse(Arc::new(ParserSettings::new())).is_err() {
-            // Without its table, the names are read where the records refer to them.
-            let mut bytes = bytes.to_vec();
-            bytes
-                .get_mut(STRING_TABLE)
-                .ok_or("its header is cut off")?
-                .fill(0);
-            chunk.data = open(bytes)?;
-            chunk.string_table_damaged = true;
-            if chunk.data.parse(Arc::new(ParserSettings::new())).is_err() {
-                return Err("its string table cannot be read");
-            }
-        }
-        Ok(chunk)
-    }
-
-    pub(super) fn string_table_damaged(&self) -> bool {
-        self.string_table_damaged
-    }
-
-    /// Which checksum does not match.
-    pub(super) fn checksum_fault(&self) -> Option<&'static str> {
-        if !self.string_table_damaged && !self.data.validate_header_checksum() {
-            Some("the checksum of this chunk's header does not match")
-        } else if !self.data.validate_data_checksum() {
-            Some("the checksum of this chunk's records does not match")
-        } else {
-            None
-        }
-    }
-
-    /// How many records the header counts behind the highest number that was found.
-    pub(super) fn records_behind(&self, highest: Option<u64>) -> Option<u64> {
-        let header = &self.data.header;
-        let (first, last) = (header.first_event_record_id, header.last_event_record_id);
-        let counted = last.checked_sub(first)?.checked_add(1)?;
-        // An empty chunk, and a header that counts more than can fit, say nothing.
-        if counted > RECORDS_MAX {
+impl FileHeader {
+    fn read(header: &[u8]) -> Option<Self> {
+        if array::<8>(header, 0)? != *FILE_MAGIC {
             return None;
         }
-        let found = highest.unwrap_or(first.saturating_sub(1));
-        last.checked_sub(found).filter(|missing| *missing > 0)
+        let checksum = crc32fast::hash(header.get(..120)?);
+        let flags = u32_at(header, 120)?;
+        Some(Self {
+            next_id: u64_at(header, 24)?,
+            is_dirty: flags & DIRTY != 0,
+            is_sound: flags & NO_CHECKSUM != 0 || u32_at(header, 124)? == checksum,
+        })
     }
-
-    /// Calls `visit` for every record, readable or not, until it returns false.
-    pub(super) fn each_record(
-        &mut self,
-        settings: &Arc<ParserSettings>,
-        visit: &mut dyn FnMut(Result<EvtxRecord<'_>, EvtxError>) -> bool,
-    ) {
-        let Ok(mut chunk) = self.data.parse(Arc::clone(settings)) else {
-            return;
-        };
-        for record in chunk.iter() {
-            if !visit(record) {
-                break;
-            }
-        }
-    }
-}
-
-fn open(bytes: Vec<u8>) -> Result<EvtxChunkData, &'static str> {
-    EvtxChunkData::new(bytes, false).map_err(|_error| "its head is not that of a chunk")
 }

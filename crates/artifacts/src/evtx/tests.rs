@@ -211,7 +211,7 @@ fn log_copied_while_open_may_have_a_stale_header_and_checksum() {
     let mut bytes = long_log(3);
     bytes[24..32].copy_from_slice(&101_u64.to_le_bytes());
     bytes[120] = 1;
-    let checksum = evtx::checksum_ieee(&bytes[..120]);
+    let checksum = crc32fast::hash(&bytes[..120]);
     bytes[124..128].copy_from_slice(&checksum.to_le_bytes());
     bytes[FILE_HEADER_BYTES + 52] ^= 0xff;
     let text = read_as_text(PATH, &bytes, &[]);
@@ -303,6 +303,183 @@ fn empty_log_and_what_is_no_log() {
               unreadable | item | this holds neither the header nor a readable chunk of an event log
         "#]],
     );
+}
+
+/// Where the records of the first chunk begin.
+fn record_starts(log: &[u8]) -> Vec<usize> {
+    let chunk = &log[FILE_HEADER_BYTES..FILE_HEADER_BYTES + CHUNK_BYTES];
+    memchr::memmem::find_iter(chunk, b"\x2a\x2a\0\0")
+        .map(|start| FILE_HEADER_BYTES + start)
+        .collect()
+}
+
+fn set_u64(log: &mut [u8], at: usize, number: u64) {
+    log[at..at + 8].copy_from_slice(&number.to_le_bytes());
+}
+
+fn set_u32(log: &mut [u8], at: usize, number: u32) {
+    log[at..at + 4].copy_from_slice(&number.to_le_bytes());
+}
+
+/// Sets the checksums of the first chunk.
+fn seal_first_chunk(log: &mut [u8]) {
+    let chunk = &mut log[FILE_HEADER_BYTES..FILE_HEADER_BYTES + CHUNK_BYTES];
+    let free = u32::from_le_bytes(chunk[48..52].try_into().unwrap());
+    let records = crc32fast::hash(&chunk[512..free as usize]);
+    chunk[52..56].copy_from_slice(&records.to_le_bytes());
+    made::seal(chunk);
+}
+
+/// The issues named here are those of <https://github.com/omerbenamram/evtx/issues>.
+#[test]
+fn header_that_counts_too_much_costs_nothing() {
+    // Issue 197, pull request 273: the numbers of the last record and of the free space are too large.
+    let mut bytes = long_log(3);
+    set_u64(&mut bytes, FILE_HEADER_BYTES + 32, 203);
+    set_u32(&mut bytes, FILE_HEADER_BYTES + 48, 65_536);
+    seal_first_chunk(&mut bytes);
+    check_but_records(
+        &bytes,
+        expect![[r#"
+        kind: windows.evtx
+        source: windows.eventlog:security
+        records: 3
+        rejected: 0
+        facts: 2
+          item | {"fact":"event_log","channel":"Security","computer":"MX.example.test","first_id":101,"last_id":103,"first":"2021-03-03T06:49:00Z","last":"2021-03-03T06:49:02Z","missing_ids":[],"next_id":104,"live":true}
+          item | {"fact":"host_name","name":"MX.example.test","rule":"event log Computer","rank":50}
+        gaps: 1
+          partial | byte 4096 | 2021-03-03T06:49:02Z to - | the header of this chunk counts 100 more records than it holds"#]],
+    );
+}
+
+#[test]
+fn sizes_that_cannot_be_do_not_stop_the_reading() {
+    // Pull requests 264 and 288: a size of nothing, and one larger than all chunks.
+    for size in [0, 1, 27, 3_099_113_656, u32::MAX] {
+        let mut bytes = long_log(5);
+        let starts = record_starts(&bytes);
+        set_u32(&mut bytes, starts[1] + 4, size);
+        let said = read_with(&EventLog, PATH, &bytes, &[]);
+        assert_eq!(said.records.len(), 4, "{size}");
+        assert_eq!(said.rejected.len(), 1, "{size}");
+        assert!(said.rejected[0].contains("record head damaged"), "{size}");
+    }
+}
+
+#[test]
+fn lists_of_names_that_link_back_end() {
+    // Pull request 263 and issue 290: the next name is the same, or one before.
+    let mut bytes = long_log(3);
+    let table = FILE_HEADER_BYTES + 128;
+    let heads: Vec<u32> = bytes[table..table + 256]
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|head| u32::from_le_bytes(*head))
+        .filter(|head| *head != 0)
+        .collect();
+    set_u32(&mut bytes, FILE_HEADER_BYTES + heads[0] as usize, heads[0]);
+    set_u32(&mut bytes, FILE_HEADER_BYTES + heads[1] as usize, heads[2]);
+    set_u32(&mut bytes, FILE_HEADER_BYTES + heads[2] as usize, heads[1]);
+    seal_first_chunk(&mut bytes);
+    let said = read_with(&EventLog, PATH, &bytes, &[]);
+    assert_eq!((said.records.len(), said.rejected.len()), (3, 0));
+    // A link out of the chunk is damage, and costs no record either.
+    set_u32(&mut bytes, FILE_HEADER_BYTES + heads[0] as usize, 65_530);
+    seal_first_chunk(&mut bytes);
+    check_but_records(
+        &bytes,
+        expect![[r#"
+        kind: windows.evtx
+        source: windows.eventlog:security
+        records: 3
+        rejected: 0
+        facts: 2
+          item | {"fact":"event_log","channel":"Security","computer":"MX.example.test","first_id":101,"last_id":103,"first":"2021-03-03T06:49:00Z","last":"2021-03-03T06:49:02Z","missing_ids":[],"next_id":104,"live":true}
+          item | {"fact":"host_name","name":"MX.example.test","rule":"event log Computer","rank":50}
+        gaps: 1
+          partial | byte 4096 | the string table of this chunk is damaged; names are read where they stand"#]],
+    );
+}
+
+#[test]
+fn numbers_of_values_that_cannot_be_are_refused() {
+    // Issues 291 to 293: memory was taken for as many values as a damaged number says.
+    let whole = long_log(5);
+    let starts = record_starts(&whole);
+    // Behind the head, the fragment, the instance and the reference to a template that stands in the first record.
+    let count = starts[1] + 24 + 4 + 10;
+    for number in [14_136_377_u32, 0x7fff_ffff, u32::MAX] {
+        let mut bytes = whole.clone();
+        set_u32(&mut bytes, count, number);
+        let said = read_with(&EventLog, PATH, &bytes, &[]);
+        assert_eq!(said.records.len(), 4, "{number}");
+        assert_eq!(said.rejected, ["record 102 | content damaged"], "{number}");
+    }
+}
+
+#[test]
+fn stale_records_are_recovered_where_asked_for() {
+    let mut bytes = long_log(5);
+    let starts = record_starts(&bytes);
+    // Windows went back: the last two records are behind the end now. The first of them is damaged in its head.
+    set_u64(&mut bytes, FILE_HEADER_BYTES + 32, 103);
+    set_u32(
+        &mut bytes,
+        FILE_HEADER_BYTES + 44,
+        u32::try_from(starts[2] - FILE_HEADER_BYTES).unwrap(),
+    );
+    set_u32(
+        &mut bytes,
+        FILE_HEADER_BYTES + 48,
+        u32::try_from(starts[3] - FILE_HEADER_BYTES).unwrap(),
+    );
+    seal_first_chunk(&mut bytes);
+    // A chunk whose header was wiped.
+    let mut wiped = bytes[FILE_HEADER_BYTES..].to_vec();
+    wiped[..512].fill(0);
+    bytes.extend(wiped);
+    let read = |recover| {
+        let mut said = crate::testing::Said::showing(&["CommandLine", "recovered"]);
+        let mut content = evidence::Bytes(bytes.clone());
+        let item = Item { path: PATH };
+        read_event_log(&item, &mut content, &mut said, EventLogOptions { recover });
+        said
+    };
+    assert_eq!(read(false).records.len(), 3);
+    let said = read(true);
+    let text = [said.records, said.facts, said.gaps].concat().join("\n");
+    expect![[r#"
+        2021-03-03T06:49:00Z | record 101 | CommandLine=cmd.exe /c whoami
+        2021-03-03T06:49:01Z | record 102 | CommandLine=cmd.exe /c whoami
+        2021-03-03T06:49:02Z | record 103 | CommandLine=cmd.exe /c whoami
+        2021-03-03T06:49:03Z | byte 6568 | CommandLine=cmd.exe /c whoami | recovered=true
+        2021-03-03T06:49:04Z | byte 6776 | CommandLine=cmd.exe /c whoami | recovered=true
+        2021-03-03T06:49:00Z | byte 70144 | CommandLine=cmd.exe /c whoami | recovered=true
+        2021-03-03T06:49:01Z | byte 71688 | CommandLine=cmd.exe /c whoami | recovered=true
+        2021-03-03T06:49:02Z | byte 71896 | CommandLine=cmd.exe /c whoami | recovered=true
+        2021-03-03T06:49:03Z | byte 72104 | CommandLine=cmd.exe /c whoami | recovered=true
+        2021-03-03T06:49:04Z | byte 72312 | CommandLine=cmd.exe /c whoami | recovered=true
+        item | {"fact":"event_log","channel":"Security","computer":"MX.example.test","first_id":101,"last_id":103,"first":"2021-03-03T06:49:00Z","last":"2021-03-03T06:49:02Z","missing_ids":[],"next_id":106,"live":true}
+        item | {"fact":"host_name","name":"MX.example.test","rule":"event log Computer","rank":50}
+        partial | byte 69632 | 2021-03-03T06:49:02Z to - | a chunk is unreadable: its head is not that of a chunk"#]].assert_eq(&text);
+}
+
+#[test]
+fn chunks_on_several_threads_come_in_their_order() {
+    let bytes = long_log(2_000);
+    let mut ids = Vec::new();
+    let source = Box::new(Cursor::new(&bytes));
+    let work = |decoder: &mut ChunkDecoder, _offset: u64, chunk: &[u8]| {
+        let mut ids = Vec::new();
+        let rejected = decoder.records(chunk, &mut |record| ids.push(record.at()));
+        assert_eq!(rejected, 0);
+        ids
+    };
+    in_parallel(source, 3, work, |of_chunk| ids.extend(of_chunk)).unwrap();
+    let expected: Vec<At> = (101..=2_100).map(At::Record).collect();
+    assert_eq!(ids, expected);
 }
 
 /// Records that the crate's own iteration gives for a file: readable and not.

@@ -32,6 +32,14 @@ pub(crate) struct Marks {
     pub(crate) date: Option<usize>,
     pub(crate) clock: Option<usize>,
     pub(crate) parts: Option<usize>,
+    /// What the normalised names of these values stand for; `path` as a record is asked for it, where a column may bear
+    /// the name itself, and `web_path` by its normalised name alone.
+    pub(crate) server: Option<Normal>,
+    pub(crate) build: Option<Normal>,
+    pub(crate) path: Option<Normal>,
+    pub(crate) web_path: Option<Normal>,
+    pub(crate) status: Option<Normal>,
+    pub(crate) method: Option<Normal>,
 }
 
 /// What a name resolves to.
@@ -63,6 +71,32 @@ pub(crate) enum Normal {
     Build([usize; 4]),
     /// Two columns with a blank between: a command and its parameters.
     Joined(usize, usize),
+}
+
+impl Normal {
+    /// The columns that the value is made of.
+    pub(crate) fn columns(self) -> Vec<usize> {
+        match self {
+            Self::Build(columns) => columns.to_vec(),
+            Self::Joined(first, second) => vec![first, second],
+            other => other.column().into_iter().collect(),
+        }
+    }
+
+    /// The only column that the value is made of.
+    pub(crate) fn column(self) -> Option<usize> {
+        match self {
+            Self::Text(column)
+            | Self::PlusText(column)
+            | Self::Address(column)
+            | Self::Path(column)
+            | Self::UrlPath(column)
+            | Self::Query(column)
+            | Self::UrlQuery(column)
+            | Self::Number(column) => Some(column),
+            Self::Build(_) | Self::Joined(..) => None,
+        }
+    }
 }
 
 /// Makes the normalised names from a look-up of columns by name.
@@ -108,6 +142,12 @@ impl Head {
             date: column("date"),
             clock: column("time"),
             parts: column("EventData"),
+            server: None,
+            build: None,
+            path: None,
+            web_path: None,
+            status: None,
+            method: None,
         };
         let mut normal = (format.normalise)(&column);
         // A column that bears a normalised name itself comes first.
@@ -123,7 +163,7 @@ impl Head {
         let free = (0..names.len())
             .filter(|index| names.get(*index).is_some_and(|name| is_free(name)))
             .collect();
-        Some(Self {
+        let mut head = Self {
             names,
             normal,
             table,
@@ -131,7 +171,17 @@ impl Head {
             free,
             before_repetition,
             marks,
-        })
+        };
+        head.marks = Marks {
+            server: head.normal("server"),
+            build: head.normal("build"),
+            path: head.resolve("path"),
+            web_path: head.normal("path"),
+            status: head.normal("status"),
+            method: head.normal("method"),
+            ..marks
+        };
+        Some(head)
     }
 
     pub(crate) fn names(&self) -> &[Box<str>] {

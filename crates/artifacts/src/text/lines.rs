@@ -13,6 +13,9 @@ pub(crate) const LINE_BYTES_MAX: usize = 1 << 20;
 /// Bytes asked for at a time.
 const CHUNK_BYTES: usize = 256 * 1024;
 
+/// Room for a chunk behind the beginning of a line that the chunk before it broke off.
+const BUFFER_BYTES: usize = CHUNK_BYTES + CHUNK_BYTES / 4;
+
 /// What comes next in a text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece<'a> {
@@ -43,6 +46,15 @@ pub(crate) struct Line<'a> {
     pub(crate) ended: bool,
 }
 
+/// Whole lines that stand one behind the other, each ended by LF or CR LF, with no NUL and no other CR in them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block<'a> {
+    /// Ends with an LF.
+    pub(crate) bytes: &'a [u8],
+    /// Number of the first line, 1-based.
+    pub(crate) number: u64,
+}
+
 /// Reads lines from a stream.
 pub(crate) struct Lines<'a> {
     source: Source<'a>,
@@ -51,6 +63,12 @@ pub(crate) struct Lines<'a> {
     end: usize,
     exhausted: bool,
     broken: bool,
+    /// How large the buffer is at first; a small item needs no large one.
+    buffer_bytes: usize,
+    /// Where in the buffer nothing was found yet that a block must not hold.
+    clean_end: usize,
+    /// Whether such a place begins there.
+    unclean: bool,
     /// Number of the line that `start` stands in.
     number: u64,
     /// Units of the item before `start`: bytes, or pairs of bytes in UTF-16.
@@ -70,8 +88,82 @@ impl<'a> Lines<'a> {
             end: 0,
             exhausted: false,
             broken: false,
+            buffer_bytes: BUFFER_BYTES,
+            clean_end: 0,
+            unclean: false,
             number: 1,
             units: 0,
+        }
+    }
+
+    /// The same for an item whose container says how large it is, which may be a lie.
+    pub(crate) fn of_size(reader: Box<dyn Read + 'a>, size: Option<u64>) -> Self {
+        let mut lines = Self::new(reader);
+        if let Some(size) = size.and_then(|size| usize::try_from(size).ok()) {
+            // One byte more, so that the end is noticed without growing.
+            lines.buffer_bytes = size.saturating_add(1).clamp(4 * 1024, lines.buffer_bytes);
+        }
+        lines
+    }
+
+    /// The next lines that need no care, at least one of them; `None` where [`next`](Self::next) is to be asked. The
+    /// caller says by [`pass`](Self::pass) how much of them it took.
+    pub(crate) fn block(&mut self) -> Option<Block<'_>> {
+        if self.buffer.is_empty() {
+            self.begin();
+        }
+        let mut filled = false;
+        let length = loop {
+            self.look_ahead();
+            let clean = self.buffer.get(self.start..self.clean_end)?;
+            match memchr::memrchr(b'\n', clean) {
+                Some(last) => break last + 1,
+                None if self.unclean || self.exhausted || filled => return None,
+                None => {
+                    self.fill();
+                    filled = true;
+                }
+            }
+        };
+        Some(Block {
+            bytes: self.buffer.get(self.start..self.start + length)?,
+            number: self.number,
+        })
+    }
+
+    /// Takes the first `bytes` of a block, which hold this many whole lines.
+    pub(crate) fn pass(&mut self, bytes: usize, lines: u64) {
+        self.advance(bytes);
+        self.number += lines;
+    }
+
+    /// Looks for the next place in the buffer that a block must not hold.
+    fn look_ahead(&mut self) {
+        if self.clean_end < self.start {
+            self.clean_end = self.start;
+            self.unclean = false;
+        }
+        while !self.unclean {
+            let rest = self
+                .buffer
+                .get(self.clean_end..self.end)
+                .unwrap_or_default();
+            let Some(found) = memchr::memchr2(b'\r', 0, rest) else {
+                self.clean_end = self.end;
+                return;
+            };
+            match (rest.get(found), rest.get(found + 1)) {
+                (Some(b'\r'), Some(b'\n')) => self.clean_end += found + 2,
+                // Perhaps the first half of CR LF.
+                (Some(b'\r'), None) if !self.exhausted => {
+                    self.clean_end += found;
+                    return;
+                }
+                _ => {
+                    self.clean_end += found;
+                    self.unclean = true;
+                }
+            }
         }
     }
 
@@ -115,7 +207,7 @@ impl<'a> Lines<'a> {
 
     /// Finds out the encoding from the first bytes.
     fn begin(&mut self) {
-        self.buffer = vec![0; CHUNK_BYTES];
+        self.buffer = vec![0; self.buffer_bytes];
         while self.end < 64 && !self.exhausted {
             self.fill();
         }
@@ -137,6 +229,8 @@ impl<'a> Lines<'a> {
                 raw_ended: self.exhausted,
             });
             (self.start, self.end, self.exhausted) = (0, 0, false);
+            // Latin text of two bytes a letter becomes half as long, other text up to half as long again.
+            self.buffer.resize(BUFFER_BYTES, 0);
         } else {
             self.start = mark_bytes;
         }
@@ -146,12 +240,18 @@ impl<'a> Lines<'a> {
     fn fill(&mut self) {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
+            if self.clean_end < self.start {
+                self.unclean = false;
+            }
+            self.clean_end = self.clean_end.saturating_sub(self.start);
             self.end -= self.start;
             self.start = 0;
         }
-        if self.buffer.len() - self.end < CHUNK_BYTES / 2 {
+        let room = self.buffer.len() - self.end;
+        if room < self.buffer.len().min(CHUNK_BYTES) / 2 {
             // `next` gives up a line beyond the bound, so that this stops at the bound and two chunks.
-            self.buffer.resize(self.buffer.len() + CHUNK_BYTES, 0);
+            let more = self.buffer.len().min(CHUNK_BYTES);
+            self.buffer.resize(self.buffer.len() + more, 0);
         }
         let Some(room) = self.buffer.get_mut(self.end..) else {
             return;
@@ -400,6 +500,42 @@ mod tests {
     }
 
     #[test]
+    fn blocks_hold_the_lines_that_need_no_care() {
+        let text = b"a\r\nb\n\r\nc\rd\ne\0f\ng\nh".repeat(40_000);
+        let mut all = String::new();
+        let mut in_blocks = 0;
+        let mut lines = Lines::of_size(Box::new(Cursor::new(&text)), Some(7));
+        loop {
+            if let Some(block) = lines.block() {
+                assert!(block.bytes.ends_with(b"\n") && !block.bytes.contains(&0));
+                let whole = block.bytes.split_inclusive(|byte| *byte == b'\n');
+                let (mut number, mut bytes) = (block.number, 0);
+                for line in whole {
+                    bytes += line.len();
+                    let line = line.strip_suffix(b"\n").unwrap();
+                    let line = line.strip_suffix(b"\r").unwrap_or(line);
+                    writeln!(all, "{number} {:?}", String::from_utf8_lossy(line)).unwrap();
+                    number += 1;
+                    in_blocks += 1;
+                }
+                let count = number - block.number;
+                lines.pass(bytes, count);
+            }
+            match lines.next() {
+                Some(Piece::Line(line)) => {
+                    let text = String::from_utf8_lossy(line.bytes);
+                    let end = if line.ended { "" } else { " breaks off" };
+                    writeln!(all, "{} {text:?}{end}", line.number).unwrap();
+                }
+                Some(other) => writeln!(all, "{other:?}").unwrap(),
+                None => break,
+            }
+        }
+        assert!(in_blocks > 40_000);
+        assert!(all == pieces(&text), "blocks and pieces tell the same");
+    }
+
+    #[test]
     fn a_run_of_nuls_is_one_piece_with_its_offset() {
         assert_eq!(
             pieces(b"one\r\ntw\0\0\0\0three\nfour\n"),
@@ -437,7 +573,8 @@ mod tests {
 
     #[test]
     fn chunk_borders_do_not_split_line_ends() {
-        for filler in CHUNK_BYTES - 3..CHUNK_BYTES + 3 {
+        let borders = [CHUNK_BYTES, BUFFER_BYTES];
+        for filler in borders.into_iter().flat_map(|at| at - 3..at + 3) {
             let mut bytes = vec![b'x'; filler];
             bytes.extend(b"\r\ny\r\n");
             let mut lines = Lines::new(Box::new(Cursor::new(bytes)));

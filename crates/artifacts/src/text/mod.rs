@@ -1,6 +1,7 @@
 //! What the readers of text logs share: decoding and lines, delimited rows under a named head, times, file names.
 
 pub(crate) mod align;
+pub(crate) mod blocks;
 pub(crate) mod damage;
 pub(crate) mod head;
 pub(crate) mod lines;

@@ -5,19 +5,23 @@
 //! hold one. A head may come again anywhere in a file and changes the columns from there on.
 
 use super::align::{fitting_default, realign};
+use super::blocks::{Lane, Part, Piece as BlockPiece, Worker};
 use super::damage::Damage;
 use super::head::{self, Head, Normal, Normalise, to_text};
-use super::lines::{Line, Lines, Piece};
+use super::lines::{Block, LINE_BYTES_MAX, Line, Lines, Piece};
 use super::names::{begun_by_name, log_name};
 use super::time::{
     clock_seconds, culture_clock, culture_date, days, iso_date, iso_time, timestamp,
 };
+use super::watch::Apart;
 use crate::{Item, Sink};
 use evidence::Content;
-use model::{At, Fact, GapKind, LogFile, Record, SourceName, Timestamp, Value};
+use model::{At, Fact, GapKind, LogFile, Record, Rows, SourceName, Timestamp, Value};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// How one family of delimited logs is written.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Format {
     pub(crate) delimiter: u8,
     /// Whether a field may be enclosed in double quotes, with doubled ones inside.
@@ -35,7 +39,7 @@ pub(crate) struct Format {
 }
 
 /// How a row gives its time.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum TimeForm {
     /// In one column (`DateTime`, `TimeStamp`, `date-time`), in ISO 8601.
     Iso,
@@ -56,6 +60,19 @@ pub(crate) enum DayOrder {
 /// Gets every row that was understood, and says at the end what all of them show.
 pub(crate) trait Watch {
     fn row(&mut self, row: &Row<'_>);
+
+    /// Something that gets rows in place of this, and that [`take`](Self::take) adds to it; `None` where every row has
+    /// to be shown here.
+    fn apart(&self) -> Option<Apart> {
+        None
+    }
+
+    /// Adds what rows show that stand behind all rows so far; their lines were counted from the line after `lines`.
+    /// `false`, and nothing is added, where a bound would be met: the rows are to be shown one by one.
+    fn take(&mut self, _later: Apart, _lines: u64) -> bool {
+        false
+    }
+
     fn finish(&mut self, source: &SourceName, sink: &mut dyn Sink);
 }
 
@@ -77,6 +94,9 @@ pub(crate) type Field = (usize, usize);
 /// before it.
 const ROW_LINES_MAX: usize = 100;
 const ROW_BYTES_MAX: usize = 64 * 1024;
+
+/// Changes of the head after which an item is read row by row: each change costs a look at all rules.
+const LANES_MAX: usize = 64;
 
 /// Reads a whole log: its rows as records, its damage as gaps and rejections, itself as a fact.
 pub(crate) fn read_table(
@@ -127,6 +147,8 @@ pub(crate) fn read_rows(
         format,
         source,
         head: None,
+        lane: None,
+        lanes: 0,
         default_heads: format
             .default_heads
             .iter()
@@ -141,14 +163,22 @@ pub(crate) fn read_rows(
         damage: Damage::default(),
     };
     table.damage.begin(bounds.map(|(from, _)| from));
-    let mut lines = Lines::new(content.stream());
-    while let Some(piece) = lines.next() {
+    let size = content.size();
+    let mut lines = Lines::of_size(content.stream(), size);
+    loop {
+        if table.has_lane(sink, watch)
+            && let Some(block) = lines.block()
+        {
+            let (bytes, count) = table.block(block, sink, watch);
+            lines.pass(bytes, count);
+            continue;
+        }
+        let Some(piece) = lines.next() else {
+            break;
+        };
         match piece {
             Piece::Line(line) => table.line(line, sink, watch),
-            Piece::TooLong { number } => {
-                table.close_open_row(sink, watch);
-                table.reject(number, "line too long", None, sink);
-            }
+            Piece::TooLong { number } => table.long_line(number, sink, watch),
             Piece::Nuls {
                 number,
                 offset,
@@ -161,6 +191,7 @@ pub(crate) fn read_rows(
         }
     }
     table.close_open_row(sink, watch);
+    table.leave_lane();
     table.damage.finish(bounds.map(|(_, until)| until), sink);
     watch.finish(source, sink);
     (table.begun, table.log)
@@ -170,7 +201,10 @@ pub(crate) fn read_rows(
 struct Table<'f> {
     format: &'f Format,
     source: &'f SourceName,
-    head: Option<Head>,
+    head: Option<Arc<Head>>,
+    /// How rows under this head are read in blocks; within, `None` where they cannot be.
+    lane: Option<Option<(Arc<Lane>, Worker)>>,
+    lanes: usize,
     default_heads: Vec<Head>,
     fields: Vec<Field>,
     /// A row whose quotes were still open at its line's end.
@@ -215,6 +249,161 @@ impl LogRows {
 }
 
 impl Table<'_> {
+    /// Whether rows can be read in blocks from here on.
+    fn has_lane(&mut self, sink: &mut dyn Sink, watch: &mut dyn Watch) -> bool {
+        if self.open_row.is_some() {
+            return false;
+        }
+        let Some(head) = &self.head else {
+            return false;
+        };
+        if self.lane.is_none() {
+            self.lanes += 1;
+            let lane = if self.lanes > LANES_MAX {
+                None
+            } else {
+                Lane::new(head, self.format, self.source, sink, watch).map(|lane| {
+                    let worker = lane.begin();
+                    (lane, worker)
+                })
+            };
+            self.lane = Some(lane);
+        }
+        self.lane.as_ref().is_some_and(Option::is_some)
+    }
+
+    fn leave_lane(&mut self) {
+        if let Some(Some((lane, worker))) = self.lane.take() {
+            lane.end(worker);
+        }
+    }
+
+    /// Reads whole lines, and says how many bytes and lines of them it took: fewer than there are where what a line
+    /// says changes how the others are to be read.
+    fn block(
+        &mut self,
+        block: Block<'_>,
+        sink: &mut dyn Sink,
+        watch: &mut dyn Watch,
+    ) -> (usize, u64) {
+        let Some(Some((lane, worker))) = &mut self.lane else {
+            return (0, 0);
+        };
+        let lane = Arc::clone(lane);
+        let pieces = lane.read(block.bytes, worker);
+        self.tell(&lane, block, pieces, sink, watch)
+    }
+
+    /// Tells what was read of a block, as [`Self::block`] does.
+    fn tell(
+        &mut self,
+        lane: &Arc<Lane>,
+        block: Block<'_>,
+        pieces: Vec<BlockPiece>,
+        sink: &mut dyn Sink,
+        watch: &mut dyn Watch,
+    ) -> (usize, u64) {
+        let before = block.number - 1;
+        for piece in pieces {
+            match piece {
+                BlockPiece::Rows(part) => self.rows(*part, before, block.bytes, sink, watch),
+                BlockPiece::Line { start, end, number } => {
+                    let line = Line {
+                        number: before + number,
+                        bytes: block.bytes.get(start..end).unwrap_or_default(),
+                        ended: true,
+                    };
+                    self.whole_line(without_end(line), sink, watch);
+                    let is_same = self
+                        .head
+                        .as_ref()
+                        .is_some_and(|head| Arc::ptr_eq(head, &lane.head));
+                    if !is_same || self.open_row.is_some() {
+                        return (end + 1, number);
+                    }
+                }
+            }
+        }
+        let lines = memchr::memchr_iter(b'\n', block.bytes).count();
+        (block.bytes.len(), lines as u64)
+    }
+
+    /// Rows of a block, counted together where no bound is near.
+    fn rows(
+        &mut self,
+        part: Part,
+        before: u64,
+        block: &[u8],
+        sink: &mut dyn Sink,
+        watch: &mut dyn Watch,
+    ) {
+        let segments = part.seen.segments().to_vec();
+        if !watch.take(part.seen, before) {
+            let lines = block.get(part.start..part.end).unwrap_or_default();
+            for (number, line) in (part.number..).zip(lines.split_inclusive(|byte| *byte == b'\n'))
+            {
+                let line = Line {
+                    number: before + number,
+                    bytes: line,
+                    ended: true,
+                };
+                self.whole_line(without_end(line), sink, watch);
+            }
+            return;
+        }
+        self.damage.good(part.first, sink);
+        self.damage.good(part.last, sink);
+        if let Some((day, clock)) = part.clock {
+            self.day = Some(day);
+            self.previous_clock = clock;
+        }
+        self.log.records += part.count;
+        let Some(head) = self.head.clone() else {
+            return;
+        };
+        if !self.log.head_compared {
+            self.log.compare(&head);
+        }
+        let (earliest, latest) = part.span;
+        self.log.first = Some(self.log.first.map_or(earliest, |known| known.min(earliest)));
+        self.log.last = Some(self.log.last.map_or(latest, |known| known.max(latest)));
+        sink.rows(&Rows {
+            source: self.source,
+            count: part.count,
+            span: part.span,
+            minutes: &part.minutes,
+            segments: &segments,
+        });
+        for suspect in &part.suspects {
+            let line = block.get(suspect.start..suspect.end).unwrap_or_default();
+            split(line, self.format, &mut self.fields);
+            let row = Row {
+                head: &head,
+                format: self.format,
+                source: self.source,
+                line,
+                fields: &self.fields,
+                time: Some(suspect.time),
+                number: before + suspect.number,
+            };
+            sink.suspect(&row);
+        }
+    }
+
+    /// A line of a block, which may be longer than the lines that are kept.
+    fn whole_line(&mut self, line: Line<'_>, sink: &mut dyn Sink, watch: &mut dyn Watch) {
+        if line.bytes.len() > LINE_BYTES_MAX {
+            self.long_line(line.number, sink, watch);
+        } else {
+            self.line(line, sink, watch);
+        }
+    }
+
+    fn long_line(&mut self, number: u64, sink: &mut dyn Sink, watch: &mut dyn Watch) {
+        self.close_open_row(sink, watch);
+        self.reject(number, "line too long", None, sink);
+    }
+
     fn line(&mut self, line: Line<'_>, sink: &mut dyn Sink, watch: &mut dyn Watch) {
         if self.open_row.is_some() && self.join(line, sink, watch) {
             return;
@@ -251,10 +440,7 @@ impl Table<'_> {
     fn directive(&mut self, directive: &[u8], number: u64) {
         if let Some(names) = strip_keyword(directive, b"fields:") {
             match Head::parse(names, self.format) {
-                Some(head) => {
-                    self.head = Some(head);
-                    self.log.head_compared = false;
-                }
+                Some(head) => self.set_head(head),
                 None => self.damage.gap(
                     GapKind::Partial,
                     At::Line(number),
@@ -292,9 +478,21 @@ impl Table<'_> {
         let Some(head) = Head::parse(line, self.format) else {
             return false;
         };
-        self.head = Some(head);
-        self.log.head_compared = false;
+        self.set_head(head);
         true
+    }
+
+    fn set_head(&mut self, head: Head) {
+        self.log.head_compared = false;
+        // A restart writes the same head again.
+        let is_known = self
+            .head
+            .as_ref()
+            .is_some_and(|known| known.names() == head.names());
+        if !is_known {
+            self.leave_lane();
+            self.head = Some(Arc::new(head));
+        }
     }
 
     /// Adds a line to the open row; `false` where it does not belong to it, and the open row was closed.
@@ -352,8 +550,10 @@ impl Table<'_> {
     /// One row, already split.
     fn row(&mut self, line: Line<'_>, sink: &mut dyn Sink, watch: &mut dyn Watch) {
         let fitted = match &self.head {
-            Some(head) if head.fits(self.fields.len()) => Ok(head),
-            Some(head) => realign(line.bytes, head, self.format, &mut self.fields).map(|()| head),
+            Some(head) if head.fits(self.fields.len()) => Ok(&**head),
+            Some(head) => {
+                realign(line.bytes, head, self.format, &mut self.fields).map(|()| &**head)
+            }
             None => fitting_default(
                 line.bytes,
                 &self.default_heads,
@@ -414,6 +614,13 @@ impl Table<'_> {
     }
 }
 
+/// A line of a block without LF or CR LF.
+fn without_end(line: Line<'_>) -> Line<'_> {
+    let bytes = line.bytes.strip_suffix(b"\n").unwrap_or(line.bytes);
+    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    Line { bytes, ..line }
+}
+
 /// The time at the beginning of a row that could not be read. Where the log breaks off, what followed is missing as
 /// well, and the time of this row says nothing of it.
 fn shown_time(line: Line<'_>, format: &Format) -> Option<Timestamp> {
@@ -436,11 +643,11 @@ fn first_field<'l>(line: &'l [u8], format: &Format) -> &'l [u8] {
 }
 
 /// A row before its time is known.
-struct Columns<'a> {
-    head: &'a Head,
-    format: &'a Format,
-    line: &'a [u8],
-    fields: &'a [Field],
+pub(crate) struct Columns<'a> {
+    pub(crate) head: &'a Head,
+    pub(crate) format: &'a Format,
+    pub(crate) line: &'a [u8],
+    pub(crate) fields: &'a [Field],
 }
 
 impl Columns<'_> {
@@ -457,7 +664,7 @@ impl Columns<'_> {
     }
 }
 
-fn row_time(
+pub(crate) fn row_time(
     row: &Columns<'_>,
     day: &mut Option<i64>,
     previous_clock: &mut i64,
@@ -501,7 +708,7 @@ fn culture_time(text: &str, order: DayOrder) -> Option<Timestamp> {
 }
 
 /// Splits a line into fields; says whether a quote was still open at the end.
-fn split(line: &[u8], format: &Format, fields: &mut Vec<Field>) -> bool {
+pub(crate) fn split(line: &[u8], format: &Format, fields: &mut Vec<Field>) -> bool {
     fields.clear();
     if !format.quotes || memchr::memchr(b'"', line).is_none() {
         let mut start = 0;
@@ -554,9 +761,27 @@ fn strip_keyword<'a>(text: &'a [u8], keyword: &[u8]) -> Option<&'a [u8]> {
     start.eq_ignore_ascii_case(keyword).then_some(rest)
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
+    /// A row that was split by others.
+    pub(crate) fn new(
+        columns: &Columns<'a>,
+        source: &'a SourceName,
+        time: Option<Timestamp>,
+        number: u64,
+    ) -> Self {
+        Self {
+            head: columns.head,
+            format: columns.format,
+            source,
+            line: columns.line,
+            fields: columns.fields,
+            time,
+            number,
+        }
+    }
+
     /// A field without its quotes; `None` where the row has none or marks it as absent.
-    pub(crate) fn bytes(&self, column: usize) -> Option<Cow<'_, [u8]>> {
+    pub(crate) fn bytes(&self, column: usize) -> Option<Cow<'a, [u8]>> {
         let raw = self.raw_bytes(column)?;
         if Some(raw) == self.format.absent {
             return None;
@@ -575,7 +800,7 @@ impl Row<'_> {
     }
 
     /// A field as it stands in its line.
-    pub(crate) fn raw_bytes(&self, column: usize) -> Option<&[u8]> {
+    pub(crate) fn raw_bytes(&self, column: usize) -> Option<&'a [u8]> {
         let (start, end) = *self.fields.get(column)?;
         self.line.get(start..end)
     }
@@ -587,14 +812,23 @@ impl Row<'_> {
     }
 
     /// The column of `S:KEY=VALUE;` parts.
-    pub(crate) fn parts(&self) -> Option<Cow<'_, str>> {
+    pub(crate) fn parts(&self) -> Option<Cow<'a, str>> {
         if !self.format.parts {
             return None;
         }
         self.bytes(self.head.marks.parts?).map(to_text)
     }
 
-    fn value_of(&self, normal: Normal) -> Option<Value<'_>> {
+    /// The value of a field, as [`Record::get`] gives it, for as long as the line lives.
+    pub(crate) fn field(&self, field: &str) -> Option<Value<'a>> {
+        if let Some(normal) = self.head.resolve(field) {
+            return self.value_of(normal);
+        }
+        let value = super::parts::get(&self.parts()?, field)?;
+        Some(Value::text(value))
+    }
+
+    fn value_of(&self, normal: Normal) -> Option<Value<'a>> {
         head::value(normal, &|column| self.bytes(column))
     }
 }
@@ -612,12 +846,8 @@ impl Record for Row<'_> {
         At::Line(self.number)
     }
 
-    fn get(&self, field: &str) -> Option<Value<'_>> {
-        if let Some(normal) = self.head.resolve(field) {
-            return self.value_of(normal);
-        }
-        let value = super::parts::get(&self.parts()?, field)?;
-        Some(Value::text(value))
+    fn get(&self, name: &str) -> Option<Value<'_>> {
+        self.field(name)
     }
 
     fn each_field(&self, visit: &mut dyn FnMut(&str, Value<'_>)) {

@@ -8,7 +8,7 @@ use model::{
     At, Build, BuildSeen, Fact, GapKind, HostNameSeen, Record, SourceName, Timestamp, WebAccess,
 };
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Names told per item; a log that names more hosts is no log of one host.
 const NAMES_TOLD_MAX: usize = 16;
@@ -21,6 +21,9 @@ const BUILD_RUNS_MAX: usize = 1_000;
 
 /// Pairs of path and answer per item.
 const ACCESSES_MAX: usize = 20_000;
+
+/// Requests that are remembered as they are written.
+const RECENT_MAX: usize = 4_096;
 
 /// Extensions of files that a web server executes.
 const SCRIPT_EXTENSIONS: [&str; 12] = [
@@ -62,6 +65,24 @@ impl HostNames {
         }
     }
 
+    /// Adds what was counted in rows that follow, whose lines are counted from the line after `lines`.
+    fn take(&mut self, later: Self, lines: u64) {
+        self.overflow |= later.overflow;
+        for (name, count, at) in later.names {
+            let known = self
+                .names
+                .iter_mut()
+                .find(|(known, ..)| known.eq_ignore_ascii_case(&name));
+            if let Some((_, known, _)) = known {
+                *known += count;
+            } else if self.names.len() < NAMES_COUNTED_MAX {
+                self.names.push((name, count, moved(at, lines)));
+            } else {
+                self.overflow = true;
+            }
+        }
+    }
+
     /// Tells the names, the most frequent first.
     pub(crate) fn finish(&mut self, sink: &mut dyn Sink) {
         self.names.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -84,8 +105,8 @@ impl HostNames {
 pub(crate) struct Builds {
     rule: &'static str,
     runs: Vec<Run>,
-    /// The build of the last row as it was written, so that most rows need no parsing.
-    text: Vec<u8>,
+    /// The build of the last run as a row wrote it, so that most rows need no parsing.
+    text: Option<Vec<u8>>,
     overflow: bool,
 }
 
@@ -102,7 +123,7 @@ impl Builds {
         Self {
             rule,
             runs: Vec::new(),
-            text: Vec::new(),
+            text: None,
             overflow: false,
         }
     }
@@ -110,7 +131,8 @@ impl Builds {
     /// A build whose parts stand in up to four texts; what is no build does not count.
     pub(crate) fn see(&mut self, parts: &[&[u8]], time: Timestamp, at: At) {
         if let Some(run) = self.runs.last_mut()
-            && joined_equals(&self.text, parts)
+            && let Some(text) = &self.text
+            && joined_equals(text, parts)
         {
             run.count += 1;
             run.first = run.first.min(time);
@@ -143,7 +165,28 @@ impl Builds {
             self.overflow = true;
             return;
         }
-        self.text = text;
+        self.text = Some(text);
+    }
+
+    /// Adds what was seen in rows that follow, whose lines are counted from the line after `lines`.
+    fn take(&mut self, later: Self, lines: u64) {
+        for run in later.runs {
+            if let Some(last) = self.runs.last_mut()
+                && last.build == run.build
+            {
+                last.count += run.count;
+                last.first = last.first.min(run.first);
+                last.last = last.last.max(run.last);
+            } else if self.runs.len() < BUILD_RUNS_MAX {
+                self.runs.push(Run {
+                    at: moved(run.at, lines),
+                    ..run
+                });
+                self.text = None;
+            } else {
+                self.overflow = true;
+            }
+        }
     }
 
     pub(crate) fn finish(&mut self, sink: &mut dyn Sink) {
@@ -199,9 +242,16 @@ impl ExchangeRows {
     }
 }
 
-impl Watch for ExchangeRows {
-    fn row(&mut self, row: &Row<'_>) {
-        if let Some(Normal::Text(column)) = row.head.normal("server")
+impl ExchangeRows {
+    fn fresh(&self) -> Self {
+        Self {
+            hosts: HostNames::new(self.hosts.rule, self.hosts.rank),
+            builds: Builds::new(self.builds.rule),
+        }
+    }
+
+    fn see(&mut self, row: &Row<'_>) {
+        if let Some(Normal::Text(column)) = row.head.marks.server
             && let Some(name) = row.bytes(column)
         {
             self.hosts.see(&name, row.at());
@@ -209,7 +259,7 @@ impl Watch for ExchangeRows {
         let Some(time) = row.time() else {
             return;
         };
-        if let Some(Normal::Build(columns)) = row.head.normal("build") {
+        if let Some(Normal::Build(columns)) = row.head.marks.build {
             let parts = columns.map(|column| row.raw_bytes(column).unwrap_or_default());
             self.builds.see(&parts, time, row.at());
         } else if let Some(parts) = row.parts()
@@ -217,6 +267,28 @@ impl Watch for ExchangeRows {
         {
             self.builds.see(&[build.as_bytes()], time, row.at());
         }
+    }
+}
+
+impl Watch for ExchangeRows {
+    fn row(&mut self, row: &Row<'_>) {
+        self.see(row);
+    }
+
+    fn apart(&self) -> Option<Apart> {
+        Some(Apart::Exchange(self.fresh()))
+    }
+
+    fn take(&mut self, later: Apart, lines: u64) -> bool {
+        let Apart::Exchange(later) = later else {
+            return false;
+        };
+        if later.hosts.overflow || later.builds.overflow {
+            return false;
+        }
+        self.hosts.take(later.hosts, lines);
+        self.builds.take(later.builds, lines);
+        true
     }
 
     fn finish(&mut self, _source: &SourceName, sink: &mut dyn Sink) {
@@ -228,12 +300,20 @@ impl Watch for ExchangeRows {
 /// Watches the logs of IIS: computer names, and requests for scripts summed up by path and answer.
 pub(crate) struct WebRows {
     hosts: HostNames,
-    accesses: BTreeMap<Vec<u8>, Access>,
+    accesses: Vec<Access>,
+    /// Number of an access by its key. Looked up only.
+    by_key: HashMap<Vec<u8>, usize>,
+    /// Requests as they are written, and their access where they are for a script. Looked up only.
+    recent: HashMap<Vec<u8>, Option<usize>>,
     key: Vec<u8>,
     overflow_from: Option<Timestamp>,
+    /// First segments of paths, in the order in which they came; kept only of rows apart.
+    segments: Option<(Vec<String>, BTreeSet<String>)>,
 }
 
 struct Access {
+    /// Path, status and method in lower case.
+    key: Vec<u8>,
     path: String,
     status: u16,
     method: String,
@@ -249,47 +329,118 @@ impl WebRows {
     pub(crate) fn new() -> Self {
         Self {
             hosts: HostNames::new("IIS s-computername", model::host_name_rank::WEB_LOG),
-            accesses: BTreeMap::new(),
+            accesses: Vec::new(),
+            by_key: HashMap::new(),
+            recent: HashMap::new(),
             key: Vec::new(),
             overflow_from: None,
+            segments: None,
         }
     }
 
-    fn access(&mut self, row: &Row<'_>) -> Option<()> {
-        let column = |name| match row.head.normal(name)? {
+    /// For rows that are seen apart from others.
+    fn apart() -> Self {
+        Self {
+            segments: Some((Vec::new(), BTreeSet::new())),
+            ..Self::new()
+        }
+    }
+
+    fn see(&mut self, row: &Row<'_>) {
+        if let Some(Normal::Text(column)) = row.head.marks.server
+            && let Some(name) = row.bytes(column)
+        {
+            self.hosts.see(&name, row.at());
+        }
+        let Some(path) = row.head.marks.path.and_then(Normal::column) else {
+            return;
+        };
+        let marks = &row.head.marks;
+        self.key.clear();
+        // Another head may give the same texts another meaning.
+        self.key.push(match marks.web_path {
+            None => 0,
+            Some(Normal::Text(_)) => 1,
+            Some(Normal::Path(_)) => 2,
+            Some(_) => 3,
+        });
+        let columns = [
+            Some(path),
+            marks.status.and_then(Normal::column),
+            marks.method.and_then(Normal::column),
+        ];
+        for column in columns.into_iter().flatten() {
+            self.key
+                .extend_from_slice(row.raw_bytes(column).unwrap_or_default());
+            self.key.push(b'\n');
+        }
+        if let Some(known) = self.recent.get(&self.key) {
+            if let Some((access, time)) = known
+                .and_then(|number| self.accesses.get_mut(number))
+                .zip(row.time())
+            {
+                access.add(row, time);
+            }
+            return;
+        }
+        self.note_segment(row);
+        let written = self.key.clone();
+        let number = match self.access(row) {
+            Known::Script(number) => Some(number),
+            Known::NoScript => None,
+            Known::Open => return,
+        };
+        if self.recent.len() >= RECENT_MAX {
+            self.recent.clear();
+        }
+        self.recent.insert(written, number);
+    }
+
+    /// Counts a row for its access.
+    fn access(&mut self, row: &Row<'_>) -> Known {
+        let column = |name| match name? {
             Normal::Text(column) | Normal::Path(column) | Normal::Number(column) => {
                 row.raw_bytes(column)
             }
             _ => None,
         };
-        let path = decoded(column("path")?);
+        let marks = &row.head.marks;
+        let Some(path) = column(marks.web_path).map(decoded) else {
+            return Known::Open;
+        };
         if !is_script(&path) {
-            return None;
+            return Known::NoScript;
         }
-        let time = row.time()?;
-        let (status, method) = (column("status")?, column("method").unwrap_or_default());
+        let (Some(time), Some(status)) = (row.time(), column(marks.status)) else {
+            return Known::Open;
+        };
+        let method = column(marks.method).unwrap_or_default();
         self.key.clear();
         for part in [&*path, status, method] {
             self.key.extend(part.iter().map(u8::to_ascii_lowercase));
             self.key.push(0);
         }
-        if let Some(access) = self.accesses.get_mut(&self.key) {
-            access.count += 1;
-            access.last = access.last.max(time);
-            if time < access.first {
-                access.first = time;
-                access.client = row.normal_text("client").unwrap_or_default();
-                access.user_agent = row.normal_text("user_agent").unwrap_or_default();
-            }
-            return Some(());
+        if let Some(number) = self.by_key.get(&self.key)
+            && let Some(access) = self.accesses.get_mut(*number)
+        {
+            access.add(row, time);
+            return Known::Script(*number);
         }
         if self.accesses.len() >= ACCESSES_MAX {
             self.overflow_from = self.overflow_from.or(Some(time));
-            return None;
+            return Known::Open;
         }
-        let access = Access {
-            path: row.normal_text("path")?.to_lowercase(),
-            status: row.normal_text("status")?.parse().ok()?,
+        let (Some(path), Some(Ok(status))) = (
+            row.normal_text("path"),
+            row.normal_text("status").map(|status| status.parse()),
+        ) else {
+            return Known::Open;
+        };
+        let number = self.accesses.len();
+        self.accesses.push(Access {
+            key: self.key.clone(),
+            path: path.to_lowercase(),
+            status,
             method: String::from_utf8_lossy(method).into_owned(),
             first: time,
             last: time,
@@ -297,25 +448,105 @@ impl WebRows {
             client: row.normal_text("client").unwrap_or_default(),
             user_agent: row.normal_text("user_agent").unwrap_or_default(),
             at: row.at(),
+        });
+        self.by_key.insert(self.key.clone(), number);
+        Known::Script(number)
+    }
+
+    fn note_segment(&mut self, row: &Row<'_>) {
+        let Some((segments, known)) = &mut self.segments else {
+            return;
         };
-        self.accesses.insert(self.key.clone(), access);
-        Some(())
+        let Some(path) = row.get("path") else {
+            return;
+        };
+        let path = path.to_text();
+        let segment = path.trim_start_matches('/').split('/').next().unwrap_or("");
+        if !segment.is_empty() && !known.contains(segment) {
+            known.insert(segment.to_owned());
+            segments.push(segment.to_owned());
+        }
+    }
+
+    /// First segments of the paths of rows apart.
+    pub(crate) fn segments(&self) -> &[String] {
+        self.segments.as_ref().map_or(&[], |(segments, _)| segments)
+    }
+}
+
+/// What is known of a request once it was looked at.
+enum Known {
+    Script(usize),
+    NoScript,
+    /// The next one like it has to be looked at again.
+    Open,
+}
+
+impl Access {
+    /// Counts one more row.
+    fn add(&mut self, row: &Row<'_>, time: Timestamp) {
+        self.count += 1;
+        self.last = self.last.max(time);
+        if time < self.first {
+            self.first = time;
+            self.client = row.normal_text("client").unwrap_or_default();
+            self.user_agent = row.normal_text("user_agent").unwrap_or_default();
+        }
+    }
+
+    /// Adds what was counted in rows that follow.
+    fn take(&mut self, later: Self) {
+        self.count += later.count;
+        self.last = self.last.max(later.last);
+        if later.first < self.first {
+            self.first = later.first;
+            self.client = later.client;
+            self.user_agent = later.user_agent;
+        }
     }
 }
 
 impl Watch for WebRows {
     fn row(&mut self, row: &Row<'_>) {
-        if let Some(Normal::Text(column)) = row.head.normal("server")
-            && let Some(name) = row.bytes(column)
-        {
-            self.hosts.see(&name, row.at());
+        self.see(row);
+    }
+
+    fn apart(&self) -> Option<Apart> {
+        Some(Apart::Web(Box::new(Self::apart())))
+    }
+
+    fn take(&mut self, later: Apart, lines: u64) -> bool {
+        let Apart::Web(later) = later else {
+            return false;
+        };
+        let fits = self.accesses.len() + later.accesses.len() <= ACCESSES_MAX;
+        if later.hosts.overflow || later.overflow_from.is_some() || !fits {
+            return false;
         }
-        let _not_a_script: Option<()> = self.access(row);
+        self.hosts.take(later.hosts, lines);
+        for access in later.accesses {
+            if let Some(number) = self.by_key.get(&access.key)
+                && let Some(known) = self.accesses.get_mut(*number)
+            {
+                known.take(access);
+            } else {
+                self.by_key.insert(access.key.clone(), self.accesses.len());
+                self.accesses.push(Access {
+                    at: moved(access.at, lines),
+                    ..access
+                });
+            }
+        }
+        true
     }
 
     fn finish(&mut self, source: &SourceName, sink: &mut dyn Sink) {
         self.hosts.finish(sink);
-        for access in std::mem::take(&mut self.accesses).into_values() {
+        self.recent.clear();
+        self.by_key.clear();
+        let mut accesses = std::mem::take(&mut self.accesses);
+        accesses.sort_by(|a, b| a.key.cmp(&b.key));
+        for access in accesses {
             let fact = WebAccess {
                 source: source.clone(),
                 path: access.path,
@@ -343,7 +574,58 @@ pub(crate) struct NoRows;
 impl Watch for NoRows {
     fn row(&mut self, _row: &Row<'_>) {}
 
+    fn apart(&self) -> Option<Apart> {
+        Some(Apart::Nothing)
+    }
+
+    fn take(&mut self, _later: Apart, _lines: u64) -> bool {
+        true
+    }
+
     fn finish(&mut self, _source: &SourceName, _sink: &mut dyn Sink) {}
+}
+
+/// What a block of rows shows by itself, before it is added to what the rows before it showed. Its lines are counted
+/// from 1.
+pub(crate) enum Apart {
+    Nothing,
+    Exchange(ExchangeRows),
+    Web(Box<WebRows>),
+}
+
+impl Apart {
+    /// The same for other rows, still empty.
+    pub(crate) fn fresh(&self) -> Self {
+        match self {
+            Self::Nothing => Self::Nothing,
+            Self::Exchange(rows) => Self::Exchange(rows.fresh()),
+            Self::Web(_) => Self::Web(Box::new(WebRows::apart())),
+        }
+    }
+
+    pub(crate) fn row(&mut self, row: &Row<'_>) {
+        match self {
+            Self::Nothing => {}
+            Self::Exchange(rows) => rows.see(row),
+            Self::Web(rows) => rows.see(row),
+        }
+    }
+
+    /// First segments of URL paths; empty where the log is none of a web server.
+    pub(crate) fn segments(&self) -> &[String] {
+        match self {
+            Self::Web(rows) => rows.segments(),
+            Self::Nothing | Self::Exchange(_) => &[],
+        }
+    }
+}
+
+/// A place in lines that are counted from the line after `lines`.
+fn moved(at: At, lines: u64) -> At {
+    match at {
+        At::Line(number) => At::Line(number + lines),
+        other => other,
+    }
 }
 
 /// A path with its per cent signs decoded; IIS mostly logs it decoded already.

@@ -144,7 +144,7 @@ pub(crate) fn borrowed<'a>(value: &'a Value<'_>) -> Value<'a> {
     }
 }
 
-fn json_of(value: &Value<'_>) -> serde_json::Value {
+pub(crate) fn json_of(value: &Value<'_>) -> serde_json::Value {
     match value {
         Value::Text(text) => serde_json::Value::String(text.to_string()),
         Value::Integer(number) => (*number).into(),
@@ -157,7 +157,7 @@ fn json_of(value: &Value<'_>) -> serde_json::Value {
 }
 
 /// What the name of a leaf of the tree says about it.
-enum Naming<'j> {
+pub(crate) enum Naming<'j> {
     Field(Cow<'j, str>),
     /// A `<Data>` without a name.
     Unnamed,
@@ -257,7 +257,7 @@ fn level_of_word(word: &str) -> Option<u64> {
 }
 
 /// The field's name for a leaf at `path`.
-fn naming<'j>(path: &[Cow<'j, str>]) -> Naming<'j> {
+pub(crate) fn naming<'j>(path: &[Cow<'j, str>]) -> Naming<'j> {
     let Some((root, below)) = path.split_first() else {
         return Naming::Notation;
     };

@@ -8,12 +8,34 @@ mod normalised;
 mod record;
 mod summary;
 
-pub(crate) use flat::Event;
+pub(crate) use flat::{Event, Naming, json_of, naming};
+pub(crate) use normalised::{ALIASES, LOGON_IDS};
 pub(crate) use record::{EventRecord, Sources};
 pub(crate) use summary::{Numbering, Seen, Summary};
 
+use std::borrow::Cow;
+
 /// Family of the sources that events belong to; the channel in lower case is the instance.
 pub(crate) const SOURCE_FAMILY: &str = "windows.eventlog";
+
+/// What a log's summary asks of an event, however it was read.
+pub(crate) trait Fields {
+    /// The text of the field of exactly this name, where it has one that is not empty.
+    fn text(&self, name: &str) -> Option<Cow<'_, str>>;
+
+    /// The number in the field of exactly this name.
+    fn unsigned(&self, name: &str) -> Option<u64>;
+}
+
+impl Fields for Event<'_> {
+    fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        Event::text(self, name)
+    }
+
+    fn unsigned(&self, name: &str) -> Option<u64> {
+        Event::unsigned(self, name)
+    }
+}
 
 /// The channel that a log's file name shows: `Microsoft-Windows-Sysmon%4Operational.evtx` is
 /// `Microsoft-Windows-Sysmon/Operational`.

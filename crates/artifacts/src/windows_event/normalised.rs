@@ -5,7 +5,7 @@ use super::flat::borrowed;
 use model::Value;
 
 /// Normalised name, and the fields of events that hold it, the surest first.
-const ALIASES: [(&str, &[&str]); 10] = [
+pub(crate) const ALIASES: [(&str, &[&str]); 10] = [
     ("channel", &["Channel"]),
     ("event_id", &["EventID"]),
     ("provider", &["Provider_Name"]),
@@ -22,7 +22,7 @@ const ALIASES: [(&str, &[&str]); 10] = [
 ];
 
 /// Logons are of the user they name as target; the subject is the service that asked.
-const LOGON_IDS: [u64; 3] = [4624, 4625, 4648];
+pub(crate) const LOGON_IDS: [u64; 3] = [4624, 4625, 4648];
 
 impl Event<'_> {
     /// The value of a field under its own or a normalised name. Names with spaces are also found without them, as

@@ -1,6 +1,6 @@
 //! What the events of one item say together: which logs they are of, from when to when, and which host wrote them.
 
-use super::Event;
+use super::Fields;
 use crate::Sink;
 use model::{At, EventLogState, Fact, GapKind, HostNameSeen, IdHole, Timestamp, host_name_rank};
 use std::collections::BTreeMap;
@@ -81,7 +81,7 @@ struct Numbers {
 
 impl Summary {
     /// Takes in one event, and says as a gap if it tells of a cleared log.
-    pub(crate) fn see(&mut self, event: &Event<'_>, seen: Seen<'_>, sink: &mut dyn Sink) {
+    pub(crate) fn see(&mut self, event: &dyn Fields, seen: Seen<'_>, sink: &mut dyn Sink) {
         let computer = event.text("Computer").unwrap_or_default();
         if !computer.is_empty() {
             self.computers_left_out |= !count(&mut self.computers, &computer, COMPUTERS_MAX);
@@ -147,7 +147,7 @@ impl Summary {
     }
 
     /// Security writes 1102 when it is cleared, System writes 104 when another log is.
-    fn clearing(&mut self, event: &Event<'_>, seen: Seen<'_>, sink: &mut dyn Sink) {
+    fn clearing(&mut self, event: &dyn Fields, seen: Seen<'_>, sink: &mut dyn Sink) {
         let cleared = match event.unsigned("EventID") {
             Some(1102) => seen.channel.to_owned(),
             Some(104) => match event.text("UserData_Channel") {
