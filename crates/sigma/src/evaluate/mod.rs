@@ -1,0 +1,11 @@
+//! Running compiled rules over events.
+
+mod matcher;
+mod source;
+mod test;
+mod value;
+
+pub use matcher::{Match, Matcher};
+pub(crate) use source::Source;
+pub(crate) use test::holds_on_value;
+pub use value::{FieldId, Fields, Value};
