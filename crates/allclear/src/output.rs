@@ -153,7 +153,7 @@ pub(crate) fn refuse_to_write_into_evidence(
 }
 
 /// The path with links resolved as far as it exists.
-fn absolute(path: &Path) -> io::Result<PathBuf> {
+pub(crate) fn absolute(path: &Path) -> io::Result<PathBuf> {
     let whole = std::path::absolute(path)?;
     for ancestor in whole.ancestors() {
         if let Ok(real) = ancestor.canonicalize() {

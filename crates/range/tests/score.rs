@@ -761,6 +761,33 @@ fn stages_that_left_nothing_are_not_asked_for() {
     assert_eq!(told.stages[4].invented, 1);
 }
 
+/// Whoever cannot prove it from what is left need not tell it.
+#[test]
+fn hints_are_not_asked_for_where_nothing_proves() {
+    let truth = host("A", "unproven", |host| {
+        break_in(host);
+        let campaign = &mut host.campaigns[0];
+        (campaign.provable, campaign.covered) = (false, false);
+        campaign.accepted = vec!["compromised".to_owned()];
+    });
+    let silent = one(truth, |said| {
+        said.compromise.stage = Stage::Probed;
+        said.compromise.stages = vec![Stage::Probed];
+        said.compromise.footholds.clear();
+        said.compromise.story.truncate(1);
+        (said.compromise.first, said.compromise.last) = (None, None);
+    });
+    assert_eq!(silent.headline("stages_recall"), Some(Rate::of(1, 1)));
+    assert_eq!(
+        silent.headline("headline_stage_right"),
+        Some(Rate::of(1, 1))
+    );
+    assert_eq!(silent.headline("steps_found"), Some(Rate::of(0, 0)));
+    assert_eq!(silent.headline("first_dated"), Some(Rate::of(0, 0)));
+    assert_eq!(silent.footholds.recall, Rate::of(0, 0));
+    assert_eq!(silent.footholds.left_nothing, 2);
+}
+
 #[test]
 fn times_of_effect_and_patch_are_compared_where_there_are_any() {
     let truth = || host("A", "compromised", break_in);
@@ -802,7 +829,7 @@ fn exposure_is_right_or_listed() {
     let wrong = &score.exposure.as_ref().unwrap().wrong[0];
     assert_eq!(
         (wrong.truth, wrong.said.as_str()),
-        (ExposureState::Mitigated, "patched")
+        (ExposureState::Vulnerable, "patched")
     );
     // An update after the last collection does not show in it.
     let later = host("A", "exposed", |host| {

@@ -12,9 +12,14 @@ use std::io::{self, BufWriter, Write};
 
 /// Writes the report as one indented JSON object.
 pub fn json(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    json_value(report, out)
+}
+
+/// Writes whatever serializes as indented JSON, with the same escapes, and a line break.
+pub fn json_value(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     let mut out = BufWriter::new(out);
     let formatter = Guarded(PrettyFormatter::new());
-    report.serialize(&mut Serializer::with_formatter(&mut out, formatter))?;
+    value.serialize(&mut Serializer::with_formatter(&mut out, formatter))?;
     out.write_all(b"\n")?;
     out.flush()
 }

@@ -29,6 +29,6 @@ mod words;
 
 pub use escape::visible;
 pub use html::html;
-pub use json::{json, json_line, ndjson};
+pub use json::{json, json_line, json_value, ndjson};
 pub use markdown::markdown;
 pub use text::{TextOptions, text};

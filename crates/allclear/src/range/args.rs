@@ -1,5 +1,7 @@
 //! The arguments of `allclear range`.
 
+use super::drill::DrillCommand;
+use super::score::RangeScore;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -9,6 +11,11 @@ pub(crate) enum RangeCommand {
     Make(Box<RangeMake>),
     /// The scenarios that can be made, with a sentence each.
     Scenarios,
+    /// Hold a report against the truth: grave errors first. Exit code 1: a grave error, or a number below its threshold.
+    Score(RangeScore),
+    /// Evidence for a team to train on, the truth sealed until its answers are scored.
+    #[command(subcommand)]
+    Drill(DrillCommand),
 }
 
 #[derive(Debug, Args)]

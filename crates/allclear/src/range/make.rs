@@ -71,14 +71,7 @@ fn server(arguments: &RangeMake) -> Outcome {
 }
 
 fn fleet(arguments: &RangeMake) -> Outcome {
-    let scenario = match arguments.scenario.as_deref() {
-        None | Some(CAMPAIGN) => FleetScenario::Campaign,
-        Some(EVERY) => FleetScenario::Every,
-        Some(name) => {
-            known_scenario(name)?;
-            FleetScenario::Named(name.to_owned())
-        }
-    };
+    let scenario = fleet_scenario(arguments.scenario.as_deref())?;
     let each_once = usize::from(scenario == FleetScenario::Every) * range::scenarios().len();
     let hosts = match arguments.hosts {
         Some(hosts) => usize::try_from(hosts).map_err(Failure::fault)?,
@@ -117,8 +110,20 @@ fn fleet(arguments: &RangeMake) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What befalls the hosts of a fleet.
+pub(super) fn fleet_scenario(name: Option<&str>) -> Result<FleetScenario, Failure> {
+    match name {
+        None | Some(CAMPAIGN) => Ok(FleetScenario::Campaign),
+        Some(EVERY) => Ok(FleetScenario::Every),
+        Some(name) => {
+            known_scenario(name)?;
+            Ok(FleetScenario::Named(name.to_owned()))
+        }
+    }
+}
+
 /// A bar on a terminal, nothing elsewhere.
-fn progress_bar(quiet: bool, hosts: usize) -> ProgressBar {
+pub(super) fn progress_bar(quiet: bool, hosts: usize) -> ProgressBar {
     if quiet || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -131,7 +136,7 @@ fn progress_bar(quiet: bool, hosts: usize) -> ProgressBar {
 }
 
 /// Whose turn it is: a full disk is nobody's choice, all else the caller can change.
-fn failure(error: FleetError) -> Failure {
+pub(super) fn failure(error: FleetError) -> Failure {
     match error {
         FleetError::NotEmpty(_) => Failure::usage(error, "name a folder that does not exist yet"),
         FleetError::Write { .. } => Failure::usage(error, "name a folder that you may write to"),
@@ -175,7 +180,10 @@ fn is_near(written: &str, name: &str) -> bool {
 }
 
 /// The kinds that `--container` names.
-fn containers(name: Option<&str>, default: ContainerKind) -> Result<Vec<ContainerKind>, Failure> {
+pub(super) fn containers(
+    name: Option<&str>,
+    default: ContainerKind,
+) -> Result<Vec<ContainerKind>, Failure> {
     match name {
         None => Ok(vec![default]),
         Some(MIXED) => Ok(ContainerKind::ALL.to_vec()),
@@ -193,7 +201,7 @@ fn container_names() -> String {
     ContainerKind::ALL.map(ContainerKind::name).join(", ")
 }
 
-fn withheld(specs: &[String]) -> Result<Vec<Withheld>, Failure> {
+pub(super) fn withheld(specs: &[String]) -> Result<Vec<Withheld>, Failure> {
     let read = |spec: &String| {
         spec.parse().map_err(|error| {
             Failure::usage(
@@ -206,7 +214,7 @@ fn withheld(specs: &[String]) -> Result<Vec<Withheld>, Failure> {
 }
 
 /// `200MB`, `1GB`: powers of ten.
-fn size(text: &str) -> Result<u64, Failure> {
+pub(super) fn size(text: &str) -> Result<u64, Failure> {
     let upper = text.trim().to_uppercase();
     let units = [
         ("GB", 1_000_000_000),

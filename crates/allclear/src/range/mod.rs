@@ -1,7 +1,9 @@
 //! `allclear range`: synthetic servers and fleets with known truth; a file for each command.
 
 mod args;
+mod drill;
 mod make;
+mod score;
 
 pub(crate) use args::RangeCommand;
 
@@ -17,6 +19,8 @@ pub(crate) fn run(command: &RangeCommand) -> Outcome {
     match command {
         RangeCommand::Make(arguments) => make::make(arguments),
         RangeCommand::Scenarios => scenarios(),
+        RangeCommand::Score(arguments) => score::score(arguments),
+        RangeCommand::Drill(command) => drill::run(command),
     }
 }
 

@@ -54,7 +54,7 @@ pub fn brief(truth: &FleetTruth, commitment: &str) -> String {
         let _ = writeln!(text, "| `{verdict}` | {meaning} |");
     }
     text.push_str(SCORING);
-    let _ = write!(text, "    {HASH_LINE}{commitment}\n");
+    let _ = writeln!(text, "    {HASH_LINE}{commitment}");
     text
 }
 

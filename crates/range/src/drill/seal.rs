@@ -5,6 +5,7 @@
 //! keys could be made that open one ciphertext to two truths), so a hash of the key stands in front, and both are
 //! authenticated. The truth is filled up with spaces to a round length, since a long story makes a long truth.
 
+use crate::files::hex;
 use crate::truth::{FleetTruth, SCHEMA};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Nonce};
@@ -155,8 +156,4 @@ pub fn commitment(sealed: &[u8]) -> String {
 /// What stands before the ciphertext, and is authenticated with it.
 fn head(key: &Key) -> Vec<u8> {
     [FORM, &key.commitment()].concat()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -58,7 +58,7 @@ pub(crate) fn coverage(pairs: &Pairs<'_>) -> CoverageScore {
         underconfident: Vec::new(),
         reliability: BUCKETS.map(Bucket::new).to_vec(),
     };
-    for pair in &pairs.pairs {
+    for pair in &pairs.all {
         let Some(said) = pair.said else { continue };
         let needs = &said.coverage.needs;
         if needs.is_empty() {

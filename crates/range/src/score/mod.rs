@@ -128,7 +128,7 @@ pub(crate) fn score_part(report: &Report, truth: &FleetTruth, speaks: Speaks) ->
         hiding: Vec::new(),
         others: Vec::new(),
         accepted: pairs
-            .pairs
+            .all
             .iter()
             .filter(|pair| verdicts::outcome(pair) == Outcome::Accepted)
             .count() as u64,
@@ -170,7 +170,7 @@ fn hosts(pairs: &Pairs<'_>, report: &Report, truth: &FleetTruth) -> Hosts {
         in_truth: truth.hosts.len() as u64,
         in_report: report.hosts.len() as u64,
         matched: pairs.matched as u64,
-        verdicts: pairs.pairs.len() as u64,
+        verdicts: pairs.all.len() as u64,
         missing: pairs.missing.clone(),
         unknown: pairs.unknown.clone(),
         campaigns_not_in_truth: pairs.campaigns_not_in_truth.clone(),
@@ -273,7 +273,7 @@ fn headlines(pairs: &Pairs<'_>, score: &Score) -> Vec<Headline> {
 
 fn of_verdicts(pairs: &Pairs<'_>) -> Vec<Headline> {
     let matched = Rate::of(pairs.matched, pairs.matched + pairs.missing.len());
-    let pairs = &pairs.pairs;
+    let pairs = &pairs.all;
     let is_right = |pair: &&pairs::Pair<'_>| verdicts::outcome(pair).is_right();
     let said =
         |pair: &pairs::Pair<'_>, what: fn(VerdictName) -> bool| pair.verdict().is_some_and(what);

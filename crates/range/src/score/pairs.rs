@@ -1,7 +1,7 @@
 //! Who is who: the truth's hosts and campaigns beside what the report says of them.
 
 use super::stages::STAGES;
-use crate::truth::{CampaignTruth, FleetTruth, HostTruth};
+use crate::truth::{CampaignTruth, FleetTruth, HostTruth, Step};
 use model::report::{CampaignReport, HostReport, Report, VerdictName};
 use model::{Finding, Stage};
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ pub(crate) struct Pair<'a> {
 /// Everything that is compared, in an order that does not depend on the order of hosts in either file.
 #[derive(Debug)]
 pub(crate) struct Pairs<'a> {
-    pub(crate) pairs: Vec<Pair<'a>>,
+    pub(crate) all: Vec<Pair<'a>>,
     /// Hosts of the truth that the report has.
     pub(crate) matched: usize,
     /// Hosts of the truth that the report does not have.
@@ -58,7 +58,7 @@ impl<'a> Pairs<'a> {
             .collect();
         unknown.sort();
         Self {
-            pairs,
+            all: pairs,
             matched,
             missing,
             unknown,
@@ -92,6 +92,13 @@ impl Pair<'_> {
     /// Whether somebody got in, and the evidence still shows it.
     pub(crate) fn provably_compromised(&self) -> bool {
         self.truth.compromised && self.truth.provable
+    }
+
+    /// Whether something is left of a step. Where nothing left proves that somebody got in, what points to one of the
+    /// intruder's steps is a hint at most, and nobody has to see it.
+    pub(crate) fn is_left(&self, step: &Step) -> bool {
+        let proves = stage(&step.stage).is_some_and(Stage::proves_effect);
+        !step.left_in.is_empty() && (self.truth.provable || !proves)
     }
 }
 

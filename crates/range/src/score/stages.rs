@@ -47,7 +47,7 @@ pub(crate) fn stages(pairs: &Pairs<'_>) -> StageScore {
         headline: Rate::default(),
         stages: STAGES.map(StageCount::new).to_vec(),
     };
-    for pair in &pairs.pairs {
+    for pair in &pairs.all {
         let reached = Reached::of(pair);
         let said = said(pair);
         for count in &mut score.stages {
@@ -76,7 +76,7 @@ struct Reached {
 impl Reached {
     fn of(pair: &Pair<'_>) -> Self {
         let story = &pair.truth.story;
-        let left = story.iter().filter(|step| !step.left_in.is_empty());
+        let left = story.iter().filter(|step| pair.is_left(step));
         let told = story.iter().map(|step| &step.stage);
         Self {
             all: told

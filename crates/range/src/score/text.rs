@@ -6,6 +6,7 @@ use super::rate::{Rate, Spread};
 use super::thresholds::{Regression, percent};
 use super::verdicts::{Difference, Matrix, Outcome, VERDICTS};
 use super::{CoverageScore, CoverageWrong, Score, StageScore, StateWrong, StoryScore, TimeScore};
+use model::report::VerdictName;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -155,7 +156,7 @@ impl<'a> Page<'a> {
 
     pub(crate) fn matrix(&mut self, matrix: &Matrix) {
         let said: Vec<&str> = VERDICTS
-            .map(|verdict| verdict.name())
+            .map(VerdictName::name)
             .into_iter()
             .chain([ABSENT])
             .filter(|name| matrix.cells.iter().any(|cell| cell.said == *name))

@@ -1,6 +1,6 @@
 //! Times against the truth: the steps of the story, the first and last effect, the patch.
 
-use super::pairs::{Pair, Pairs, stage};
+use super::pairs::{ABSENT, Pair, Pairs, stage};
 use super::rate::{Rate, Spread};
 use super::stages::STAGES;
 use crate::truth::{HostTruth, Step};
@@ -99,7 +99,7 @@ pub(crate) fn story(pairs: &Pairs<'_>) -> StoryScore {
         .map(|stage| (stage, StepCount::new(stage)))
         .collect();
     let (mut found, mut dated, mut errors) = (Rate::default(), Rate::default(), Vec::new());
-    for pair in &pairs.pairs {
+    for pair in &pairs.all {
         let entries = Entries::of(pairs, pair);
         for step in &pair.truth.story {
             // Acts of administrators and of the server itself have no stage.
@@ -109,7 +109,7 @@ pub(crate) fn story(pairs: &Pairs<'_>) -> StoryScore {
             let Some(count) = counts.get_mut(&stage) else {
                 continue;
             };
-            if step.left_in.is_empty() {
+            if !pair.is_left(step) {
                 count.left_nothing += 1;
                 continue;
             }
@@ -198,9 +198,9 @@ pub(crate) fn dates(pairs: &Pairs<'_>) -> DateScore {
     let (mut first, mut last, mut patch) = (Times::default(), Times::default(), Times::default());
     let mut days_before_patch = Rate::default();
     let mut first_left_nothing = 0;
-    for pair in &pairs.pairs {
+    for pair in &pairs.all {
         let compromise = pair.said.map(|said| &said.compromise);
-        let (truly_first, truly_last) = provable_span(&pair.truth.story);
+        let (truly_first, truly_last) = provable_span(pair);
         let said_first = compromise.and_then(|compromise| compromise.first);
         first.add(truly_first, said_first, STEP_TOLERANCE_SECONDS);
         let said_last = compromise.and_then(|compromise| compromise.last);
@@ -260,11 +260,13 @@ impl Times {
 }
 
 /// The first and the last step that proves an effect and of which something is left.
-fn provable_span(story: &[Step]) -> (Option<Timestamp>, Option<Timestamp>) {
-    let proves = |step: &&Step| {
-        !step.left_in.is_empty() && stage(&step.stage).is_some_and(Stage::proves_effect)
+fn provable_span(pair: &Pair<'_>) -> (Option<Timestamp>, Option<Timestamp>) {
+    let proves =
+        |step: &&Step| pair.is_left(step) && stage(&step.stage).is_some_and(Stage::proves_effect);
+    let times = || {
+        let story = pair.truth.story.iter();
+        story.filter(proves).map(|step| step.time)
     };
-    let times = || story.iter().filter(proves).map(|step| step.time);
     (times().min(), times().max())
 }
 
@@ -280,19 +282,18 @@ pub(crate) fn exposure(pairs: &Pairs<'_>) -> ExposureScore {
         states: Rate::default(),
         wrong: Vec::new(),
     };
-    for pair in &pairs.pairs {
+    for pair in &pairs.all {
         let truth = true_state(pair);
         let said = pair.said.map(|said| said.exposure.state);
-        score.states.add(said == Some(truth));
-        if said != Some(truth) {
+        let right = said.is_some_and(|said| is_same_state(truth, said));
+        score.states.add(right);
+        if !right {
             score.wrong.push(StateWrong {
                 host: pair.host.host.clone(),
                 campaign: pair.truth.campaign.clone(),
                 scenario: pair.host.scenario.clone(),
                 truth,
-                said: said
-                    .map_or(super::pairs::ABSENT, ExposureState::name)
-                    .to_owned(),
+                said: said.map_or(ABSENT, ExposureState::name).to_owned(),
             });
         }
     }
@@ -309,17 +310,18 @@ fn true_state(pair: &Pair<'_>) -> ExposureState {
     if is_patched(host) {
         return ExposureState::Patched;
     }
-    let taken = last_taken(host);
-    let open = |(_, until): &(Timestamp, Timestamp)| taken.is_none_or(|taken| taken <= *until);
-    if truth.exposed.iter().any(open) {
-        return ExposureState::Vulnerable;
-    }
-    // Never patched and no longer vulnerable: something stands before the weakness. Never vulnerable: built fixed.
+    // Never patched and never vulnerable: the server was built with the fix.
     if truth.exposed.is_empty() && truth.verdict != VerdictName::Exposed.name() {
         ExposureState::Patched
     } else {
-        ExposureState::Mitigated
+        ExposureState::Vulnerable
     }
+}
+
+/// The truth does not tell a server that is only mitigated from a vulnerable one: both are exposed.
+fn is_same_state(truth: ExposureState, said: ExposureState) -> bool {
+    let mitigated = (ExposureState::Vulnerable, ExposureState::Mitigated);
+    truth == said || (truth, said) == mitigated
 }
 
 /// Whether the update was in place when the last evidence was taken.

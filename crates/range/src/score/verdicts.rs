@@ -163,7 +163,7 @@ fn grave(pair: &Pair<'_>, said: VerdictName) -> Grave {
 /// Every wrong verdict, the worst first, then by host and campaign.
 pub(crate) fn differences(pairs: &Pairs<'_>) -> Vec<Difference> {
     let mut differences: Vec<Difference> = pairs
-        .pairs
+        .all
         .iter()
         .map(|pair| (pair, outcome(pair)))
         .filter(|(_, outcome)| !outcome.is_right())
@@ -211,29 +211,35 @@ fn in_words(withheld: &crate::Withheld) -> String {
 }
 
 pub(crate) fn matrices(pairs: &Pairs<'_>) -> Vec<Matrix> {
-    let mut campaigns: BTreeMap<&str, BTreeMap<(usize, &str, usize, &str), Rate>> = BTreeMap::new();
-    for pair in &pairs.pairs {
+    let mut campaigns: BTreeMap<&str, Counted<'_>> = BTreeMap::new();
+    for pair in &pairs.all {
         let (truth, said) = (pair.truth.verdict.as_str(), pair.said_name());
-        let cells = campaigns.entry(&pair.truth.campaign).or_default();
-        let cell = cells.entry((rank(truth), truth, rank(said), said));
+        let counted = campaigns.entry(&pair.truth.campaign).or_default();
+        let cell = counted.entry((rank(truth), truth, rank(said), said));
         cell.or_default().add(outcome(pair).is_right());
     }
-    let cells = |cells: BTreeMap<(usize, &str, usize, &str), Rate>| {
-        let cells = cells.into_iter().map(|((_, truth, _, said), rate)| Cell {
-            truth: truth.to_owned(),
-            said: said.to_owned(),
-            hosts: rate.of,
-            right: rate.right,
-        });
-        cells.collect()
-    };
     campaigns
         .into_iter()
         .map(|(campaign, counted)| Matrix {
             campaign: campaign.to_owned(),
-            cells: cells(counted),
+            cells: counted.into_iter().map(Cell::new).collect(),
         })
         .collect()
+}
+
+/// Cells of a matrix by the truth and what was said, each with its rank.
+type Counted<'a> = BTreeMap<Place<'a>, Rate>;
+type Place<'a> = (usize, &'a str, usize, &'a str);
+
+impl Cell {
+    fn new(((_, truth, _, said), rate): (Place<'_>, Rate)) -> Self {
+        Self {
+            truth: truth.to_owned(),
+            said: said.to_owned(),
+            hosts: rate.of,
+            right: rate.right,
+        }
+    }
 }
 
 /// Verdicts in the order of a report, the most alarming first.
@@ -259,7 +265,7 @@ pub(crate) fn rank(verdict: &str) -> usize {
 pub(crate) fn unprovable(pairs: &Pairs<'_>) -> Vec<Tally> {
     let mut said: BTreeMap<(usize, &str), u64> = BTreeMap::new();
     let unprovable = |pair: &&Pair<'_>| pair.truth.compromised && !pair.truth.provable;
-    for pair in pairs.pairs.iter().filter(unprovable) {
+    for pair in pairs.all.iter().filter(unprovable) {
         *said
             .entry((rank(pair.said_name()), pair.said_name()))
             .or_default() += 1;
@@ -274,7 +280,7 @@ pub(crate) fn unprovable(pairs: &Pairs<'_>) -> Vec<Tally> {
 
 pub(crate) fn scenarios(pairs: &Pairs<'_>) -> Vec<ScenarioScore> {
     let mut scenarios: BTreeMap<&str, (Rate, u64)> = BTreeMap::new();
-    for pair in &pairs.pairs {
+    for pair in &pairs.all {
         let outcome = outcome(pair);
         let (rate, graves) = scenarios.entry(&pair.host.scenario).or_default();
         rate.add(outcome.is_right());
