@@ -131,13 +131,15 @@ fn waves_come_as_in_the_campaign() {
     for host in &hosts {
         for visit in &host.visits {
             assert!(visit.time < host.options.end, "{host:?}");
+        }
+        if let Some(first) = host.visits.first() {
+            assert!(host.options.begin.unwrap() <= first.time, "{host:?}");
             assert!(
-                host.patched.is_none_or(|patched| visit.time < patched),
+                host.patched.is_none_or(|patched| first.time < patched),
                 "{host:?}"
             );
         }
         if let [visit] = host.visits.as_slice() {
-            assert_eq!(host.options.begin, Some(visit.time));
             let of_group = seeds.entry(&visit.group).or_default();
             of_group.extend(host.options.actor_seeds.values());
         }
@@ -157,7 +159,7 @@ fn waves_come_as_in_the_campaign() {
         .filter(|host| !host.visits.is_empty())
         .collect();
     let several = share(&compromised, |host| host.visits.len() > 1);
-    assert!((0.1..0.45).contains(&several), "{several}");
+    assert!((0.18..0.45).contains(&several), "{several}");
 }
 
 #[test]
@@ -176,6 +178,12 @@ fn every_host_has_a_name_of_its_own_and_scenarios_that_exist() {
             assert!(patched < host.options.end);
         }
     }
+    let scenarios: BTreeSet<&str> = fleet
+        .hosts
+        .iter()
+        .map(|host| host.options.scenario.as_str())
+        .collect();
+    assert!(scenarios.len() >= 60, "{}: {scenarios:?}", scenarios.len());
     let owned: Vec<&str> = fleet
         .organisations
         .iter()

@@ -3,6 +3,7 @@
 //! Each table says in the file where its figures come from, or that they are an assumption.
 
 use crate::Error;
+use crate::moment::Moment;
 use crate::random::Random;
 use crate::source::Source;
 use jiff::Timestamp;
@@ -18,14 +19,17 @@ pub(super) struct Tables {
     pub(super) countries: Table<Country>,
     pub(super) names: Names,
     pub(super) patching: Patching,
-    pub(super) no_exchange: Rate,
+    pub(super) no_exchange: NoExchange,
     pub(super) collected: Collected,
     pub(super) waves: Table<Wave>,
     pub(super) groups: Table<Group>,
+    pub(super) again: Again,
+    /// What scenarios call those who break in, the first one first.
+    pub(super) roles: Vec<String>,
     pub(super) siblings: Rate,
     pub(super) intrusions: Table<Intrusion>,
     pub(super) quiet_hosts: Table<QuietHost>,
-    pub(super) additions: Table<Addition>,
+    pub(super) holes: Holes,
     pub(super) retention: Table<Retention>,
 }
 
@@ -155,6 +159,12 @@ pub(super) struct Wave {
     pub(super) kinds: Vec<String>,
 }
 
+/// How much more often a server that was broken into once meets another group.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) struct Again {
+    pub(super) times_as_often: u64,
+}
+
 /// People who break in, with the same tools everywhere.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Group {
@@ -175,6 +185,16 @@ pub(super) struct Intrusion {
     weight: u64,
     /// The kinds of groups that do so.
     pub(super) kinds: Vec<String>,
+    /// The waves in which it happens; all where there is none.
+    #[serde(default)]
+    pub(super) waves: Vec<String>,
+    /// How many groups it takes.
+    #[serde(default = "one")]
+    pub(super) groups: usize,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// What happens on a host that nobody broke into.
@@ -182,16 +202,43 @@ pub(super) struct Intrusion {
 pub(super) struct QuietHost {
     pub(super) scenario: String,
     weight: u64,
-    /// Whether it is for hosts that were patched before they were collected, for others, or for both where absent.
+    /// Whether the host was patched before it was collected.
+    patched: bool,
+    /// Since when and until when it was patched, where that matters.
     #[serde(default)]
-    pub(super) patched: Option<bool>,
+    from: Option<Timestamp>,
+    #[serde(default)]
+    until: Option<Timestamp>,
+    /// Whether the owner only mitigates the weakness at that time.
+    #[serde(default)]
+    pub(super) mitigates: bool,
 }
 
-/// What may befall a host besides, whether or not it was broken into.
+impl QuietHost {
+    /// Whether it is for a host that was patched at this time, or not at all.
+    pub(super) fn is_for(&self, patched: Option<Moment>) -> bool {
+        let Some(time) = patched else {
+            return !self.patched;
+        };
+        let after = self.from.is_none_or(|from| Moment::from(from) <= time);
+        self.patched && after && self.until.is_none_or(|until| time < Moment::from(until))
+    }
+}
+
+/// Hosts without the product.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Addition {
-    pub(super) scenario: String,
+pub(super) struct NoExchange {
     pub(super) per_10000: u64,
+    pub(super) scenario: String,
+}
+
+/// Days of logs that are lost.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Holes {
+    pub(super) per_10000: u64,
+    pub(super) earliest: Timestamp,
+    pub(super) days: (i64, i64),
+    pub(super) sources: Vec<Source>,
 }
 
 /// How long logs are kept.
@@ -208,7 +255,10 @@ mod tests {
     #[test]
     fn every_table_says_what_it_rests_on() {
         let tables: BTreeMap<String, serde_json::Value> = serde_json::from_str(TABLES).unwrap();
-        for (name, table) in tables.iter().filter(|(name, _)| *name != "about") {
+        for (name, table) in tables
+            .iter()
+            .filter(|(name, _)| !["about", "roles"].contains(&name.as_str()))
+        {
             let says = |key: &str| {
                 table
                     .get(key)

@@ -4,12 +4,12 @@
 
 use super::curve::{Curve, rank};
 use super::data::{self, Country, Group, Intrusion, Sector, Size, Tables, Wave, Weighted};
-use super::rehearse::rehearse;
+use super::rehearse::{fitting, rehearse};
 use super::{FleetError, FleetOptions, FleetScenario};
 use crate::moment::{DAY, HOUR, MINUTE, Moment, SECOND};
 use crate::random::Random;
 use crate::truth::Organisation;
-use crate::{ContainerKind, Options, Patching, actors, scenarios, summary};
+use crate::{ContainerKind, Options, Patching, Source, Withheld, actors, scenarios, summary};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
@@ -38,9 +38,10 @@ pub struct FleetHost {
     pub organisation: String,
     pub sector: String,
     pub container: ContainerKind,
-    /// When its owner patches it, be it after the evidence is collected; absent where that never happens.
+    /// When its owner patches it or, as the published figures count both alike, mitigates the weakness, be it after the
+    /// evidence is collected; absent where that never happens.
     pub patched: Option<Timestamp>,
-    /// Who broke in.
+    /// Who broke in, with the time of the first trace.
     pub visits: Vec<Visit>,
 }
 
@@ -197,7 +198,7 @@ impl Draw<'_> {
             probe_minutes: self.options.probe_minutes,
             withhold: self.options.withhold.clone(),
             // Numbers that JSON readers keep whole.
-            ..Options::new("clean", random.next_u64() >> 12)
+            ..Options::new("", random.next_u64() >> 12)
         };
         let visits = match &self.options.scenario {
             FleetScenario::Campaign => {
@@ -277,7 +278,12 @@ impl Draw<'_> {
             let mut day = Moment::from(wave.from);
             while day < Moment::from(wave.until) {
                 // Both are drawn in any case, so that a later patch only adds visits.
-                let comes = random.below(1_000_000) < per_million;
+                let times = if visits.is_empty() {
+                    1
+                } else {
+                    self.tables.again.times_as_often
+                };
+                let comes = random.below(1_000_000) < per_million * times;
                 let visit = self.visit(wave, day, random);
                 visits.extend(visit.filter(|visit| comes && Moment::from(visit.time) < until));
                 day = day.after(DAY);
@@ -340,8 +346,9 @@ impl Draw<'_> {
         visits: Vec<Visit>,
         random: &mut Random,
     ) -> Result<Vec<Visit>, FleetError> {
-        if self.tables.no_exchange.happens(random) {
-            "no-exchange".clone_into(&mut options.scenario);
+        let no_exchange = &self.tables.no_exchange;
+        if random.below(10_000) < no_exchange.per_10000 {
+            options.scenario.clone_from(&no_exchange.scenario);
             return Ok(Vec::new());
         }
         let end = Moment::from(options.end);
@@ -349,19 +356,29 @@ impl Draw<'_> {
         options.patching = installed.map_or(Patching::Never, |time| Patching::At(time.timestamp()));
         let retention = one_of(random, &self.tables.retention.rows);
         options.retention_days.clone_from(&retention.days);
+        self.lose(options, random);
         // Who comes after the evidence was collected leaves nothing in it.
         let visits = visits.into_iter();
         let visits = visits.filter(|visit| visit.time < options.end).collect();
         let visits = self.intrude(options, visits, random)?;
         if visits.is_empty() {
-            self.leave_in_peace(options, installed.is_some(), random)?;
-        }
-        for addition in &self.tables.additions.rows {
-            if random.below(10_000) < addition.per_10000 {
-                self.add(options, &addition.scenario)?;
-            }
+            self.leave_in_peace(options, installed, random)?;
         }
         Ok(visits)
+    }
+
+    /// Now and then a few days of logs are lost.
+    fn lose(&self, options: &mut Options, random: &mut Random) {
+        let holes = &self.tables.holes;
+        let (least, most) = holes.days;
+        let days = random.between(least, most);
+        let end = Moment::from(options.end).after(-days * DAY);
+        let from = Moment(random.between(Moment::from(holes.earliest).0, end.0));
+        if random.below(10_000) < holes.per_10000 {
+            let span = (from.timestamp(), from.after(days * DAY).timestamp());
+            let lost = |source: &Source| Withheld::span(*source, span.0, span.1);
+            options.withhold.extend(holes.sources.iter().map(lost));
+        }
     }
 
     /// What the groups that came did, as far as there was time for it before the patch and the collection.
@@ -371,88 +388,124 @@ impl Draw<'_> {
         visits: Vec<Visit>,
         random: &mut Random,
     ) -> Result<Vec<Visit>, FleetError> {
-        let mut came: Vec<Visit> = Vec::new();
+        let mut left: Vec<Visit> = Vec::new();
         for visit in visits {
-            let known = came.iter().any(|other| other.group == visit.group);
-            if known || came.len() == GROUPS_MAX {
-                continue;
+            let known = left.iter().any(|other| other.group == visit.group);
+            if !known && left.len() < GROUPS_MAX {
+                left.push(visit);
             }
-            let group = self.group(&visit.group);
+        }
+        let mut came: Vec<Visit> = Vec::new();
+        while !left.is_empty() {
             let mut choices: Vec<&Intrusion> = self.tables.intrusions.rows.iter().collect();
-            choices.retain(|intrusion| intrusion.kinds.contains(&group.kind));
+            choices.retain(|intrusion| self.is_for(intrusion, &left));
+            let mut played = 1;
             // The likeliest choice may take longer than there was time; another may not.
             while let Some(choice) = data::draw(random, choices.iter().copied()) {
+                let players = &left[..choice.groups];
                 let first = came.is_empty();
-                if let Some(tried) = self.intruded(options, &choice.scenario, &visit, first)? {
+                if let Some((tried, seen)) = self.intruded(options, choice, players, first)? {
                     *options = tried;
-                    came.push(visit);
+                    came.extend(seen);
+                    played = choice.groups;
                     break;
                 }
                 choices.retain(|other| other.scenario != choice.scenario);
             }
+            left.drain(..played);
         }
         Ok(came)
     }
 
-    /// The options with this visit besides, if there was time for it.
+    /// Whether the next groups would do this.
+    fn is_for(&self, intrusion: &Intrusion, next: &[Visit]) -> bool {
+        let Some(players) = next.get(..intrusion.groups) else {
+            return false;
+        };
+        players.iter().all(|visit| {
+            let wave = intrusion.waves.is_empty() || intrusion.waves.contains(&visit.wave);
+            wave && intrusion.kinds.contains(&self.group(&visit.group).kind)
+        })
+    }
+
+    /// The options with this intrusion besides, and when its groups came by them; nothing where there was no time for it.
     fn intruded(
         &self,
         options: &Options,
-        scenario: &str,
-        visit: &Visit,
+        intrusion: &Intrusion,
+        players: &[Visit],
         first: bool,
-    ) -> Result<Option<Options>, FleetError> {
+    ) -> Result<Option<(Options, Vec<Visit>)>, FleetError> {
         let mut tried = options.clone();
         if first {
-            tried.begin = Some(visit.time);
+            tried.begin = Some(players[0].time);
+            tried.scenario.clone_from(&intrusion.scenario);
+        } else {
+            tried.scenario = format!("{}+{}", options.scenario, intrusion.scenario);
         }
-        join(&mut tried, scenario, first);
-        if !rehearse(&tried)? {
+        let Some(all) = fitting(actors(&tried.scenario))? else {
             return Ok(None);
-        }
+        };
         // Names that were taken already have become others; their order has not.
-        let all = actors(&tried.scenario)?;
-        let own = actors(scenario)?;
+        let own = actors(&intrusion.scenario)?;
         let added = all.len().saturating_sub(own.len());
-        for (actor, name) in all.into_iter().skip(added).zip(own) {
-            let label = format!("{} as {name}", visit.group);
-            let seed = Random::new(self.options.seed, &label, 0).next_u64() >> 12;
-            tried.actor_seeds.insert(actor, seed);
+        let mut cast = Vec::new();
+        for (actor, role) in all.into_iter().skip(added).zip(own) {
+            let number = self.tables.roles.iter().position(|known| *known == role);
+            if let Some(visit) = number.and_then(|number| players.get(number)) {
+                let seed = Random::new(self.options.seed, &visit.group, 0).next_u64() >> 12;
+                tried.actor_seeds.insert(actor.clone(), seed);
+                cast.push((actor, visit));
+            }
         }
-        // Tools may take another time than those drawn before.
-        Ok(rehearse(&tried)?.then_some(tried))
+        let Some(begun) = rehearse(&tried)? else {
+            return Ok(None);
+        };
+        let seen = cast.into_iter().map(|(actor, visit)| {
+            let time = *begun.get(&actor)?;
+            // A later group keeps the distance that its scenario gives it, which may be before it knew the weakness.
+            let knew = self.group(&visit.group).since <= time;
+            let wave = self
+                .tables
+                .waves
+                .rows
+                .iter()
+                .rfind(|wave| wave.from <= time)?;
+            knew.then(|| Visit {
+                time,
+                wave: wave.name.clone(),
+                group: visit.group.clone(),
+            })
+        });
+        let seen: Option<Vec<Visit>> = seen.collect();
+        Ok(seen.map(|seen| (tried, seen)))
     }
 
     /// What happens on a server that nobody broke into.
     fn leave_in_peace(
         &self,
         options: &mut Options,
-        patched: bool,
+        patched: Option<Moment>,
         random: &mut Random,
     ) -> Result<(), FleetError> {
         let rows = self.tables.quiet_hosts.rows.iter();
-        let mut rows: Vec<_> = rows
-            .filter(|row| row.patched.is_none_or(|wanted| wanted == patched))
-            .collect();
+        let mut rows: Vec<_> = rows.filter(|row| row.is_for(patched)).collect();
         while let Some(row) = data::draw(random, rows.iter().copied()) {
-            options.scenario.clone_from(&row.scenario);
-            if rehearse(options)? {
+            let mut tried = options.clone();
+            tried.scenario.clone_from(&row.scenario);
+            if row.mitigates {
+                tried.begin = patched.map(Moment::timestamp);
+                tried.patching = Patching::Never;
+            }
+            if rehearse(&tried)?.is_some() {
+                *options = tried;
                 return Ok(());
             }
             rows.retain(|other| other.scenario != row.scenario);
         }
-        "clean".clone_into(&mut options.scenario);
-        Ok(())
-    }
-
-    /// Adds what befell the server besides, where it goes together with the rest.
-    fn add(&self, options: &mut Options, scenario: &str) -> Result<(), FleetError> {
-        let mut tried = options.clone();
-        join(&mut tried, scenario, false);
-        if rehearse(&tried)? {
-            *options = tried;
-        }
-        Ok(())
+        Err(FleetError::Tables(
+            "nothing that happens in peace fits a host".into(),
+        ))
     }
 
     fn group(&self, name: &str) -> &Group {
@@ -460,15 +513,6 @@ impl Draw<'_> {
         groups
             .find(|group| group.name == name)
             .expect("visits name groups of the table")
-    }
-}
-
-/// Puts a scenario beside the ones that the options have, or in their place.
-fn join(options: &mut Options, scenario: &str, instead: bool) {
-    if instead {
-        scenario.clone_into(&mut options.scenario);
-    } else {
-        options.scenario = format!("{}+{scenario}", options.scenario);
     }
 }
 
