@@ -952,7 +952,7 @@ fn a_score_reads_as_text() {
         assert!(!line.contains('\u{1b}'));
     }
     expect![[r#"
-        Score: 8 verdicts on 8 hosts of the truth, 7 of them in the report
+        Score: verdicts 8, hosts of the truth 8, of them in the report 7
 
         GRAVE ERRORS: 1
           A01 (lesson): clear, though somebody got in
@@ -1239,6 +1239,34 @@ fn the_brief_states_the_hash_and_nothing_of_the_truth() {
         A08,lesson,,,,,
     "#]]
     .assert_eq(&drill::template(&truth));
+}
+
+#[test]
+fn tables_of_a_drill_go_by_host_and_not_by_the_order_of_drawing() {
+    let organisation = |id: &str, name: &str, host: &str| range::Organisation {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        sector: "health".to_owned(),
+        country: "NO".to_owned(),
+        employees: 12,
+        hosts: vec![host.to_owned()],
+    };
+    let mut truth = fleet();
+    truth.organisations = vec![
+        organisation("o-1", "Last, but first drawn", "Z1"),
+        organisation("o-2", "First", "A1"),
+    ];
+    assert_eq!(
+        drill::organisations(&truth),
+        "host,organisation,sector,country,employees\nA1,First,health,NO,12\n\
+         Z1,\"Last, but first drawn\",health,NO,12\n"
+    );
+    let rows = "host,statement\n\"Z\",\"says \"\"no\"\", twice\"\n\"A\",\"yes\"\n";
+    assert_eq!(
+        drill::sorted_rows(rows).unwrap(),
+        "host,statement\nA,yes\nZ,\"says \"\"no\"\", twice\"\n"
+    );
+    assert!(drill::sorted_rows("a,b\n1\n").is_err());
 }
 
 #[test]

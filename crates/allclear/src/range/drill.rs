@@ -122,18 +122,16 @@ fn make_drill(arguments: &DrillMake) -> Outcome {
     let key = Key::new(drawn()?);
     // The key is kept before anything is sealed by it, and never over another one.
     write_key(&arguments.key, &key)?;
-    let made = evidence(arguments, &options)
-        .and_then(|truth| seal(&arguments.out, &truth, &key).map(|()| truth));
-    let truth = match made {
-        Ok(truth) => truth,
-        Err(failure) => {
-            // A key without a drill, and a truth in the open, would only be in the way of the next attempt.
-            for path in [&arguments.key, &arguments.out.join(TRUTH)] {
-                let _ = fs::remove_file(path);
-            }
-            return Err(failure);
+    // A key without a drill, and a truth in the open, would only be in the way of the next attempt. What was in the
+    // folder before is not ours.
+    let truth = evidence(arguments, &options).inspect_err(|_failure| {
+        let _ = fs::remove_file(&arguments.key);
+    })?;
+    seal(&arguments.out, &truth, &key).inspect_err(|_failure| {
+        for path in [&arguments.key, &arguments.out.join(TRUTH)] {
+            let _ = fs::remove_file(path);
         }
-    };
+    })?;
     let (out, key) = (arguments.out.display(), arguments.key.display());
     say(&format!(
         "{out}: the evidence of {} servers, {BRIEF} with the task, {ANSWERS} to fill in, and the sealed truth\n\

@@ -146,7 +146,11 @@ fn another_form(path: &Path, found: Option<&str>, wanted: &str, not: &str) -> Fa
     };
     Failure::usage(
         format!("{shown} is {not}: it is {what}, not of the form {wanted}"),
-        "the report or case comes first, then the truth: allclear range score CASE truth.json",
+        if wanted == Thresholds::SCHEMA {
+            "give the thresholds of a last good score"
+        } else {
+            "the report or case comes first, then the truth: allclear range score CASE truth.json"
+        },
     )
 }
 

@@ -124,7 +124,7 @@ unanswered, not as wrong.
 | `host`, `campaign` | leave them as they are |
 | `verdict` | one word of the table below |
 | `first_effect` | when the intruder first achieved something, in UTC: `2021-03-02T04:15:32Z`, or only the day |
-| `footholds` | what lets the intruder come back, or did: paths as on the server, separated by `|` |
+| `footholds` | what lets the intruder come back, or did: paths as on the server, separated by a vertical bar |
 | `patched` | when the server ran a fixed build, in UTC, or only the day; `never` |
 | `notes` | whatever you like; it is not scored |
 

@@ -29,7 +29,7 @@ pub fn text(score: &Score, regressions: &[Regression], visible: &dyn Fn(&str) ->
     let mut page = Page::new(visible);
     let hosts = &score.hosts;
     page.line(&format!(
-        "Score: {} verdicts on {} hosts of the truth, {} of them in the report",
+        "Score: verdicts {}, hosts of the truth {}, of them in the report {}",
         hosts.verdicts, hosts.in_truth, hosts.matched
     ));
     page.grave_errors(&score.grave_errors);
