@@ -1,4 +1,8 @@
 //! Our decoder against the crate `evtx`: record for record and value for value, on real, made and damaged logs.
+#![expect(
+    clippy::needless_raw_string_hashes,
+    reason = "written so by expect-test"
+)]
 
 use super::chunk::{CHUNK_BYTES, CHUNK_HEADER_BYTES, ChunkHeader};
 use super::decoder::Decoder;
@@ -216,27 +220,9 @@ fn real_logs_are_read_value_for_value() {
     );
     expect![[r#"
         23462 records, 0 of them only here
-        2 without a layout: MSExchange CmdletLogs 1
-        93 without a layout: Microsoft-Windows-CAPI2 10
-        94 without a layout: Microsoft-Windows-CAPI2 11
-        95 without a layout: Microsoft-Windows-CAPI2 30
-        131 without a layout: Microsoft-Windows-CAPI2 40
-        132 without a layout: Microsoft-Windows-CAPI2 41
-        5 without a layout: Microsoft-Windows-CAPI2 42
-        37 without a layout: Microsoft-Windows-CAPI2 50
-        37 without a layout: Microsoft-Windows-CAPI2 51
-        23 without a layout: Microsoft-Windows-CAPI2 52
-        23 without a layout: Microsoft-Windows-CAPI2 53
-        27 without a layout: Microsoft-Windows-CAPI2 80
-        28 without a layout: Microsoft-Windows-CAPI2 81
-        7 without a layout: Microsoft-Windows-CAPI2 82
-        67 without a layout: Microsoft-Windows-CAPI2 90
         1 without a layout: Microsoft-Windows-DriverFrameworks-UserMode 10001
         1 without a layout: Microsoft-Windows-DriverFrameworks-UserMode 10002
-        3 without a layout: Microsoft-Windows-Eventlog 1108
-        1 without a layout: Microsoft-Windows-LanguagePackSetup 4000
-        92 without a layout: Microsoft-Windows-Security-Auditing 4648
-        2 without a layout: Microsoft-Windows-Shell-Core 23956"#]]
+        3 without a layout: Microsoft-Windows-Eventlog 1108"#]]
     .assert_eq(&lines.join("\n"));
 }
 
@@ -252,7 +238,7 @@ fn logs_of_a_made_server_are_read_value_for_value() {
     let mut records = 0;
     for (path, (_modified, bytes)) in &evidence.container.files {
         let mut decoder = Decoder::default();
-        if !path.ends_with(".evtx") {
+        if model::extension(path) != "evtx" {
             continue;
         }
         for chunk in chunks(bytes) {
@@ -463,7 +449,7 @@ fn write_user_event(made: &mut Made, values: &[Typed], named: bool) {
                         });
                         made.element("Deep", Some(0), &[], |made| {
                             made.element("Deeper", Some(0xffff), &[], |made| {
-                                made.place(1, true, 1)
+                                made.place(1, true, 1);
                             });
                         });
                     });
@@ -594,7 +580,8 @@ fn templates_are_compiled_once_and_told_apart_by_their_definition() {
         assert_eq!(readings.differences(), Vec::<String>::new());
         shown.extend(readings.ours.values().map(|fields| fields.join(" | ")));
     }
-    assert_eq!(decoder.definition_count(), 2);
+    // Two templates, and the structure of the event without one.
+    assert_eq!(decoder.definition_count(), 3);
     expect![[r#"
         EventID = Text("7") | v0 = Text("a") | event_id = Text("7") | time = Some(2021-03-02T23:49:00Z)
         EventID = Text("7") | v0 = Text("b") | event_id = Text("7") | time = Some(2021-03-02T23:49:00Z)

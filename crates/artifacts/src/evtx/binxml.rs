@@ -26,6 +26,8 @@ pub(super) mod token {
     pub(crate) const SUBSTITUTION: u8 = 0x0d;
     pub(crate) const OPTIONAL: u8 = 0x0e;
     pub(crate) const FRAGMENT: u8 = 0x0f;
+    /// In canonical forms only: a text of the stream itself, kept as a value.
+    pub(crate) const FILLED: u8 = 0x10;
     /// The bit that says whether more follows.
     pub(crate) const MORE: u8 = 0x40;
 }
@@ -53,18 +55,17 @@ pub(super) struct Slot {
 
 impl Slot {
     /// The value's own bytes. A slot is only made after its range was checked; another chunk's gives nothing.
-    pub(super) fn of<'a>(&self, chunk: &'a [u8]) -> &'a [u8] {
+    pub(super) fn of(self, chunk: &[u8]) -> &[u8] {
         let start = self.start as usize;
         let end = start.saturating_add(usize::from(self.bytes));
         chunk.get(start..end).unwrap_or_default()
     }
 }
 
-/// A template and which values stand in its places.
+/// A template, or elements without one, and which values stand in its places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Instance {
-    /// Where the template's definition lies in the chunk.
-    pub(super) definition: u32,
+    pub(super) elements: Elements,
     /// Index of its first value among the record's.
     pub(super) first: u16,
     pub(super) values: u16,
@@ -72,12 +73,21 @@ pub(super) struct Instance {
     pub(super) place: Option<u16>,
 }
 
+/// Where the elements of an instance are defined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Elements {
+    /// A template at this place of the chunk.
+    Template(u32),
+    /// Elements that a record or a value holds itself, by the number that the decoder gave to their structure.
+    Inline(u32),
+}
+
 /// The values of one record: slots of all its template instances, and which instance they belong to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Values {
     pub(super) slots: Vec<Slot>,
     pub(super) instances: Vec<Instance>,
-    /// Values that hold elements of their own rather than one template instance: index among the slots.
+    /// Values that hold elements of their own rather than one template instance, by index among the slots.
     pub(super) fragments: Vec<u16>,
     /// Whether a value is an array of more than one item, or may be.
     pub(super) arrays: bool,
@@ -163,7 +173,7 @@ impl Values {
         let index =
             |index: usize| u16::try_from(index).map_err(|_many| Fault("it has too many values"));
         self.instances.push(Instance {
-            definition,
+            elements: Elements::Template(definition),
             first: index(first)?,
             values: index(self.slots.len() - first)?,
             place,
@@ -199,6 +209,32 @@ impl Values {
     }
 }
 
+impl Values {
+    /// Adds the elements that a stream holds itself, with their texts, as an instance. Gives its number.
+    pub(super) fn add_inline(
+        &mut self,
+        structure: u32,
+        texts: &[Slot],
+        place: Option<u16>,
+    ) -> Result<u16, Fault> {
+        let fault = Fault("it has too many values");
+        if self.instances.len() >= INSTANCES_MAX {
+            return Err(Fault("too many values hold elements"));
+        }
+        let first = u16::try_from(self.slots.len()).map_err(|_many| fault)?;
+        self.slots.extend(texts);
+        u16::try_from(self.slots.len()).map_err(|_many| fault)?;
+        let number = u16::try_from(self.instances.len()).map_err(|_many| fault)?;
+        self.instances.push(Instance {
+            elements: Elements::Inline(structure),
+            first,
+            values: u16::try_from(texts.len()).map_err(|_many| fault)?,
+            place,
+        });
+        Ok(number)
+    }
+}
+
 /// Where the body of the instance begins, if a stream begins with one.
 fn instance_start(chunk: &[u8], at: usize, end: usize) -> Option<usize> {
     match chunk.get(at..end)? {
@@ -224,6 +260,7 @@ pub(super) fn canonical_definition(
     out: &mut Vec<u8>,
 ) -> Result<(), Fault> {
     out.clear();
+    out.push(OF_TEMPLATE);
     let mut head = Cursor::new(chunk, definition as usize, chunk.len())?;
     head.skip(4)?;
     out.extend(head.take(16)?);
@@ -234,42 +271,56 @@ pub(super) fn canonical_definition(
         chunk,
         stream: Stream::Definition,
         values: None,
+        texts: Vec::new(),
+        names_data: false,
         out,
     }
     .stream(start, start + bytes, 0)
 }
 
-/// Where the tokens begin in what [`canonical_definition`] makes.
-pub(super) const CANONICAL_HEAD_BYTES: usize = 16;
+/// Where the tokens begin in a canonical form: behind what it is of, and the template's GUID.
+pub(super) const CANONICAL_HEAD_BYTES: usize = 17;
+const OF_TEMPLATE: u8 = 0;
+const OF_INLINE: u8 = 1;
 
 /// Puts the canonical form of a record's or a value's own stream into `out`. Template instances in it are read into
-/// `values`; in the form, their number stands for them.
+/// `values`, where their number stands for them; its texts become values too, so that the form is the structure alone,
+/// which many records share. They are given back.
 pub(super) fn canonical_fragment(
     chunk: &[u8],
     (start, end): (usize, usize),
     values: &mut Values,
     out: &mut Vec<u8>,
-) -> Result<(), Fault> {
+) -> Result<Vec<Slot>, Fault> {
     out.clear();
-    Canonical {
+    out.resize(CANONICAL_HEAD_BYTES, OF_INLINE);
+    let mut canonical = Canonical {
         chunk,
         stream: Stream::Fragment,
         values: Some(values),
+        texts: Vec::new(),
+        names_data: false,
         out,
-    }
-    .stream(start, end, 0)
+    };
+    canonical.stream(start, end, 0)?;
+    Ok(canonical.texts)
 }
 
 /// Rewrites a stream. Canonical tokens: `OPEN` dependency name, `ATTRIBUTE` name, `VALUE` kind size bytes, `CDATA` size
-/// text, `CHARACTER` unit, `ENTITY` name, `SUBSTITUTION`/`OPTIONAL` index kind, `INSTANCE` number, and the closing tokens.
+/// text, `CHARACTER` unit, `ENTITY` name, `SUBSTITUTION`/`OPTIONAL` index kind, `FILLED` index, `INSTANCE` number, and
+/// the closing tokens.
 struct Canonical<'a, 'o> {
     chunk: &'a [u8],
     stream: Stream,
     values: Option<&'o mut Values>,
+    /// Texts of a fragment that are kept as values.
+    texts: Vec<Slot>,
+    /// Whether the attribute at hand names data: a field's name belongs to the structure.
+    names_data: bool,
     out: &'o mut Vec<u8>,
 }
 
-impl Canonical<'_, '_> {
+impl<'a> Canonical<'a, '_> {
     fn stream(&mut self, start: usize, end: usize, depth: usize) -> Result<(), Fault> {
         if depth > DEPTH_MAX {
             return Err(Fault("values are nested too deeply"));
@@ -284,12 +335,14 @@ impl Canonical<'_, '_> {
                 token::END => break,
                 token::OPEN => self.open(&mut cursor, read & token::MORE != 0)?,
                 close @ (token::CLOSE_START | token::CLOSE_EMPTY | token::CLOSE) => {
+                    self.names_data = false;
                     self.out.push(close);
                 }
                 token::VALUE => self.value(&mut cursor, depth)?,
                 named @ (token::ATTRIBUTE | token::ENTITY | token::INSTRUCTION) => {
                     self.out.push(named);
-                    self.name(&mut cursor)?;
+                    let name = self.name(&mut cursor)?;
+                    self.names_data = named == token::ATTRIBUTE && name == DATA_NAME;
                 }
                 text @ (token::CDATA | token::INSTRUCTION_DATA) => {
                     self.out.push(text);
@@ -339,6 +392,9 @@ impl Canonical<'_, '_> {
             cursor.skip(bytes)?;
             return self.stream(start, start + bytes, depth + 1);
         }
+        if kind == kind::TEXT && self.stream == Stream::Fragment && !self.names_data {
+            return self.filled(cursor);
+        }
         self.out.extend([token::VALUE, kind]);
         if kind == kind::TEXT {
             return self.text(cursor);
@@ -346,6 +402,28 @@ impl Canonical<'_, '_> {
         let bytes = kind::fixed_bytes(kind).ok_or(Fault("a value has no size"))?;
         self.out.extend(u16::to_le_bytes(bytes));
         self.out.extend(cursor.take(usize::from(bytes))?);
+        Ok(())
+    }
+
+    /// A text of a fragment: its place where it says something, so that the structure does not depend on what.
+    fn filled(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Fault> {
+        let units = cursor.u16()?;
+        let bytes = units.checked_mul(2).ok_or(Fault("a text is too long"))?;
+        let start = cursor.at();
+        let text = cursor.take(usize::from(bytes))?;
+        if matches!(text, [] | [0, 0, ..]) {
+            self.out.extend([token::VALUE, kind::TEXT, 0, 0]);
+            return Ok(());
+        }
+        let index =
+            u16::try_from(self.texts.len()).map_err(|_many| Fault("it has too many values"))?;
+        self.texts.push(Slot {
+            start: u32::try_from(start).map_err(|_far| Fault("it is out of bounds"))?,
+            bytes,
+            kind: kind::TEXT,
+        });
+        self.out.push(token::FILLED);
+        self.out.extend(index.to_le_bytes());
         Ok(())
     }
 
@@ -359,7 +437,7 @@ impl Canonical<'_, '_> {
     }
 
     /// The name that the cursor refers to, as bytes behind their number. Its first use in a chunk has it on the spot.
-    fn name(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Fault> {
+    fn name(&mut self, cursor: &mut Cursor<'_>) -> Result<&'a [u8], Fault> {
         let offset = cursor.size()?;
         let name = name_at(self.chunk, offset)?;
         if cursor.at() == offset {
@@ -368,7 +446,7 @@ impl Canonical<'_, '_> {
         let bytes = u16::try_from(name.len()).map_err(|_long| Fault("a name is too long"))?;
         self.out.extend(bytes.to_le_bytes());
         self.out.extend(name);
-        Ok(())
+        Ok(name)
     }
 
     fn instance(&mut self, cursor: &mut Cursor<'_>, depth: usize) -> Result<(), Fault> {
@@ -381,6 +459,9 @@ impl Canonical<'_, '_> {
         Ok(())
     }
 }
+
+/// `Name` in UTF-16.
+const DATA_NAME: &[u8] = b"N\0a\0m\0e\0";
 
 /// Bytes before a name: where the next name of its list lies, a hash, and its length.
 const NAME_HEAD_BYTES: usize = 8;

@@ -3,7 +3,9 @@
 //! Templates are compiled once for each distinct definition, whichever chunks it stands in, and plans once for each
 //! combination of templates. All caches are bounded, and so is what one chunk may cost.
 
-use super::binxml::{CANONICAL_HEAD_BYTES, Values, canonical_definition, canonical_fragment};
+use super::binxml::{
+    CANONICAL_HEAD_BYTES, Elements, Values, canonical_definition, canonical_fragment,
+};
 use super::bytes::Fault;
 use super::plan::{Filled, Plan};
 use super::tree::{self, Composer, Element, Node, Resolver};
@@ -24,8 +26,8 @@ const DEFINITION_BYTES_MAX: usize = 8 << 20;
 /// many as it has; a hostile one could let every record define a large one.
 const CHUNK_BUDGET: usize = 16 << 20;
 
-/// Values of one record that hold elements of their own.
-const FRAGMENTS_MAX: usize = 64;
+/// Layouts that one log may make known to the process; a hostile one leaves room for the others.
+const LAYOUTS_MAX: usize = 1_024;
 
 /// Stands for a definition that cannot be read.
 const FAULTY: u32 = u32::MAX;
@@ -46,13 +48,14 @@ pub(super) struct Decoder {
     key: Vec<u32>,
     canonical: Vec<u8>,
     budget: usize,
+    layouts: usize,
 }
 
-/// One template.
+/// One template, or the structure of elements without one.
 struct Definition {
     canonical: Box<[u8]>,
     /// `None` where its elements cannot be read.
-    root: Option<Element>,
+    elements: Option<Vec<Node>>,
 }
 
 /// What is known of a combination of templates.
@@ -74,6 +77,7 @@ impl Decoder {
         if full {
             *self = Self {
                 budget: CHUNK_BUDGET,
+                layouts: self.layouts,
                 ..Self::default()
             };
         }
@@ -88,16 +92,20 @@ impl Decoder {
         end: usize,
     ) -> Result<Rc<Plan>, Fault> {
         self.values.clear();
-        let single = self.values.read_record(chunk, at, end)?;
-        if single && self.values.fragments.is_empty() {
-            self.name_shape(chunk)?;
-            if let Some(plan) = self.plan_of_shape()
-                && self.arrays_are_foreseen(&plan, chunk)
-            {
-                return Ok(plan);
-            }
+        let root = if self.values.read_record(chunk, at, end)? {
+            0
+        } else {
+            self.values.clear();
+            self.inline(chunk, (at, end), None)?
+        };
+        self.fragments(chunk)?;
+        self.name_shape(chunk, root)?;
+        if let Some(plan) = self.plan_of_shape(root)
+            && self.arrays_are_foreseen(&plan, chunk)
+        {
+            return Ok(plan);
         }
-        self.decode_alone(chunk, at, end, single)
+        self.decode_alone(chunk, root)
     }
 
     /// A record's values under its plan.
@@ -114,21 +122,49 @@ impl Decoder {
         self.definitions.len()
     }
 
+    /// Reads the elements that a record or a value holds itself. Gives the number of their instance.
+    fn inline(
+        &mut self,
+        chunk: &[u8],
+        window: (usize, usize),
+        place: Option<u16>,
+    ) -> Result<u16, Fault> {
+        let texts = canonical_fragment(chunk, window, &mut self.values, &mut self.canonical)?;
+        let structure = self.intern()?;
+        self.values.add_inline(structure, &texts, place)
+    }
+
+    /// Reads the elements of the values that hold some. Values within such a value are found on the way.
+    fn fragments(&mut self, chunk: &[u8]) -> Result<(), Fault> {
+        let mut read = 0;
+        while let Some(&place) = self.values.fragments.get(read) {
+            let slot = self.values.slots[usize::from(place)];
+            let start = slot.start as usize;
+            self.inline(chunk, (start, start + usize::from(slot.bytes)), Some(place))?;
+            read += 1;
+        }
+        Ok(())
+    }
+
     /// Writes down which templates the record has, and where in each other they stand.
-    fn name_shape(&mut self, chunk: &[u8]) -> Result<(), Fault> {
+    fn name_shape(&mut self, chunk: &[u8], root: u16) -> Result<(), Fault> {
         self.key.clear();
+        self.key.push(u32::from(root));
         for number in 0..self.values.instances.len() {
             let instance = self.values.instances[number];
-            let definition = self.definition(chunk, instance.definition)?;
+            let elements = match instance.elements {
+                Elements::Template(offset) => self.definition(chunk, offset)?,
+                Elements::Inline(structure) => structure,
+            };
             let place = instance.place.map_or(0, |place| u32::from(place) + 1);
             self.key
-                .extend([definition, u32::from(instance.values), place]);
+                .extend([elements, u32::from(instance.values), place]);
         }
         Ok(())
     }
 
     /// The plan for the shape that [`name_shape`](Self::name_shape) wrote down.
-    fn plan_of_shape(&mut self) -> Option<Rc<Plan>> {
+    fn plan_of_shape(&mut self, root: u16) -> Option<Rc<Plan>> {
         if let Some((key, plan)) = &self.last
             && *key == self.key
         {
@@ -136,7 +172,7 @@ impl Decoder {
         }
         let shape = match self.plans.get(self.key.as_slice()) {
             Some(shape) => shape.clone(),
-            None => self.compile_shape(),
+            None => self.compile_shape(root),
         };
         let Shape::Plan(plan) = shape else {
             return None;
@@ -145,12 +181,16 @@ impl Decoder {
         Some(plan)
     }
 
-    fn compile_shape(&mut self) -> Shape {
-        let compiled = self
-            .compose(&[], &[Node::Instance(0)])
-            .and_then(|root| Plan::of_shape(&root));
+    fn compile_shape(&mut self, root: u16) -> Shape {
+        let compiled = self.compose(root).and_then(|root| Plan::of(&root));
         let shape = match compiled {
-            Ok(plan) => Shape::Plan(Rc::new(plan)),
+            Ok(mut plan) => {
+                if self.layouts < LAYOUTS_MAX {
+                    self.layouts += 1;
+                    plan.share_layout();
+                }
+                Shape::Plan(Rc::new(plan))
+            }
             Err(_) => Shape::Open,
         };
         if self.plans.len() <= PLANS_MAX {
@@ -170,56 +210,17 @@ impl Decoder {
             })
     }
 
-    /// Decodes a record that shares its plan with no other.
-    fn decode_alone(
-        &mut self,
-        chunk: &[u8],
-        at: usize,
-        end: usize,
-        single: bool,
-    ) -> Result<Rc<Plan>, Fault> {
-        self.spend(end.saturating_sub(at))?;
-        let nodes = if single {
-            vec![Node::Instance(0)]
-        } else {
-            self.values.clear();
-            canonical_fragment(chunk, (at, end), &mut self.values, &mut self.canonical)?;
-            self.spend(self.canonical.len())?;
-            tree::read(&self.canonical)?
-        };
-        let fragments = self.fragments(chunk)?;
-        self.name_shape(chunk)?;
-        let root = self.compose(&fragments, &nodes)?;
+    /// Makes a plan that no other record shares.
+    fn decode_alone(&mut self, chunk: &[u8], root: u16) -> Result<Rc<Plan>, Fault> {
+        let root = self.compose(root)?;
         let root = Resolver::new(chunk, &self.values).root(&root)?;
-        Plan::of_record(&root).map(Rc::new)
-    }
-
-    /// The elements of the values that hold some.
-    fn fragments(&mut self, chunk: &[u8]) -> Result<Vec<(u16, Vec<Node>)>, Fault> {
-        let mut fragments = Vec::new();
-        // Values within such a value are found while it is read.
-        while let Some(&place) = self.values.fragments.get(fragments.len()) {
-            if fragments.len() >= FRAGMENTS_MAX {
-                return Err(Fault("too many values hold elements"));
-            }
-            let slot = self.values.slots[usize::from(place)];
-            let start = slot.start as usize;
-            let window = (start, start + usize::from(slot.bytes));
-            canonical_fragment(chunk, window, &mut self.values, &mut self.canonical)?;
-            self.spend(self.canonical.len())?;
-            fragments.push((place, tree::read(&self.canonical)?));
-        }
-        Ok(fragments)
+        Plan::of(&root).map(Rc::new)
     }
 
     /// The tree of the record whose shape was written down: its first element. An empty record is an empty event.
-    fn compose(
-        &mut self,
-        fragments: &[(u16, Vec<Node>)],
-        nodes: &[Node],
-    ) -> Result<Element, Fault> {
-        let numbers = self.key.iter().step_by(3);
-        let mut templates = Vec::with_capacity(self.values.instances.len());
+    fn compose(&mut self, root: u16) -> Result<Element, Fault> {
+        let numbers = self.key.iter().skip(1).step_by(3);
+        let mut elements = Vec::with_capacity(self.values.instances.len());
         let mut bytes = 0;
         for number in numbers {
             let definition = self
@@ -227,28 +228,27 @@ impl Decoder {
                 .get(*number as usize)
                 .ok_or(Fault("a template is missing"))?;
             bytes += definition.canonical.len();
-            let root = definition.root.as_ref();
-            templates.push(root.ok_or(Fault("a template cannot be read"))?);
+            let nodes = definition.elements.as_deref();
+            elements.push(nodes.ok_or(Fault("a template cannot be read"))?);
         }
-        let Some(left) = self.budget.checked_sub(bytes) else {
-            return Err(Fault("its chunk asks for too much"));
-        };
-        self.budget = left;
+        self.budget = self
+            .budget
+            .checked_sub(bytes)
+            .ok_or(Fault("its chunk asks for too much"))?;
         let composer = Composer {
             values: &self.values,
-            templates: &templates,
-            fragments,
+            elements: &elements,
         };
-        let first = nodes.iter().find(|node| !matches!(node, Node::Piece(_)));
-        let mut composed =
-            composer.nodes(first.map(std::slice::from_ref).unwrap_or_default(), 0)?;
-        match composed.pop() {
-            Some(Node::Element(root)) => Ok(root),
-            _ => Ok(Element {
-                name: "Event".to_owned(),
-                ..Element::default()
-            }),
-        }
+        let mut composed = Vec::new();
+        composer.instance(root, 0, &mut composed)?;
+        let first = composed.into_iter().find_map(|node| match node {
+            Node::Element(root) => Some(root),
+            _ => None,
+        });
+        Ok(first.unwrap_or_else(|| Element {
+            name: "Event".to_owned(),
+            ..Element::default()
+        }))
     }
 
     fn spend(&mut self, bytes: usize) -> Result<(), Fault> {
@@ -262,13 +262,12 @@ impl Decoder {
     /// The number of the template that is defined at `offset` of the chunk.
     fn definition(&mut self, chunk: &[u8], offset: u32) -> Result<u32, Fault> {
         let known = self.offsets.iter().find(|(known, _)| *known == offset);
-        let number = match known {
-            Some((_, number)) => *number,
-            None => {
-                let number = self.read_definition(chunk, offset).unwrap_or(FAULTY);
-                self.offsets.push((offset, number));
-                number
-            }
+        let number = if let Some((_, number)) = known {
+            *number
+        } else {
+            let number = self.read_definition(chunk, offset).unwrap_or(FAULTY);
+            self.offsets.push((offset, number));
+            number
         };
         if number == FAULTY {
             return Err(Fault("a template cannot be read"));
@@ -278,6 +277,16 @@ impl Decoder {
 
     fn read_definition(&mut self, chunk: &[u8], offset: u32) -> Result<u32, Fault> {
         canonical_definition(chunk, offset, &mut self.canonical)?;
+        let number = self.intern()?;
+        // A template has one root.
+        match self.definitions[number as usize].elements.as_deref() {
+            Some([Node::Element(_)]) => Ok(number),
+            _ => Err(Fault("a template cannot be read")),
+        }
+    }
+
+    /// The number of what the canonical form at hand describes.
+    fn intern(&mut self) -> Result<u32, Fault> {
         self.spend(self.canonical.len())?;
         let content = (crc32fast::hash(&self.canonical), self.canonical.len());
         let same = self.by_content.entry(content).or_default();
@@ -290,22 +299,11 @@ impl Decoder {
         }
         let number = u32::try_from(self.definitions.len())
             .map_err(|_many| Fault("there are too many templates"))?;
-        let nodes = self
-            .canonical
-            .get(CANONICAL_HEAD_BYTES..)
-            .map(tree::read)
-            .and_then(Result::ok);
-        let root = match nodes.as_deref() {
-            Some([Node::Element(_)]) => nodes.into_iter().flatten().next(),
-            _ => None,
-        };
+        let tokens = self.canonical.get(CANONICAL_HEAD_BYTES..);
         self.definition_bytes += self.canonical.len();
         self.definitions.push(Definition {
             canonical: self.canonical.as_slice().into(),
-            root: root.and_then(|node| match node {
-                Node::Element(root) => Some(root),
-                _ => None,
-            }),
+            elements: tokens.and_then(|tokens| tree::read(tokens).ok()),
         });
         same.push(number);
         Ok(number)

@@ -11,6 +11,9 @@ pub(super) struct Made {
 /// A value with its type.
 pub(super) type Typed = (u8, Vec<u8>);
 
+/// An attribute's name, and what writes its value.
+pub(super) type Attribute<'a> = (&'a str, &'a dyn Fn(&mut Made));
+
 pub(super) fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
@@ -87,7 +90,7 @@ impl Made {
         &mut self,
         name: &str,
         needs: Option<u16>,
-        attributes: &[(&str, &dyn Fn(&mut Self))],
+        attributes: &[Attribute<'_>],
         content: impl FnOnce(&mut Self),
     ) {
         self.data

@@ -3,7 +3,7 @@
 //! A shape is a template with the templates nested in it. Its elements are laid flat once, into the names that the tree
 //! of the event's XML gives in JSON and that [`naming`] makes flat; a record then needs nothing but the places of its
 //! values. Where names depend on values (a `Name` that is one itself, an array that repeats an element), no plan holds
-//! for all records, and [`Plan::of_record`] makes one for a single record.
+//! for all records, and a plan is made for a single record whose values were written into the tree.
 
 use super::binxml::Slot;
 use super::bytes::Fault;
@@ -101,16 +101,15 @@ pub(super) enum Empty {
 }
 
 impl Plan {
-    /// A plan for all records of a shape; the fault says why there is none.
-    pub(super) fn of_shape(root: &Element) -> Result<Self, Fault> {
-        let mut plan = Flattening::new(false).plan(root)?;
-        plan.layout = Layout::of(&plan.names, &plan.synonyms);
-        Ok(plan)
+    /// A plan for a tree: for all records of its shape where it has places for values, for one record where the values
+    /// stand in it. The fault says why there is none.
+    pub(super) fn of(root: &Element) -> Result<Self, Fault> {
+        Flattening::default().plan(root)
     }
 
-    /// A plan for one record whose values stand in the tree.
-    pub(super) fn of_record(root: &Element) -> Result<Self, Fault> {
-        Flattening::new(true).plan(root)
+    /// Makes the layout of the plan's names known to the process.
+    pub(super) fn share_layout(&mut self) {
+        self.layout = Layout::of(&self.names, &self.synonyms);
     }
 
     /// What a name stands for.
@@ -141,9 +140,8 @@ impl Plan {
 }
 
 /// Lays a tree flat.
+#[derive(Default)]
 struct Flattening<'t> {
-    /// Whether the tree holds a record's own values, so that nothing in it is left open.
-    known: bool,
     /// Keys from the root to the element at hand, as JSON has them.
     path: Vec<Cow<'t, str>>,
     /// Values without which the element at hand is not there.
@@ -166,19 +164,6 @@ enum Said {
 }
 
 impl<'t> Flattening<'t> {
-    fn new(known: bool) -> Self {
-        Self {
-            known,
-            path: Vec::new(),
-            needs: Vec::new(),
-            leaves: Vec::new(),
-            unnamed: Vec::new(),
-            lists: Vec::new(),
-            used: Vec::new(),
-            unnamed_array: false,
-        }
-    }
-
     fn plan(mut self, root: &'t Element) -> Result<Plan, Fault> {
         self.path.push(Cow::Borrowed(&root.name));
         self.element(root, false)?;
@@ -187,11 +172,11 @@ impl<'t> Flattening<'t> {
 
     /// One element with attributes, text and children.
     fn element(&mut self, element: &'t Element, container: bool) -> Result<(), Fault> {
-        let text = self.said(&text_of(element));
+        let text = said(&text_of(element));
         let attributes = element
             .attributes
             .iter()
-            .map(|attribute| self.said_by(&attribute.pieces))
+            .map(|attribute| said_by(&attribute.pieces))
             .fold(Said::Nothing, either);
         if elements_of(element).next().is_some() {
             let always = elements_of(element).any(|child| child.needs.is_none())
@@ -223,7 +208,7 @@ impl<'t> Flattening<'t> {
 
     fn attributes(&mut self, element: &'t Element) -> Result<(), Fault> {
         for attribute in &element.attributes {
-            if self.said_by(&attribute.pieces) == Said::Nothing {
+            if said_by(&attribute.pieces) == Said::Nothing {
                 continue;
             }
             self.path.push(Cow::Borrowed("#attributes"));
@@ -236,7 +221,7 @@ impl<'t> Flattening<'t> {
     }
 
     fn children(&mut self, element: &'t Element, container: bool) -> Result<(), Fault> {
-        let named = container && self.has_named_data(element)?;
+        let named = container && has_named_data(element)?;
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         let mut data_names: BTreeMap<String, usize> = BTreeMap::new();
         let mut children = elements_of(element).peekable();
@@ -280,29 +265,6 @@ impl<'t> Flattening<'t> {
         Ok(())
     }
 
-    /// Whether the `<Data>` of a container have names; then those without one are left out.
-    fn has_named_data(&self, container: &Element) -> Result<bool, Fault> {
-        let data = || elements_of(container).filter(|child| child.name == "Data");
-        let said = |child: &Element| {
-            let name = child
-                .attributes
-                .iter()
-                .find(|attribute| attribute.name == "Name");
-            name.map_or(Said::Nothing, |name| self.said_by(&name.pieces))
-        };
-        if data().any(|child| said(child) == Said::Depends) {
-            return Err(Fault("the name of data is a value"));
-        }
-        let named = data()
-            .filter(|child| said(child) == Said::Something)
-            .count();
-        let always = data().any(|child| said(child) == Said::Something && child.needs.is_none());
-        if named > 0 && !always && named < data().count() {
-            return Err(Fault("whether data have names depends on values"));
-        }
-        Ok(named > 0)
-    }
-
     fn named_data(&mut self, key: &str, run: &[&'t Element]) -> Result<(), Fault> {
         self.path.push(Cow::Owned(key.to_owned()));
         let read = match run {
@@ -333,7 +295,7 @@ impl<'t> Flattening<'t> {
         if self.path.last().is_some_and(|name| name == "Data") {
             return Err(Fault("data that are called data hold elements"));
         }
-        if self.said(&text_of(data)) != Said::Nothing {
+        if said(&text_of(data)) != Said::Nothing {
             self.leaf_at("#text", text_of(data), Empty::Absent)?;
         }
         self.children(data, false)
@@ -372,7 +334,7 @@ impl<'t> Flattening<'t> {
     }
 
     fn leaf(&mut self, pieces: Vec<&'t Piece>, empty: Empty, list: bool) -> Result<(), Fault> {
-        if empty == Empty::Absent && self.said(&pieces) == Said::Nothing {
+        if empty == Empty::Absent && said(&pieces) == Said::Nothing {
             return Ok(());
         }
         if let (true, [Piece::Slot { kind, .. }]) = (list, pieces.as_slice()) {
@@ -431,23 +393,6 @@ impl<'t> Flattening<'t> {
         self.path.iter().any(|key| key == "System")
     }
 
-    fn said_by(&self, pieces: &[Piece]) -> Said {
-        self.said(&pieces.iter().collect::<Vec<_>>())
-    }
-
-    fn said(&self, pieces: &[&Piece]) -> Said {
-        pieces
-            .iter()
-            .map(|piece| match piece {
-                Piece::Text(text) if text.is_empty() => Said::Nothing,
-                Piece::Text(_) => Said::Something,
-                Piece::Typed(kind, bytes) if value::is_empty(*kind, bytes) => Said::Nothing,
-                Piece::Typed(..) => Said::Something,
-                Piece::Slot { .. } => Said::Depends,
-            })
-            .fold(Said::Nothing, either)
-    }
-
     fn finish(self) -> Result<Plan, Fault> {
         let unnamed_named = match (self.unnamed.len(), self.unnamed_array) {
             (count, true) => count.max(UNNAMED_IN_LAYOUT),
@@ -489,7 +434,7 @@ impl<'t> Flattening<'t> {
             },
             leaves: self.leaves,
             unnamed: self.unnamed,
-            names: names.names,
+            names: names.list,
             sources: names.sources,
             unnamed_named,
             aliases,
@@ -504,7 +449,7 @@ impl<'t> Flattening<'t> {
 /// The names of a plan, each once.
 #[derive(Default)]
 struct Names {
-    names: Vec<String>,
+    list: Vec<String>,
     sources: Vec<Source>,
     indexes: BTreeMap<String, usize>,
 }
@@ -534,15 +479,15 @@ impl Names {
     }
 
     fn push(&mut self, name: String, source: Source) {
-        self.indexes.insert(name.clone(), self.names.len());
-        self.names.push(name);
+        self.indexes.insert(name.clone(), self.list.len());
+        self.list.push(name);
         self.sources.push(source);
     }
 
     /// Names with spaces, as Sigma rules write them.
     fn without_spaces(&self) -> Vec<(String, usize)> {
         let spaced = self
-            .names
+            .list
             .iter()
             .enumerate()
             .filter(|(_, name)| name.contains(' '));
@@ -550,6 +495,45 @@ impl Names {
             .map(|(index, name)| (name.replace(' ', ""), index))
             .collect()
     }
+}
+
+/// Whether the `<Data>` of a container have names; then those without one are left out.
+fn has_named_data(container: &Element) -> Result<bool, Fault> {
+    let data = || elements_of(container).filter(|child| child.name == "Data");
+    let said = |child: &Element| {
+        let name = child
+            .attributes
+            .iter()
+            .find(|attribute| attribute.name == "Name");
+        name.map_or(Said::Nothing, |name| said_by(&name.pieces))
+    };
+    if data().any(|child| said(child) == Said::Depends) {
+        return Err(Fault("the name of data is a value"));
+    }
+    let named = data()
+        .filter(|child| said(child) == Said::Something)
+        .count();
+    let always = data().any(|child| said(child) == Said::Something && child.needs.is_none());
+    if named > 0 && !always && named < data().count() {
+        return Err(Fault("whether data have names depends on values"));
+    }
+    Ok(named > 0)
+}
+
+fn said_by(pieces: &[Piece]) -> Said {
+    said(&pieces.iter().collect::<Vec<_>>())
+}
+
+fn said(pieces: &[&Piece]) -> Said {
+    pieces
+        .iter()
+        .map(|piece| match piece {
+            Piece::Text(text) if text.is_empty() => Said::Nothing,
+            Piece::Typed(kind, bytes) if value::is_empty(*kind, bytes) => Said::Nothing,
+            Piece::Text(_) | Piece::Typed(..) | Piece::Slot { filled: true, .. } => Said::Something,
+            Piece::Slot { .. } => Said::Depends,
+        })
+        .fold(Said::Nothing, either)
 }
 
 fn either(one: Said, other: Said) -> Said {

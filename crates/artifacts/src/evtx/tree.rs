@@ -46,6 +46,8 @@ pub(super) enum Piece {
         optional: bool,
         /// The type that the template expects.
         kind: u8,
+        /// Whether it is known to say something: a text of the stream itself.
+        filled: bool,
     },
 }
 
@@ -110,6 +112,16 @@ impl Reader<'_> {
                     index,
                     optional: token == token::OPTIONAL,
                     kind,
+                    filled: false,
+                })
+            }
+            token::FILLED => {
+                let index = self.cursor.u16()?;
+                self.piece(Piece::Slot {
+                    index,
+                    optional: false,
+                    kind: kind::TEXT,
+                    filled: true,
                 })
             }
             token::INSTANCE => {
@@ -229,37 +241,32 @@ fn entity(name: &str) -> String {
 /// Puts the templates of a record together into one tree.
 pub(super) struct Composer<'a> {
     pub(super) values: &'a Values,
-    /// The elements of each of the record's template instances, by number.
-    pub(super) templates: &'a [&'a Element],
-    /// The elements of each value that holds some of its own.
-    pub(super) fragments: &'a [(u16, Vec<Node>)],
+    /// The elements of each of the record's instances, by number.
+    pub(super) elements: &'a [&'a [Node]],
 }
 
 impl Composer<'_> {
-    /// The tree of one instance, places numbered as the record's values, nested instances in their places.
-    pub(super) fn instance(&self, number: u16, depth: usize) -> Result<Element, Fault> {
-        let template = self
-            .templates
+    /// The elements of one instance, places numbered as the record's values, nested instances in their places.
+    pub(super) fn instance(
+        &self,
+        number: u16,
+        depth: usize,
+        into: &mut Vec<Node>,
+    ) -> Result<(), Fault> {
+        if depth > DEPTH_MAX {
+            return Err(Fault("elements are nested too deeply"));
+        }
+        let nodes = self
+            .elements
             .get(usize::from(number))
             .ok_or(Fault("a template is missing"))?;
-        self.element(template, Some(number), depth)
-    }
-
-    /// Complete elements, as they stand in a record or a value.
-    pub(super) fn nodes(&self, nodes: &[Node], depth: usize) -> Result<Vec<Node>, Fault> {
-        let mut composed = Vec::with_capacity(nodes.len());
-        for node in nodes {
-            self.node(node, None, depth, &mut composed)?;
+        for node in *nodes {
+            self.node(node, number, depth + 1, into)?;
         }
-        Ok(composed)
+        Ok(())
     }
 
-    fn element(
-        &self,
-        template: &Element,
-        instance: Option<u16>,
-        depth: usize,
-    ) -> Result<Element, Fault> {
+    fn element(&self, template: &Element, instance: u16, depth: usize) -> Result<Element, Fault> {
         if depth > DEPTH_MAX {
             return Err(Fault("elements are nested too deeply"));
         }
@@ -272,7 +279,7 @@ impl Composer<'_> {
             let mut pieces = Vec::with_capacity(attribute.pieces.len());
             for piece in &attribute.pieces {
                 if let Some(piece) = self.piece(piece, instance) {
-                    if self.holds_elements(&piece) {
+                    if self.instance_at(&piece).is_some() {
                         return Err(Fault("an element stands in an attribute"));
                     }
                     pieces.push(piece);
@@ -292,7 +299,7 @@ impl Composer<'_> {
     fn node(
         &self,
         node: &Node,
-        instance: Option<u16>,
+        instance: u16,
         depth: usize,
         into: &mut Vec<Node>,
     ) -> Result<(), Fault> {
@@ -300,23 +307,14 @@ impl Composer<'_> {
             Node::Element(element) => {
                 into.push(Node::Element(self.element(element, instance, depth)?));
             }
-            Node::Instance(number) => into.push(Node::Element(self.instance(*number, depth)?)),
+            Node::Instance(number) => self.instance(*number, depth, into)?,
             Node::Piece(piece) => {
                 let Some(piece) = self.piece(piece, instance) else {
                     return Ok(());
                 };
-                let Piece::Slot { index, .. } = piece else {
-                    into.push(Node::Piece(piece));
-                    return Ok(());
-                };
-                if let Some(number) = self.instance_at(index) {
-                    into.push(Node::Element(self.instance(number, depth)?));
-                } else if let Some((_, nodes)) = self.fragment_at(index) {
-                    for node in nodes {
-                        self.node(node, None, depth, into)?;
-                    }
-                } else {
-                    into.push(Node::Piece(piece));
+                match self.instance_at(&piece) {
+                    Some(number) => self.instance(number, depth, into)?,
+                    None => into.push(Node::Piece(piece)),
                 }
             }
         }
@@ -327,44 +325,37 @@ impl Composer<'_> {
     }
 
     /// A place whose value the record does not have says nothing.
-    fn piece(&self, piece: &Piece, instance: Option<u16>) -> Option<Piece> {
+    fn piece(&self, piece: &Piece, instance: u16) -> Option<Piece> {
         Some(match piece {
             Piece::Slot {
                 index,
                 optional,
                 kind,
+                filled,
             } => Piece::Slot {
                 index: self.index(*index, instance)?,
                 optional: *optional,
                 kind: *kind,
+                filled: *filled,
             },
             other => other.clone(),
         })
     }
 
-    fn index(&self, index: u16, instance: Option<u16>) -> Option<u16> {
-        let instance = self.values.instances.get(usize::from(instance?))?;
+    fn index(&self, index: u16, instance: u16) -> Option<u16> {
+        let instance = self.values.instances.get(usize::from(instance))?;
         (index < instance.values).then(|| instance.first.saturating_add(index))
     }
 
-    fn holds_elements(&self, piece: &Piece) -> bool {
-        match piece {
-            Piece::Slot { index, .. } => {
-                self.instance_at(*index).is_some() || self.fragment_at(*index).is_some()
-            }
-            _ => false,
-        }
-    }
-
-    fn instance_at(&self, index: u16) -> Option<u16> {
+    /// The instance that a value is.
+    fn instance_at(&self, piece: &Piece) -> Option<u16> {
+        let Piece::Slot { index, .. } = piece else {
+            return None;
+        };
         let mut numbered = self.values.instances.iter().zip(0_u16..);
         numbered
-            .find(|(instance, _)| instance.place == Some(index))
+            .find(|(instance, _)| instance.place == Some(*index))
             .map(|(_, number)| number)
-    }
-
-    fn fragment_at(&self, index: u16) -> Option<&(u16, Vec<Node>)> {
-        self.fragments.iter().find(|(place, _)| *place == index)
     }
 }
 

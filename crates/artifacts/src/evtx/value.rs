@@ -264,29 +264,37 @@ impl<'a> Iterator for Items<'a> {
 
 /// Appends UTF-16 up to its first zero; what is no Unicode becomes the replacement character.
 pub(super) fn write_utf16(bytes: &[u8], text: &mut String) {
-    const BLOCK: usize = 16;
-    let (units, _odd) = bytes.as_chunks::<2>();
+    let (mut units, _odd) = bytes.as_chunks::<2>();
     text.reserve(units.len());
-    let mut rest = units;
-    // Nearly all text is ASCII: sixteen units at a time are looked at and narrowed together.
-    while let Some((block, behind)) = rest.split_first_chunk::<BLOCK>() {
-        let mut narrow = [0_u8; BLOCK];
-        let mut plain = true;
-        for (low, [unit_low, unit_high]) in narrow.iter_mut().zip(block) {
-            *low = *unit_low;
-            plain &= *unit_high == 0 && unit_low.wrapping_sub(1) < 0x7f;
-        }
-        let Some(ascii) = plain.then(|| std::str::from_utf8(&narrow).ok()).flatten() else {
+    // Nearly all text is ASCII: many units at a time are looked at and narrowed together.
+    while !units.is_empty() {
+        let (block, behind) = units.split_at(units.len().min(ASCII_BLOCK));
+        if !write_ascii(block, text) {
             break;
-        };
-        text.push_str(ascii);
-        rest = behind;
+        }
+        units = behind;
     }
-    let units = rest
+    let units = units
         .iter()
         .map(|unit| u16::from_le_bytes(*unit))
         .take_while(|unit| *unit != 0);
     text.extend(char::decode_utf16(units).map(|read| read.unwrap_or(char::REPLACEMENT_CHARACTER)));
+}
+
+const ASCII_BLOCK: usize = 32;
+
+/// Appends at most [`ASCII_BLOCK`] units, if all are ASCII and none is zero.
+fn write_ascii(units: &[[u8; 2]], text: &mut String) -> bool {
+    let mut narrow = [0_u8; ASCII_BLOCK];
+    let mut plain = true;
+    for (low, [unit_low, unit_high]) in narrow.iter_mut().zip(units) {
+        *low = *unit_low;
+        plain &= *unit_high == 0 && unit_low.wrapping_sub(1) < 0x7f;
+    }
+    if plain {
+        push_ascii(narrow.get(..units.len()).unwrap_or_default(), text);
+    }
+    plain
 }
 
 /// Appends text in the Western code page, the one that logs do not name; zeros in it are left out.
@@ -332,27 +340,30 @@ fn write_float(
     }
 }
 
+/// `{00112233-4455-6677-8899-aabbccddeeff}`; the first three parts are little-endian.
 fn write_guid(bytes: &[u8; 16], text: &mut String) {
-    let [a, b, c, d, e, f, g, h, rest @ ..] = *bytes;
-    let first = u32::from_le_bytes([a, b, c, d]);
-    let (second, third) = (u16::from_le_bytes([e, f]), u16::from_le_bytes([g, h]));
-    let _infallible = write!(text, "{{{first:08x}-{second:04x}-{third:04x}-");
-    for (position, byte) in rest.iter().enumerate() {
-        if position == 2 {
-            text.push('-');
+    const ORDER: [usize; 16] = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut shown = *b"{00000000-0000-0000-0000-000000000000}";
+    let mut digits = shown.iter_mut().filter(|digit| **digit == b'0');
+    for byte in ORDER.map(|index| bytes[index]) {
+        for half in [byte >> 4, byte & 0x0f] {
+            if let Some(digit) = digits.next() {
+                *digit = DIGITS[usize::from(half)];
+            }
         }
-        let _infallible = write!(text, "{byte:02x}");
     }
-    text.push('}');
+    push_ascii(&shown, text);
 }
 
 /// `S-1-5-18`: revision, authority and sub-authorities.
 fn write_sid(bytes: &[u8], text: &mut String) -> Option<()> {
-    let [revision, count, authority @ ..] = array::<8>(bytes, 0)?;
+    let [revision, count, high @ ..] = array::<8>(bytes, 0)?;
     // Some writers leave bytes behind it.
     let subs = bytes.get(8..8 + 4 * usize::from(count))?;
-    let [a, b, c, d, e, f] = authority;
-    let authority = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+    let authority = high
+        .iter()
+        .fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
     let _infallible = write!(text, "S-{revision}-{authority}");
     for sub in subs.as_chunks::<4>().0 {
         let _infallible = write!(text, "-{}", u32::from_le_bytes(*sub));
@@ -369,15 +380,37 @@ fn write_filetime(ticks: u64, text: &mut String) {
     let seconds = ticks / TICKS_PER_SECOND;
     let (year, month, day) = date(seconds / 86_400);
     let time = seconds % 86_400;
-    let _infallible = write!(
+    write_time(
+        [year, month, day, time / 3_600, time / 60 % 60, time % 60],
+        ticks % TICKS_PER_SECOND,
         text,
-        "{:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:07}Z",
-        year % 10_000,
-        time / 3_600,
-        time / 60 % 60,
-        time % 60,
-        ticks % TICKS_PER_SECOND
     );
+}
+
+/// A date and a time of day with the 100 ns of its second; years keep their last four digits.
+fn write_time(fields: [u64; 6], ticks: u64, text: &mut String) {
+    let mut shown = *b"0000-00-00T00:00:00.0000000Z";
+    let [year, month, day, hour, minute, second] = fields;
+    let places = [
+        (0..4, year),
+        (5..7, month),
+        (8..10, day),
+        (11..13, hour),
+        (14..16, minute),
+        (17..19, second),
+        (20..27, ticks),
+    ];
+    for (place, mut number) in places {
+        for digit in shown[place].iter_mut().rev() {
+            *digit += u8::try_from(number % 10).unwrap_or(0);
+            number /= 10;
+        }
+    }
+    push_ascii(&shown, text);
+}
+
+fn push_ascii(shown: &[u8], text: &mut String) {
+    text.push_str(std::str::from_utf8(shown).unwrap_or_default());
 }
 
 /// Year, month and day so many days after 1601-01-01, by the method of Howard Hinnant's "chrono-compatible low-level date
@@ -425,10 +458,10 @@ fn write_systemtime(bytes: &[u8; 16], text: &mut String) {
         text.push_str("1601-01-01T00:00:00.0000000Z");
         return;
     }
-    let _infallible = write!(
+    write_time(
+        [year, month, day, hour, minute, second].map(u64::from),
+        u64::from(millisecond) * 10_000,
         text,
-        "{:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}0000Z",
-        year % 10_000
     );
 }
 
