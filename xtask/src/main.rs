@@ -1,4 +1,4 @@
-//! Project tasks: `cargo xtask ci`, `tidy`, `bless`, `bench`, `demo`, `fleet`, `shipped-files`, `builds`.
+//! Project tasks: `cargo xtask ci`, `tidy`, `bless`, `bench`, `budget`, `demo`, `fleet`, `shipped-files`, `builds`.
 
 #![expect(
     clippy::disallowed_methods,
@@ -6,9 +6,11 @@
 )]
 
 mod bench;
+mod budget;
 mod builds;
 mod ci;
 mod demo;
+mod draw;
 mod fleet;
 mod process;
 mod shipped_files;
@@ -22,8 +24,12 @@ usage: cargo xtask TASK
   ci             everything that must hold before a change is merged
   tidy           the house rules that no compiler checks
   bless          rewrite every expected file; read the difference before you commit it
-  bench          time and memory of `allclear check` beside other tools, as a Markdown table
-                   [--scale 1GB] [--rounds 3]
+  bench          time and memory beside other tools, for docs/benchmarks.md
+                   [--scale 1GB] [--rounds 3] [--only WORKLOAD,…] [--out DIR] [--fresh] [--once-over SECONDS]
+                   [--evtx DIR] [--dense-tool FILE] [--sigma DIR|TAR.GZ] [--yara PATH] [--hayabusa PATH] [--chainsaw PATH]
+                   [--program FILE]
+  budget         instructions of fixed small workloads, held against xtask/budget.json
+                   [--bless] [--release]
   demo           the main job on two synthetic servers, one broken into and one clear
   fleet          make, check and score the fixed fleet over every scenario
                    [--bless] [--release] [--keep]
@@ -41,6 +47,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(rest),
         "bless" => ci::bless(rest),
         "bench" => bench::run(rest),
+        "budget" => budget::run(rest),
         "demo" => demo::run(rest),
         "fleet" => fleet::run(rest),
         "shipped-files" => shipped_files::run(rest),

@@ -1,0 +1,154 @@
+//! Event logs decoded, and nothing else.
+
+use super::{CORES, Judged, Prepared, TWO_CORES_TIMES, Workload, allclear, cores, join};
+use crate::bench::contestant::Contestant;
+use crate::bench::loads::events::{EventLogs, event_logs};
+use crate::bench::loads::{Bench, write};
+use crate::bench::measure::Step;
+use crate::bench::tools::Tool;
+use crate::process::{command, run as run_command};
+use std::path::PathBuf;
+
+pub(in crate::bench) const WORKLOAD: Workload = Workload {
+    name: "evtx-decode",
+    title: "Event logs, decoded",
+    about: "Every record of every log is decoded. `evtx_dump` writes each as a line of JSON to nowhere, one process for \
+            each file. Allclear's reader runs without the rest of Allclear, four ways: every value as its type and bytes, which \
+            is what rules start from (checksums left out, as `evtx_dump` does; on one core and on two), every field as text, and \
+            the reader as `check` uses it, with all checks, facts and gaps.",
+    prepare,
+};
+
+/// The example of the reader's crate that decodes the files it is given.
+const EXAMPLE: &str = "event_log_pace";
+
+/// Its modes: how it is called, what it does, on how many cores.
+const MODES: &[(&str, &str, u32)] = &[
+    ("text", "decodes every field to text", 1),
+    ("decode", "decodes every value", 1),
+    ("read", "the whole reader with its checks", 1),
+    ("parallel", "decodes every value", 2),
+];
+
+/// A rule that is asked of events and matches none, where there is no such example.
+const NO_EVENT: &str = "title: No event\nid: 5a5c1d8e-6f0b-4c0e-9a55-2f4a5d0c7b11\nstatus: test\n\
+                        logsource:\n  product: windows\n  service: security\n\
+                        detection:\n  selection:\n    EventID: 65535\n    SubjectUserName: nobody-at-all\n  condition: selection\n";
+
+fn prepare(bench: &mut Bench) -> Result<Prepared, String> {
+    let logs = event_logs(bench)?;
+    let mut contestants = ours(bench, &logs)?;
+    let mut absent = Vec::new();
+    for count in CORES {
+        let name = format!("evtx_dump, {}", cores(count));
+        let dump = bench.tools.tool("evtx_dump");
+        join(
+            dump.map(|dump| evtx_dump(&dump, &logs, count, &name, "decodes, writes JSON")),
+            &name,
+            &mut contestants,
+            &mut absent,
+        );
+    }
+    Ok(Prepared {
+        load: logs.told(),
+        bytes: logs.bytes,
+        contestants,
+        absent,
+        judge: Box::new(|rows| {
+            let dump = "evtx_dump, 1 core";
+            let goals = [
+                rows.faster(
+                    &name("text"),
+                    dump,
+                    1.0,
+                    "every field as text, faster than `evtx_dump` on one core",
+                ),
+                rows.faster(
+                    &name("read"),
+                    dump,
+                    1.0,
+                    "the whole reader, faster than `evtx_dump` on one core",
+                ),
+                rows.faster(
+                    &name("parallel"),
+                    &name("decode"),
+                    TWO_CORES_TIMES,
+                    "two cores at least 1.8 times one",
+                ),
+            ];
+            Judged {
+                goals: goals.into_iter().flatten().collect(),
+                ..Judged::default()
+            }
+        }),
+    })
+}
+
+fn name(mode: &str) -> String {
+    format!("allclear reader, {mode}")
+}
+
+/// The reader alone where the project has its example, or a hunt with a rule that nothing matches.
+fn ours(bench: &Bench, logs: &EventLogs) -> Result<Vec<Contestant>, String> {
+    let source = format!("crates/artifacts/examples/{EXAMPLE}.rs");
+    if !bench.root.join(source).exists() {
+        let hunts = CORES.iter().map(|count| hunt(bench, logs, *count));
+        return hunts.collect();
+    }
+    run_command(command(
+        "cargo",
+        &[
+            "build",
+            "--quiet",
+            "--release",
+            "--package",
+            "artifacts",
+            "--example",
+            EXAMPLE,
+        ],
+    ))?;
+    let program = crate::release_binary()
+        .with_file_name("examples")
+        .join(EXAMPLE);
+    let contestants = MODES.iter().map(|(mode, does, count)| {
+        let files: Vec<String> = logs.files.iter().map(|file| Bench::text(file)).collect();
+        let mut arguments = vec![*mode];
+        arguments.extend(files.iter().map(String::as_str));
+        let step = Step::new(&program, &arguments);
+        let typed = format!("target/release/examples/{EXAMPLE} {mode} FILE…");
+        Contestant::ours(&name(mode), does, *count, vec![step]).typed(&typed)
+    });
+    Ok(contestants.collect())
+}
+
+fn hunt(bench: &Bench, logs: &EventLogs, count: u32) -> Result<Contestant, String> {
+    let rule = bench.folder.join("loads/no-event.yml");
+    write(&rule, NO_EVENT.as_bytes())?;
+    let output = bench.output("evtx-decode.ndjson");
+    let (rule, folder) = (Bench::text(&rule), Bench::text(&logs.folder));
+    let rest = ["--rules", &rule, "--format", "ndjson", &folder];
+    let step = allclear(bench, "hunt", count, &output, &rest);
+    let name = format!("allclear hunt, {}", cores(count));
+    let does = "a hunt with one rule that nothing matches";
+    Ok(Contestant::ours(&name, does, count, vec![step]))
+}
+
+/// `evtx_dump` over each file in turn, as it takes one at a time.
+pub(super) fn evtx_dump(
+    tool: &Tool,
+    logs: &EventLogs,
+    count: u32,
+    name: &str,
+    does: &str,
+) -> Contestant {
+    let threads = count.to_string();
+    let step = |file: &PathBuf| {
+        let file = Bench::text(file);
+        Step::new(&tool.program, &["-t", &threads, "-o", "jsonl", &file])
+    };
+    let steps = logs.files.iter().map(step).collect();
+    let contestant = Contestant::peer(name, does, count, steps);
+    contestant.typed(&format!(
+        "for each FILE: evtx_dump -t {threads} -o jsonl FILE > /dev/null"
+    ))
+}
