@@ -39,6 +39,11 @@ fn packs() {
 }
 
 #[test]
+fn ranges() {
+    transcript("range");
+}
+
+#[test]
 fn a_clear_server() {
     transcript("clear");
 }

@@ -31,7 +31,7 @@ pub(crate) struct RangeMake {
     pub(crate) seed: u64,
 
     /// How many servers; more than one are a fleet of organisations [default: 1; for `every`, one of each scenario]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) hosts: Option<u32>,
 
     /// How the evidence of a host is packed, such as folder, zip, tar.gz or velociraptor; `mixed` takes every kind in turn

@@ -95,12 +95,13 @@ fn fleet(arguments: &RangeMake) -> Outcome {
     bar.finish_and_clear();
     let truth = made.map_err(failure)?;
     let out = arguments.out.display();
+    let hosts = counted(truth.hosts.len(), "host");
+    let organisations = counted(truth.organisations.len(), "organisation");
     say(&format!(
-        "{out}/evidence           what collectors would have brought of {hosts} hosts of {} organisations\n\
+        "{out}/evidence           what collectors would have brought of {hosts} of {organisations}\n\
          {out}/organisations.csv  who owns which host\n\
          {out}/known-files.csv    the files that this synthetic product ships, for --known\n\
-         {out}/truth.json         what really happened",
-        truth.organisations.len()
+         {out}/truth.json         what really happened"
     ))?;
     if arguments.out.join("attestations.csv").exists() {
         say(&format!(
@@ -120,6 +121,12 @@ pub(super) fn fleet_scenario(name: Option<&str>) -> Result<FleetScenario, Failur
             Ok(FleetScenario::Named(name.to_owned()))
         }
     }
+}
+
+/// `1 host`, `2 hosts`.
+fn counted(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// A bar on a terminal, nothing elsewhere.
