@@ -262,7 +262,7 @@ impl Server {
             let line = line
                 .replace("{product}", &self.product.name)
                 .replace("{build}", &build.to_string())
-                .replace("{zone}", &self.zone.1)
+                .replace("{zone}", &self.calendar.zone.title)
                 .replace("{netbios}", &self.netbios)
                 .replace("{mode}", mode);
             format!(

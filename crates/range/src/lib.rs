@@ -41,6 +41,7 @@
 //! ```
 
 mod archive;
+mod calendar;
 mod campaign;
 mod container;
 mod damage;
@@ -49,10 +50,12 @@ mod events;
 mod files;
 mod fleet;
 pub mod formats;
+mod habits;
 mod layout;
 mod logs;
 mod make;
 mod moment;
+mod people;
 mod random;
 pub mod score;
 mod server;

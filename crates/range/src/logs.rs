@@ -4,12 +4,13 @@
 
 use crate::Options;
 use crate::events::{Channel, Logged};
+use crate::formats::Guid;
 use crate::formats::evtx::EvtxWriter;
 use crate::formats::exchange::{
     AUTODISCOVER_FIELDS, CMDLET_FIELDS, ECP_FIELDS, EWS_FIELDS, EcpEntry, HTTP_PROXY_FIELDS,
     OAB_FIELDS, head, row,
 };
-use crate::formats::iis;
+use crate::formats::iis::{self, Column, DEFAULT_COLUMNS};
 use crate::moment::{DAY, HOUR, MINUTE, Moment, SECOND};
 use crate::random::Random;
 use crate::server::{Server, internet};
@@ -71,17 +72,13 @@ impl LogFile {
     }
 
     /// Begins a web site's log, or begins it anew after a restart.
-    fn begin_site(&mut self, server: &Server, time: Moment, extra: Option<&str>) {
+    fn begin_site(&mut self, server: &Server, time: Moment, columns: &[Column]) {
         let Some(last) = self.last else {
-            self.head = iis::head(time, extra);
+            self.head = iis::head(time, columns);
             return;
         };
-        let restarted = server
-            .outages
-            .iter()
-            .any(|outage| last < outage.boot && outage.boot <= time);
-        if restarted {
-            self.rows.push_str(&iis::head(time, extra));
+        if server.restarted_between(last, time) {
+            self.rows.push_str(&iis::head(time, columns));
         }
     }
 }
@@ -157,10 +154,17 @@ impl<'a> LogWriter<'a> {
         let mut day = server.start.day_start();
         while day < server.end {
             let mut sites = [LogFile::default(), LogFile::default()];
+            let mut panel = Vec::new();
             let mut hour = day;
             while hour < day.after(DAY) {
                 let count = extra.in_hour(server, hour);
                 let mut requests = server.background(hour, probe_minutes, count);
+                let components = Components::of(server, &requests);
+                panel.extend(
+                    requests
+                        .iter()
+                        .filter_map(|request| options_page(server, request)),
+                );
                 let told = traces
                     .requests
                     .iter()
@@ -169,23 +173,33 @@ impl<'a> LogWriter<'a> {
                 requests.sort_by_key(|request| request.time);
                 self.proxy_logs(hour, &requests)?;
                 self.site_rows(&requests, &mut sites);
+                if server.habits.hourly_sites {
+                    self.site_logs(&hour.compact_hour(), &mut sites)?;
+                }
                 if server.has_exchange {
-                    self.component_logs(hour, probe_minutes, &traces.web_service)?;
+                    self.component_logs(hour, probe_minutes, components, &traces.web_service)?;
                 }
                 hour = hour.after(HOUR);
             }
-            for (log, site) in sites.iter().zip(1..) {
-                let name = &day.compact_day()[2..];
-                let path = format!(r"C:\inetpub\logs\LogFiles\W3SVC{site}\u_ex{name}.log");
-                self.log_file(Source::Iis, &path, log)?;
-            }
+            self.site_logs(&day.compact_day(), &mut sites)?;
             if server.has_exchange {
-                self.control_panel_log(day, probe_minutes, &traces.control_panel)?;
+                self.control_panel_log(day, probe_minutes, panel, &traces.control_panel)?;
                 self.address_book_log(day, &traces.address_book)?;
             }
             day = day.after(DAY);
         }
         self.kernel_error_log()
+    }
+
+    /// Writes the logs of both web sites, if they are begun, and begins them anew.
+    fn site_logs(&mut self, name: &str, sites: &mut [LogFile; 2]) -> io::Result<()> {
+        for (log, site) in sites.iter_mut().zip(1..) {
+            let name = &name[2..];
+            let path = format!(r"C:\inetpub\logs\LogFiles\W3SVC{site}\u_ex{name}.log");
+            self.log_file(Source::Iis, &path, log)?;
+            *log = LogFile::default();
+        }
+        Ok(())
     }
 
     /// Writes a log file, unless every row of it was withheld or its writer has deleted it.
@@ -234,7 +248,10 @@ impl<'a> LogWriter<'a> {
             for request in proxied {
                 let time = request.time;
                 let now = server.build_at(time);
-                if now != build || log.bytes > LOG_FILE_BYTES_MAX {
+                let restarted = log
+                    .last
+                    .is_some_and(|last| server.restarted_between(last, time));
+                if restarted || now != build || log.bytes > LOG_FILE_BYTES_MAX {
                     self.log_file(SOURCE, &path(number), &log)?;
                     number += u32::from(!log.is_new());
                     log = LogFile::default();
@@ -257,17 +274,27 @@ impl<'a> LogWriter<'a> {
     /// Adds an hour's requests to the day's logs of both web sites.
     fn site_rows(&self, requests: &[Request], [front, back]: &mut [LogFile; 2]) {
         let server = self.server;
+        let columns = &server.habits.site_columns;
+        let mut more_columns = columns.clone();
+        if !columns.contains(&Column::Host) {
+            more_columns.push(Column::Host);
+        }
         for request in requests {
             let time = request.time;
             // With the patch the administrator began to log the host header too.
-            let extra = server.patch().is_some_and(|patch| time >= patch.boot);
-            front.begin_site(server, time, extra.then_some("cs-host"));
+            let patched = server.patch().is_some_and(|patch| time >= patch.boot);
+            let columns = if patched { &more_columns } else { columns };
+            front.begin_site(server, time, columns);
             let kept = self.filter.keeps_record(Source::Iis, "1", time);
-            front.row(time, kept, |rows| request.write_front(server, extra, rows));
+            front.row(time, kept, |rows| {
+                request.write_front(server, columns, rows);
+            });
             if let Some(backend) = &request.backend {
-                back.begin_site(server, time, None);
+                back.begin_site(server, time, &DEFAULT_COLUMNS);
                 let kept = self.filter.keeps_record(Source::Iis, "2", time);
-                back.row(time, kept, |rows| request.write_back(server, backend, rows));
+                back.row(time, kept, |rows| {
+                    request.write_back(server, backend, &DEFAULT_COLUMNS, rows);
+                });
             }
         }
     }
@@ -276,13 +303,14 @@ impl<'a> LogWriter<'a> {
         &mut self,
         day: Moment,
         probe_minutes: i64,
+        people: Vec<EcpEntry>,
         told: &[EcpEntry],
     ) -> io::Result<()> {
         const CANARY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
         let server = self.server;
         let mut random = server.random("control panel", day);
         let session = random.guid();
-        let mut entries = Vec::new();
+        let mut entries = people;
         let mut slot = day.after(3 * MINUTE);
         while slot < day.after(DAY) {
             let canary = random.text(CANARY, 40);
@@ -347,7 +375,8 @@ impl<'a> LogWriter<'a> {
         let mut rows = Vec::new();
         for run in 0..3 {
             let trace = random.between(1_000, 60_000);
-            let mut time = day.after(run * 8 * HOUR + random.between(2 * MINUTE, 9 * MINUTE));
+            let due = day.after(run * 8 * HOUR + random.between(2 * MINUTE, 9 * MINUTE));
+            let mut time = self.due_or_after_outage(due);
             for message in MESSAGES {
                 time = time.after(random.between(300, 14_000));
                 let oab = server.oab;
@@ -382,11 +411,22 @@ impl<'a> LogWriter<'a> {
         })
     }
 
+    /// What was due while the server was down is done when it is back.
+    fn due_or_after_outage(&self, due: Moment) -> Moment {
+        let end = due.after(MINUTE);
+        let outages = &self.server.outages;
+        outages
+            .iter()
+            .find(|outage| outage.stop <= end && due < outage.ready)
+            .map_or(due, |outage| outage.ready.after(4 * MINUTE))
+    }
+
     /// Logs of Exchange's components: web services, Autodiscover, remote cmdlets.
     fn component_logs(
         &mut self,
         hour: Moment,
         probe_minutes: i64,
+        people: Components,
         told: &[WebServiceCall],
     ) -> io::Result<()> {
         let server = self.server;
@@ -406,6 +446,7 @@ impl<'a> LogWriter<'a> {
             .filter(|call| call.time.hour_start() == hour)
             .cloned()
             .collect::<Vec<_>>();
+        calls.extend(people.web_service);
         calls.extend(probes.iter().map(|(time, id, _)| WebServiceCall {
             time: *time,
             action: "GetFolder".to_owned(),
@@ -420,16 +461,30 @@ impl<'a> LogWriter<'a> {
             .iter()
             .map(|call| (call.time, self.web_service_row(call)))
             .collect();
-        let autodiscover = probes
+        let mut autodiscover = people.autodiscover;
+        let mut cmdlets = people.cmdlets;
+        for (time, id, cmdlet) in &probes {
+            let probe = ComponentCall {
+                time: *time,
+                id: *id,
+                unique_id: *cmdlet,
+                user: server.health_mailbox.clone(),
+                sid: server.health_sid.clone(),
+                agent: "AMProbe/Local/ClientAccess".to_owned(),
+                client: "::1".to_owned(),
+            };
+            autodiscover.push(probe.clone());
+            cmdlets.push(probe);
+        }
+        autodiscover.sort_by_key(|call| call.time);
+        cmdlets.sort_by_key(|call| call.time);
+        let autodiscover = autodiscover
             .iter()
-            .map(|(time, id, _)| (*time, self.autodiscover_row(*time, &id.to_string())))
+            .map(|call| (call.time, self.autodiscover_row(call)))
             .collect();
-        let cmdlets = probes
+        let cmdlets = cmdlets
             .iter()
-            .map(|(time, id, cmdlet)| {
-                let row = self.cmdlet_row(*time, &id.to_string(), &cmdlet.to_string());
-                (*time, row)
-            })
+            .map(|call| (call.time, self.cmdlet_row(call)))
             .collect();
         for (source, log_type, fields, prefix, rows) in [
             (
@@ -513,14 +568,15 @@ impl<'a> LogWriter<'a> {
         row(EWS_FIELDS, &values)
     }
 
-    fn autodiscover_row(&self, time: Moment, id: &str) -> String {
+    fn autodiscover_row(&self, call: &ComponentCall) -> String {
         let server = self.server;
-        let build = server.build_at(time).0.map(|part| part.to_string());
-        let mailbox = format!("{}@{}", server.health_mailbox, server.domain);
-        let time = time.to_string();
+        let build = server.build_at(call.time).0.map(|part| part.to_string());
+        let mailbox = format!("{}@{}", call.user, server.domain);
+        let agent = call.agent.replace(',', " ");
+        let (time, id) = (call.time.to_string(), call.id.to_string());
         let values = [
             ("DateTime", time.as_str()),
-            ("RequestId", id),
+            ("RequestId", &id),
             ("MajorVersion", &build[0]),
             ("MinorVersion", &build[1]),
             ("BuildVersion", &build[2]),
@@ -529,8 +585,8 @@ impl<'a> LogWriter<'a> {
             ("IsAuthenticated", "true"),
             ("AuthenticatedUser", &mailbox),
             ("Organization", &server.domain),
-            ("UserAgent", "AMProbe/Local/ClientAccess"),
-            ("ClientIpAddress", "::1"),
+            ("UserAgent", &agent),
+            ("ClientIpAddress", &call.client),
             ("ServerHostName", &server.host),
             ("SoapAction", "POX"),
             ("HttpStatus", "200"),
@@ -541,14 +597,23 @@ impl<'a> LogWriter<'a> {
         row(AUTODISCOVER_FIELDS, &values)
     }
 
-    fn cmdlet_row(&self, time: Moment, id: &str, cmdlet: &str) -> String {
+    fn cmdlet_row(&self, call: &ComponentCall) -> String {
         let server = self.server;
-        let build = server.build_at(time).0.map(|part| part.to_string());
-        let (begun, time) = (time.after(-16).to_string(), time.to_string());
+        let build = server.build_at(call.time).0.map(|part| part.to_string());
+        let (begun, time) = (call.time.after(-16).to_string(), call.time.to_string());
+        let (id, unique_id) = (call.id.to_string(), call.unique_id.to_string());
+        let by_person = call.user != server.health_mailbox;
+        let (application, cmdlet, parameters) = if by_person {
+            let [first, ..] = call.id.0;
+            let (cmdlet, parameters) = TYPED[usize::from(first) % TYPED.len()];
+            ("ManagementShell", cmdlet, parameters)
+        } else {
+            ("ActiveMonitor", "Get-Mailbox", "-ResultSize \"1\"")
+        };
         let values = [
             ("DateTime", time.as_str()),
             ("StartTime", &begun),
-            ("RequestId", id),
+            ("RequestId", &id),
             ("MajorVersion", &build[0]),
             ("MinorVersion", &build[1]),
             ("BuildVersion", &build[2]),
@@ -557,13 +622,13 @@ impl<'a> LogWriter<'a> {
             ("ProcessId", "15756"),
             ("ProcessName", "w3wp#MSExchangePowerShellAppPool"),
             ("ThreadId", "85"),
-            ("AuthenticatedUser", &server.health_mailbox),
-            ("ExecutingUserSid", &server.health_sid),
-            ("IsAdmin", "False"),
-            ("ClientApplication", "ActiveMonitor"),
-            ("Cmdlet", "Get-Mailbox"),
-            ("Parameters", "-ResultSize \"1\""),
-            ("CmdletUniqueId", cmdlet),
+            ("AuthenticatedUser", &call.user),
+            ("ExecutingUserSid", &call.sid),
+            ("IsAdmin", if by_person { "True" } else { "False" }),
+            ("ClientApplication", application),
+            ("Cmdlet", cmdlet),
+            ("Parameters", parameters),
+            ("CmdletUniqueId", &unique_id),
             ("TotalTime", "15"),
             ("ExecutionResult", "Success"),
         ];
@@ -604,6 +669,113 @@ impl<'a> LogWriter<'a> {
     fn is_simulated(&self, time: Moment) -> bool {
         self.server.start <= time && time < self.server.end && self.server.is_up(time)
     }
+}
+
+/// What administrators read in a remote shell.
+const TYPED: [(&str, &str); 6] = [
+    ("Get-Mailbox", "-ResultSize \"Unlimited\""),
+    ("Get-MailboxDatabase", "-Status \"True\""),
+    ("Get-Queue", ""),
+    ("Get-MailboxStatistics", "-Database \"DB01\""),
+    ("Get-OwaVirtualDirectory", "-ADPropertiesOnly \"True\""),
+    ("Get-ExchangeCertificate", ""),
+];
+
+/// A request as a component of the back end logs it.
+#[derive(Clone, Debug)]
+struct ComponentCall {
+    time: Moment,
+    id: Guid,
+    unique_id: Guid,
+    user: String,
+    sid: String,
+    agent: String,
+    client: String,
+}
+
+/// What people's requests of an hour leave in the logs of the components that they reach.
+#[derive(Debug, Default)]
+struct Components {
+    web_service: Vec<WebServiceCall>,
+    autodiscover: Vec<ComponentCall>,
+    cmdlets: Vec<ComponentCall>,
+}
+
+impl Components {
+    fn of(server: &Server, requests: &[Request]) -> Self {
+        let mut components = Self::default();
+        let signed_in = requests
+            .iter()
+            .filter(|request| request.method == "POST" && request.backend.is_some());
+        for request in signed_in {
+            let user = request.user.rsplit('\\').next().unwrap_or_default();
+            if user.is_empty() || user == server.health_mailbox {
+                continue;
+            }
+            let call = || ComponentCall {
+                time: request.time.after(-2),
+                id: request.id,
+                unique_id: request.id.next(),
+                user: user.to_owned(),
+                sid: request.anchor.trim_start_matches("Sid~").to_owned(),
+                agent: request.user_agent.clone(),
+                client: request.client.clone(),
+            };
+            match request.protocol {
+                Some(Protocol::Ews) => {
+                    components
+                        .web_service
+                        .push(web_service_call(server, user, request));
+                }
+                Some(Protocol::Autodiscover) => components.autodiscover.push(call()),
+                Some(Protocol::PowerShell) => components.cmdlets.push(call()),
+                _ => {}
+            }
+        }
+        components
+    }
+}
+
+fn web_service_call(server: &Server, user: &str, request: &Request) -> WebServiceCall {
+    const ACTIONS: [&str; 8] = [
+        "SyncFolderItems",
+        "SyncFolderItems",
+        "GetItem",
+        "GetItem",
+        "FindItem",
+        "GetFolder",
+        "GetUserAvailability",
+        "GetAttachment",
+    ];
+    let [first, ..] = request.id.0;
+    WebServiceCall {
+        time: request.time,
+        action: ACTIONS[usize::from(first) % ACTIONS.len()].to_owned(),
+        user: format!("{user}@{}", server.domain),
+        user_agent: request.user_agent.clone(),
+        client: request.client.clone(),
+        response_bytes: request.bytes_out,
+        id: request.id,
+    }
+}
+
+/// What the control panel logs where somebody opens the options of their mailbox.
+fn options_page(server: &Server, request: &Request) -> Option<EcpEntry> {
+    let person = request.protocol == Some(Protocol::Ecp)
+        && request.backend.is_some()
+        && !request.user.ends_with(&server.health_mailbox);
+    person.then(|| EcpEntry {
+        time: request.time.after(300),
+        command: "Get-MailboxRegionalConfiguration.Identity=$null".to_owned(),
+        url: format!(
+            "/ecp/PersonalSettings/RegionalSettings.svc/GetObject?msExchEcpCanary={}.",
+            request.id
+        ),
+        error: String::new(),
+        duration_ms: request.duration_ms,
+        activity: request.id,
+        session: request.id.next(),
+    })
 }
 
 /// The head of a log of the control panel.

@@ -1,7 +1,11 @@
 //! Who the simulated server is: names, users, builds, clock, and when it was down.
 
+use crate::calendar::{Calendar, Cause, DayKind, Outage};
+use crate::events::Everyday;
 use crate::formats::Guid;
-use crate::moment::{DAY, HOUR, MINUTE, Moment, SECOND};
+use crate::habits::Habits;
+use crate::moment::Moment;
+use crate::people::{User, people};
 use crate::random::Random;
 use crate::story::Traits;
 use crate::traffic::Protocol;
@@ -11,9 +15,6 @@ use std::fmt;
 
 /// Names and programs that servers are made of.
 pub(crate) const WORLD: &str = include_str!("../data/world.json");
-
-/// Time zones of countries, by the names that Windows gives them.
-const COUNTRIES: &str = include_str!("../data/countries.csv");
 
 /// Addresses on the internet, of the ranges that RFC 5737 keeps for documentation. No part is used twice, so that an
 /// address tells what its holder is.
@@ -89,17 +90,18 @@ impl fmt::Display for Build {
 pub(crate) struct World {
     organisations: Vec<(String, String)>,
     host_prefixes: Vec<String>,
-    first_names: Vec<String>,
-    last_names: Vec<String>,
-    zones: Vec<(String, String, i64)>,
+    pub(crate) first_names: Vec<String>,
+    pub(crate) last_names: Vec<String>,
     products: Vec<Product>,
     pub(crate) security_update: String,
     pub(crate) browsers: Vec<String>,
     pub(crate) phones: Vec<String>,
-    pub(crate) outlook: String,
+    pub(crate) outlooks: Vec<String>,
     pub(crate) mac_outlook: String,
     /// Method, path, status and agent of what any address on the internet receives.
     pub(crate) noise: Vec<(String, String, u16, String)>,
+    /// The same, but only since a day.
+    pub(crate) later_noise: Vec<(String, String, String, u16, String)>,
     /// Seconds after the start, and the line.
     pub(crate) setup_log: Vec<(i64, String)>,
     /// Protocol, method, path, query and status of pages that need no session.
@@ -117,30 +119,6 @@ pub(crate) struct Product {
     pub(crate) first: String,
     before: String,
     after: String,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct User {
-    pub(crate) name: String,
-    pub(crate) sid: String,
-    /// The address the user works from when away.
-    pub(crate) home: String,
-    pub(crate) desk: String,
-    pub(crate) browser: String,
-    pub(crate) phone: String,
-    pub(crate) device: String,
-}
-
-/// A time during which the server answered nothing.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Outage {
-    /// When services began to stop.
-    pub(crate) stop: Moment,
-    /// When Windows had started again.
-    pub(crate) boot: Moment,
-    /// When Exchange answered again.
-    pub(crate) ready: Moment,
-    pub(crate) patch: bool,
 }
 
 #[derive(Debug)]
@@ -161,7 +139,9 @@ pub(crate) struct Server {
     pub(crate) oab: Guid,
     /// Install folder without a trailing backslash.
     pub(crate) install: String,
-    pub(crate) zone: (String, String, i64),
+    pub(crate) calendar: Calendar,
+    pub(crate) habits: Habits,
+    pub(crate) everyday: Everyday,
     pub(crate) product: Product,
     pub(crate) before: Build,
     pub(crate) after: Build,
@@ -194,9 +174,6 @@ impl Server {
         let drawn_host = format!("{prefix}0{number}");
         let host = options.host.clone().unwrap_or(drawn_host);
         let domain = format!("{organisation}.example");
-        let drawn_zone = random.pick(&world.zones).clone();
-        let zone = options.country.as_deref().and_then(zone_of);
-        let zone = zone.unwrap_or(drawn_zone);
         let mut product = random.pick(&world.products).clone();
         let address = format!(
             "10.{}.{}.{}",
@@ -210,9 +187,8 @@ impl Server {
             random.between(100_000_000, 2_147_483_647),
             random.between(100_000_000, 2_147_483_647)
         );
-        let users = (0..24)
-            .map(|index| user(&mut random, &world, &domain_sid, &address, index))
-            .collect();
+        let users = people(options.seed, &world, &netbios, &domain_sid, &address);
+        let habits = Habits::new(options.seed, &address);
         let health_mailbox = format!("HealthMailbox{}", random.text("0123456789abcdef", 7));
         let health_sid = format!("{domain_sid}-{}", random.between(1_130, 1_160));
         let (database, oab) = (random.guid(), random.guid());
@@ -234,6 +210,7 @@ impl Server {
             Build::parse(&product.after)?,
         );
         let (start, end) = (Moment::from(options.start), Moment::from(options.end));
+        let calendar = Calendar::new(options.seed, options.country.as_deref(), start, end)?;
         Ok(Self {
             seed: options.seed,
             full_name: format!("{host}.{domain}").to_lowercase(),
@@ -243,13 +220,7 @@ impl Server {
                 .clone()
                 .or_else(|| traits.install.clone())
                 .unwrap_or_else(|| r"C:\Program Files\Microsoft\Exchange Server\V15".to_owned()),
-            outages: outages(
-                &mut random,
-                (start, end),
-                zone.2,
-                patch,
-                traits.cumulative_update,
-            ),
+            outages: calendar.outages(options.seed, (start, end), patch, traits.cumulative_update),
             host: host.to_uppercase(),
             domain,
             netbios,
@@ -260,7 +231,9 @@ impl Server {
             health_sid,
             database,
             oab,
-            zone,
+            habits,
+            everyday: Everyday::new()?,
+            calendar,
             product,
             before,
             after,
@@ -284,7 +257,10 @@ impl Server {
 
     /// The outage in which the server was patched.
     pub(crate) fn patch(&self) -> Option<Outage> {
-        self.outages.iter().copied().find(|outage| outage.patch)
+        self.outages
+            .iter()
+            .copied()
+            .find(|outage| outage.cause == Cause::SecurityUpdate)
     }
 
     /// Whether services answered at that time.
@@ -295,10 +271,17 @@ impl Server {
             .any(|outage| outage.stop <= time && time < outage.ready)
     }
 
+    /// Whether services came back after a restart in that time.
+    pub(crate) fn restarted_between(&self, earlier: Moment, later: Moment) -> bool {
+        self.outages
+            .iter()
+            .any(|outage| earlier < outage.boot && outage.boot <= later)
+    }
+
     /// Hour of the day and whether it is a working day, by the server's clock.
     pub(crate) fn local_hour(&self, time: Moment) -> (i64, bool) {
-        let local = time.after(self.zone.2 * MINUTE);
-        (local.civil().hour, local.weekday() < 5)
+        let (hour, kind) = self.calendar.hour(time);
+        (hour, kind != DayKind::Free)
     }
 
     pub(crate) fn random(&self, label: &str, number: Moment) -> Random {
@@ -320,68 +303,4 @@ impl World {
             .find(|product| level(&product.before) == level(build))
             .cloned()
     }
-}
-
-/// The time zone of a country, or of its capital: its name, its title, and minutes east of Greenwich in winter.
-fn zone_of(country: &str) -> Option<(String, String, i64)> {
-    COUNTRIES.lines().skip(1).find_map(|line| {
-        let mut cells = line.splitn(4, ';');
-        if !cells.next()?.eq_ignore_ascii_case(country) {
-            return None;
-        }
-        let (name, minutes, title) = (cells.next()?, cells.next()?, cells.next()?);
-        Some((name.to_owned(), title.to_owned(), minutes.parse().ok()?))
-    })
-}
-
-fn user(random: &mut Random, world: &World, domain_sid: &str, address: &str, index: i64) -> User {
-    let first = random.pick(&world.first_names);
-    let last = random.pick(&world.last_names);
-    let network = address
-        .rsplit_once('.')
-        .map_or(address, |(network, _)| network);
-    User {
-        name: format!("{first}.{last}"),
-        sid: format!("{domain_sid}-{}", 1_200 + index),
-        home: internet::home(random),
-        desk: format!("{network}.{}", random.between(100, 250)),
-        browser: random.pick(&world.browsers).clone(),
-        phone: random.pick(&world.phones).clone(),
-        device: random.text("0123456789ABCDEF", 26),
-    }
-}
-
-/// One night of Windows updates in the second week of January, and the night of the patch.
-fn outages(
-    random: &mut Random,
-    (start, end): (Moment, Moment),
-    zone_minutes: i64,
-    patch: Option<Moment>,
-    cumulative_update: bool,
-) -> Vec<Outage> {
-    let mut outages = Vec::new();
-    let third_day = start.day_start().after(16 * DAY);
-    let midnight = third_day.after(-zone_minutes * MINUTE);
-    let stop = midnight.after(2 * HOUR + random.between(10, 50) * MINUTE);
-    let restart_minutes = random.between(5, 9);
-    let ready_minutes = random.between(3, 5);
-    // A cumulative update is a new installation.
-    let patch_minutes = random.between(19, 31) + if cumulative_update { 45 } else { 0 };
-    outages.push(Outage {
-        stop,
-        boot: stop.after(restart_minutes * MINUTE + 13 * SECOND),
-        ready: stop.after((restart_minutes + ready_minutes) * MINUTE),
-        patch: false,
-    });
-    if let Some(stop) = patch {
-        outages.push(Outage {
-            stop,
-            boot: stop.after(patch_minutes * MINUTE + 29 * SECOND),
-            ready: stop.after((patch_minutes + ready_minutes) * MINUTE),
-            patch: true,
-        });
-    }
-    outages.retain(|outage| start <= outage.stop && outage.ready < end);
-    outages.sort_by_key(|outage| outage.stop);
-    outages
 }

@@ -1,6 +1,7 @@
 //! Windows' own state: registry hives, the web server's configuration, scheduled tasks.
 
 use crate::Error;
+use crate::calendar::Summer;
 use crate::formats::registry::{Data, Key, hive};
 use crate::formats::utf16;
 use crate::moment::{DAY, Moment};
@@ -71,16 +72,20 @@ impl Server {
                 .key(&format!(r"Control\ComputerName\{key}"), old)
                 .value("ComputerName", self.host.clone());
         }
-        let (zone, _, offset) = &self.zone;
-        let bias = signed(-offset);
+        let zone = &self.calendar.zone;
+        let active = self.calendar.offset_minutes(self.end);
+        let summer = match zone.summer {
+            Summer::None => 0,
+            Summer::Eu | Summer::Us => -60,
+        };
         control
             .key(r"Control\TimeZoneInformation", old)
-            .value("TimeZoneKeyName", zone.clone())
-            .value("StandardName", zone.clone())
-            .value("Bias", bias)
-            .value("ActiveTimeBias", bias)
+            .value("TimeZoneKeyName", zone.key.clone())
+            .value("StandardName", zone.key.clone())
+            .value("Bias", signed(-zone.minutes))
+            .value("ActiveTimeBias", signed(-active))
             .value("StandardBias", 0)
-            .value("DaylightBias", signed(-60));
+            .value("DaylightBias", signed(summer));
         control
             .key(r"Services\Tcpip\Parameters", old)
             .value("Hostname", self.host.clone())

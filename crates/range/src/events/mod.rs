@@ -2,8 +2,12 @@
 //!
 //! Field names and order are those of the providers' manifests, as event logs of real servers show them.
 
+mod administration;
 mod intrusion;
 mod ordinary;
+mod restarts;
+
+pub(crate) use administration::Everyday;
 
 use crate::formats::Guid;
 use crate::formats::evtx::{Body, Event, Provider, Value};
@@ -105,6 +109,17 @@ pub(crate) struct Process<'a> {
 const SYSTEM_SID: &str = "S-1-5-18";
 const AUDIT_SUCCESS: u64 = 0x8020_0000_0000_0000;
 const CLASSIC: u64 = 0x0080_0000_0000_0000;
+
+const INFORMATION: u8 = 4;
+const NO_KEYWORDS: u64 = 0x8000_0000_0000_0000;
+const TASK_SCHEDULER: (&str, &str) = (
+    "Microsoft-Windows-TaskScheduler",
+    "de7b24ea-73c8-4a09-985d-5bdadcfa9017",
+);
+const POWERSHELL: (&str, &str) = (
+    "Microsoft-Windows-PowerShell",
+    "a0c1853b-5c40-4b15-8766-3cf1c58f985a",
+);
 
 /// An event of a provider with a manifest.
 fn manifest(
@@ -387,7 +402,20 @@ pub(crate) enum Caller {
     HealthManager,
 }
 
-/// A detection by Windows Defender (1116) or what it then did (1117).
+/// Something that Windows Defender found.
+#[derive(Clone, Debug)]
+pub(crate) struct Detection<'a> {
+    pub(crate) threat: &'a str,
+    pub(crate) category: &'a str,
+    /// As Defender writes it: `file:_C:\…`.
+    pub(crate) path: &'a str,
+    pub(crate) process: &'a str,
+    pub(crate) user: &'a str,
+    pub(crate) id: Guid,
+    pub(crate) detected: Moment,
+}
+
+/// A detection of a back door by Windows Defender (1116) or what it then did (1117).
 pub(crate) fn defender(
     time: Moment,
     id: u16,
@@ -396,6 +424,22 @@ pub(crate) fn defender(
     detection: Guid,
     detected: Moment,
 ) -> Logged {
+    defender_event(
+        time,
+        id,
+        &Detection {
+            threat,
+            category: "Backdoor",
+            path: &format!("file:_{path}"),
+            process: r"C:\Windows\System32\inetsrv\w3wp.exe",
+            user: r"NT AUTHORITY\SYSTEM",
+            id: detection,
+            detected,
+        },
+    )
+}
+
+fn defender_event(time: Moment, id: u16, detection: &Detection<'_>) -> Logged {
     let removed = id == 1_117;
     let action = if removed {
         ("2", "%%809")
@@ -405,16 +449,16 @@ pub(crate) fn defender(
     let fields = vec![
         ("Product Name", "%%827".into()),
         ("Product Version", "4.18.2101.9".into()),
-        ("Detection ID", detection.braced().into()),
-        ("Detection Time", detected.to_string().into()),
+        ("Detection ID", detection.id.braced().into()),
+        ("Detection Time", detection.detected.to_string().into()),
         ("Unused", "".into()),
         ("Unused2", "".into()),
         ("Threat ID", "2147776107".into()),
-        ("Threat Name", threat.into()),
+        ("Threat Name", detection.threat.into()),
         ("Severity ID", "5".into()),
         ("Severity Name", "Severe".into()),
         ("Category ID", "6".into()),
-        ("Category Name", "Backdoor".into()),
+        ("Category Name", detection.category.into()),
         (
             "FWLink",
             "https://go.microsoft.com/fwlink/?linkid=37020".into(),
@@ -424,13 +468,10 @@ pub(crate) fn defender(
         ("State", if removed { "2" } else { "1" }.into()),
         ("Source ID", "3".into()),
         ("Source Name", "%%818".into()),
-        (
-            "Process Name",
-            r"C:\Windows\System32\inetsrv\w3wp.exe".into(),
-        ),
-        ("Detection User", r"NT AUTHORITY\SYSTEM".into()),
+        ("Process Name", detection.process.into()),
+        ("Detection User", detection.user.into()),
         ("Unused3", "".into()),
-        ("Path", format!("file:_{path}").into()),
+        ("Path", detection.path.into()),
         ("Origin ID", "1".into()),
         ("Origin Name", "%%845".into()),
         ("Execution ID", "1".into()),
@@ -491,4 +532,8 @@ fn sysmon(time: Moment, (id, version): (u16, u8), fields: Vec<(&str, Value)>) ->
 /// `2021-03-03 06:49:42.162`, as Sysmon writes times.
 fn sysmon_time(time: Moment) -> String {
     time.to_string().replace('T', " ").replace('Z', "")
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
 }

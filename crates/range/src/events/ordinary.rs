@@ -1,41 +1,14 @@
-//! What a server logs by itself: its days, and its restarts.
+//! What a server logs by itself, day after day.
 
+use super::restarts::service_state;
 use super::{
-    AUDIT_SUCCESS, AUDITING, Caller, Channel, DEFENDER, Logged, Process, classic, manifest,
+    AUDIT_SUCCESS, AUDITING, Channel, DEFENDER, INFORMATION, Logged, NO_KEYWORDS, POWERSHELL,
+    Process, TASK_SCHEDULER, classic, manifest, texts,
 };
 use crate::formats::evtx::Value;
-use crate::moment::{DAY, HOUR, MINUTE, Moment, SECOND};
+use crate::moment::{DAY, HOUR, Moment, SECOND};
 use crate::random::Random;
-use crate::server::{Outage, Server};
-
-const KERNEL_GENERAL: (&str, &str) = (
-    "Microsoft-Windows-Kernel-General",
-    "a68ca8b7-004f-d7b6-a698-07e2de0f1f5d",
-);
-const TASK_SCHEDULER: (&str, &str) = (
-    "Microsoft-Windows-TaskScheduler",
-    "de7b24ea-73c8-4a09-985d-5bdadcfa9017",
-);
-const POWERSHELL: (&str, &str) = (
-    "Microsoft-Windows-PowerShell",
-    "a0c1853b-5c40-4b15-8766-3cf1c58f985a",
-);
-const INFORMATION: u8 = 4;
-const NO_KEYWORDS: u64 = 0x8000_0000_0000_0000;
-
-/// Of a hundred cmdlets of administrators, so many are rare ones. Some of them look like an intruder's.
-const RARE_CMDLET_PERCENT: u64 = 6;
-
-/// In the order in which they stop.
-const SERVICES: [&str; 7] = [
-    "World Wide Web Publishing Service",
-    "Microsoft Exchange Health Manager",
-    "Microsoft Exchange Frontend Transport",
-    "Microsoft Exchange Transport",
-    "Microsoft Exchange Mailbox Assistants",
-    "Microsoft Exchange Information Store",
-    "Microsoft Exchange Active Directory Topology",
-];
+use crate::server::Server;
 
 impl Server {
     /// What the server logs by itself from start to end.
@@ -56,123 +29,17 @@ impl Server {
         events.retain(|logged| {
             self.start <= logged.time && logged.time < self.end && self.is_up(logged.time)
         });
-        let mut random = Random::new(self.seed, "restarts", 0);
-        for outage in &self.outages {
-            self.restart(*outage, &mut random, &mut events);
-        }
+        self.restarts(&mut events);
         events
-    }
-
-    /// What Windows and Exchange log when the server goes down and comes back.
-    fn restart(&self, outage: Outage, random: &mut Random, out: &mut Vec<Logged>) {
-        let services = if self.has_exchange {
-            &SERVICES[..]
-        } else {
-            &SERVICES[..1]
-        };
-        let mut time = outage.stop;
-        for service in services {
-            out.push(service_state(time, service, "stopped"));
-            time = time.after(random.between(1, 9) * SECOND);
-        }
-        if outage.patch && !self.cumulative_update {
-            self.update(outage, time.after(20 * SECOND), out);
-        }
-        self.shutdown(outage, out);
-        startup(outage.boot, out);
-        let mut time = outage.boot.after(40 * SECOND);
-        for service in services {
-            out.push(service_state(time, service, "running"));
-            time = time.after(random.between(2, 12) * SECOND);
-        }
-    }
-
-    /// What the installer logs of the security update.
-    fn update(&self, outage: Outage, begin: Moment, out: &mut Vec<Logged>) {
-        let number = &self.world.security_update;
-        let product = &self.product.name;
-        let update = format!(
-            "Security Update for {} {} ({number}) {}",
-            product.trim_start_matches("Microsoft "),
-            self.product.update,
-            self.after
-        );
-        let file = format!(r"C:\Temp\Exchange-{number}.msp");
-        let transaction = [file, "6120".to_owned()];
-        let reconfigured = [
-            product.clone(),
-            self.before.cumulative(),
-            "1033".to_owned(),
-            update.clone(),
-            "0".to_owned(),
-            "Microsoft Corporation".to_owned(),
-        ];
-        let done = outage.boot.after(-3 * MINUTE);
-        for (time, id, texts) in [
-            (begin, 1_040, transaction.to_vec()),
-            (done, 1_022, vec![product.clone(), update]),
-            (done.after(700), 1_036, reconfigured.to_vec()),
-            (done.after(1_600), 1_042, transaction.to_vec()),
-        ] {
-            let event = classic(time, "MsiInstaller", id, INFORMATION, 0, texts);
-            out.push(Logged::new(Channel::Application, time, event));
-        }
-    }
-
-    fn shutdown(&self, outage: Outage, out: &mut Vec<Logged>) {
-        let begin = outage.boot.after(-80 * SECOND);
-        let reason = if outage.patch {
-            "Application: Maintenance (Planned)"
-        } else {
-            "Operating System: Service pack (Planned)"
-        };
-        let restart = [
-            r"C:\Windows\System32\svchost.exe",
-            &self.host,
-            reason,
-            "0x80020010",
-            "restart",
-            "",
-            r"NT AUTHORITY\SYSTEM",
-        ];
-        let event = classic(begin, "User32", 1_074, INFORMATION, 0, texts(&restart));
-        out.push(Logged::new(Channel::System, begin, event));
-        let stop = begin.after(25 * SECOND);
-        let event = classic(stop, "EventLog", 6_006, INFORMATION, 0, texts(&[""]));
-        out.push(Logged::new(Channel::System, stop, event));
-        let off = stop.after(4 * SECOND);
-        let fields = vec![("StopTime", Value::Time(off.timestamp()))];
-        let event = manifest(off, KERNEL_GENERAL, (13, 0, INFORMATION, 2), 0x80, fields);
-        out.push(Logged::new(Channel::System, off, event));
-    }
-}
-
-fn startup(boot: Moment, out: &mut Vec<Logged>) {
-    let fields = vec![
-        ("MajorVersion", Value::U32(10)),
-        ("MinorVersion", Value::U32(0)),
-        ("BuildVersion", Value::U32(14_393)),
-        ("QfeVersion", Value::U32(4_225)),
-        ("ServiceVersion", Value::U32(0)),
-        ("BootMode", Value::U32(0)),
-        ("StartTime", Value::Time(boot.timestamp())),
-    ];
-    let event = manifest(boot, KERNEL_GENERAL, (12, 0, INFORMATION, 1), 0x80, fields);
-    out.push(Logged::new(Channel::System, boot, event));
-    let begin = boot.after(11 * SECOND);
-    let version = ["10.00.", "14393", "", "Multiprocessor Free", "0"];
-    for (id, values) in [(6_009, texts(&version)), (6_005, texts(&[""]))] {
-        let event = classic(begin, "EventLog", id, INFORMATION, 0, values);
-        out.push(Logged::new(Channel::System, begin, event));
     }
 }
 
 /// One day of a server's life.
-struct Day<'a> {
-    server: &'a Server,
-    begin: Moment,
-    random: Random,
-    events: Vec<Logged>,
+pub(super) struct Day<'a> {
+    pub(super) server: &'a Server,
+    pub(super) begin: Moment,
+    pub(super) random: Random,
+    pub(super) events: Vec<Logged>,
 }
 
 impl Day<'_> {
@@ -200,16 +67,22 @@ impl Day<'_> {
         self.backup_script();
         if has_exchange {
             self.cmdlets();
+            self.occasions();
         }
     }
 
     /// Some time in that hour.
-    fn time(&mut self, hour: i64) -> Moment {
+    pub(super) fn time(&mut self, hour: i64) -> Moment {
         let milliseconds = self.random.between(0, HOUR - 1);
         self.begin.after(hour * HOUR + milliseconds)
     }
 
-    fn log(&mut self, channel: Channel, time: Moment, event: crate::formats::evtx::Event) {
+    pub(super) fn log(
+        &mut self,
+        channel: Channel,
+        time: Moment,
+        event: crate::formats::evtx::Event,
+    ) {
         self.events.push(Logged::new(channel, time, event));
     }
 
@@ -391,57 +264,4 @@ impl Day<'_> {
         let event = manifest(later, POWERSHELL, (4_104, 1, 5, 2), 0, fields);
         self.log(Channel::PowerShellOperational, later, event);
     }
-
-    /// What monitoring and administrators change in Exchange.
-    fn cmdlets(&mut self) {
-        let server = self.server;
-        let parameters = format!(
-            "-Identity \"{}/Microsoft Exchange System Objects/Monitoring Mailboxes/{}\" -Password \"System.Security.SecureString\"",
-            server.domain, server.health_mailbox
-        );
-        for hour in [1, 13] {
-            let time = self.time(hour);
-            let caller = Caller::HealthManager;
-            let logged = server.cmdlet(time, "Set-Mailbox", &parameters, caller, &mut self.random);
-            self.events.push(logged);
-        }
-        let (_, working_day) = server.local_hour(self.begin.after(12 * HOUR));
-        if !working_day {
-            return;
-        }
-        for _ in 0..self.random.below(4) {
-            let hour = self.random.between(8, 15);
-            let time = self.time(hour);
-            let choices = if self.random.chance(RARE_CMDLET_PERCENT) {
-                &server.world.rare_cmdlets
-            } else {
-                &server.world.cmdlets
-            };
-            let (cmdlet, parameters) = self.random.pick(choices);
-            let parameters = parameters
-                .replace("{user}", &self.random.pick(&server.users).name)
-                .replace("{host}", &server.host)
-                .replace("{public}", &server.public);
-            let caller = Caller::Administrator;
-            let logged = server.cmdlet(time, cmdlet, &parameters, caller, &mut self.random);
-            self.events.push(logged);
-        }
-    }
-}
-
-fn service_state(time: Moment, service: &str, state: &str) -> Logged {
-    const CONTROL: (&str, &str) = (
-        "Service Control Manager",
-        "555908d1-a6d7-4695-8e1e-26931d2012f4",
-    );
-    let fields = vec![("param1", service.into()), ("param2", state.into())];
-    let kind = (7_036, 0, INFORMATION, 0);
-    let mut event = manifest(time, CONTROL, kind, 0x8080_0000_0000_0000, fields);
-    event.provider.event_source_name = Some("Service Control Manager".into());
-    event.qualifiers = Some(16_384);
-    Logged::new(Channel::System, time, event)
-}
-
-fn texts(texts: &[&str]) -> Vec<String> {
-    texts.iter().map(|text| (*text).to_owned()).collect()
 }

@@ -27,6 +27,13 @@ impl Guid {
         Some(Self(bytes))
     }
 
+    /// Another one that goes with it.
+    pub(crate) fn next(self) -> Self {
+        let mut bytes = self.0;
+        bytes[15] = bytes[15].wrapping_add(1);
+        Self(bytes)
+    }
+
     /// `{54849625-5478-4994-A5BA-3E3B0328C30D}`, as event logs and registry paths write it.
     pub fn braced(&self) -> String {
         format!("{{{}}}", self.to_string().to_uppercase())

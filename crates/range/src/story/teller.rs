@@ -5,13 +5,14 @@ use super::cast::{
 };
 use super::traces::{Change, Setting, Traces, WebServiceCall};
 use crate::Error;
+use crate::calendar::Outage;
 use crate::events::{Caller, Channel, Logged, Process, defender};
 use crate::files::{DiskFile, hex};
 use crate::formats::exchange::EcpEntry;
 use crate::formats::{Guid, utf16};
 use crate::moment::{DAY, MINUTE, Moment, SECOND};
 use crate::random::Random;
-use crate::server::{Outage, Server};
+use crate::server::Server;
 use crate::source::Source;
 use crate::traffic::{Backend, Protocol};
 use crate::truth::{Foothold, Step as TrueStep};
