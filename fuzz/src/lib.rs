@@ -26,7 +26,7 @@ pub fn open(name: &str, bytes: &[u8]) {
 }
 
 /// Looks at everything that a reader says, as detection and reports would.
-struct Shown;
+pub struct Shown;
 
 impl Sink for Shown {
     fn record(&mut self, record: &dyn Record) {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const LAYOUTS_MAX: usize = 8_192;
 
 /// Bytes of all their names.
-const NAME_BYTES_MAX: usize = 16 << 20;
+const NAME_BYTES_MAX: usize = 8 << 20;
 
 /// Every layout of the process.
 static KNOWN: Mutex<Known> = Mutex::new(Known {

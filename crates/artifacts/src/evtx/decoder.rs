@@ -20,11 +20,14 @@ const DEFINITIONS_MAX: usize = 4_096;
 const PLANS_MAX: usize = 4_096;
 
 /// Bytes of the templates that are kept.
-const DEFINITION_BYTES_MAX: usize = 8 << 20;
+const DEFINITION_BYTES_MAX: usize = 4 << 20;
+
+/// Fields of the plans that are kept.
+const PLAN_FIELDS_MAX: usize = 200_000;
 
 /// Bytes of templates that the records of one chunk may have compiled or put together. A chunk of Windows' own needs as
 /// many as it has; a hostile one could let every record define a large one.
-const CHUNK_BUDGET: usize = 16 << 20;
+const CHUNK_BUDGET: usize = 2 << 20;
 
 /// Layouts that one log may make known to the process; a hostile one leaves room for the others.
 const LAYOUTS_MAX: usize = 1_024;
@@ -47,6 +50,7 @@ pub(super) struct Decoder {
     last: Option<(Vec<u32>, Rc<Plan>)>,
     key: Vec<u32>,
     canonical: Vec<u8>,
+    plan_fields: usize,
     budget: usize,
     layouts: usize,
 }
@@ -73,6 +77,7 @@ impl Decoder {
         self.budget = CHUNK_BUDGET;
         let full = self.definitions.len() > DEFINITIONS_MAX
             || self.definition_bytes > DEFINITION_BYTES_MAX
+            || self.plan_fields > PLAN_FIELDS_MAX
             || self.plans.len() > PLANS_MAX;
         if full {
             *self = Self {
@@ -189,6 +194,7 @@ impl Decoder {
                     self.layouts += 1;
                     plan.share_layout();
                 }
+                self.plan_fields += plan.size();
                 Shape::Plan(Rc::new(plan))
             }
             Err(_) => Shape::Open,

@@ -6,7 +6,7 @@
 //!
 //! A record is a template's number and the values for its places. Templates are compiled once (`tree`, `plan`), values
 //! are left where they lie until somebody asks for one (`record`), and JSON is made only to show a record. What our
-//! decoder cannot decode the crate `evtx` is asked for (`fallback`). See docs/decisions/0010-evtx-reader.md.
+//! decoder cannot decode the crate `evtx` is asked for (`fallback`). See docs/decisions/0012-evtx-reader.md.
 
 mod binxml;
 mod bytes;

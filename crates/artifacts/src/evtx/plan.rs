@@ -21,6 +21,9 @@ const FIELDS_MAX: usize = 10_000;
 /// Values without a name that a layout has room for, where an array holds them; records with more are read by name.
 const UNNAMED_IN_LAYOUT: usize = 40;
 
+/// Values without a name in any layout: to find one, those before it are counted.
+const UNNAMED_IN_LAYOUT_MAX: usize = 256;
+
 /// A plan for all records of a shape, or for one record.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -38,10 +41,10 @@ pub(super) struct Plan {
     /// Names without their spaces.
     synonyms: Vec<(String, usize)>,
     pub(super) layout: Option<Arc<Layout>>,
-    /// Values that may be arrays of several items, by index among the record's; others may not.
-    pub(super) lists: Vec<u16>,
-    /// All values that the plan uses.
-    pub(super) used: Vec<u16>,
+    /// Values that may be arrays of several items, by index among the record's and in its order; others may not.
+    lists: Vec<u16>,
+    /// All values that the plan uses, in order.
+    used: Vec<u16>,
     pub(super) system: System,
 }
 
@@ -107,9 +110,16 @@ impl Plan {
         Flattening::default().plan(root)
     }
 
-    /// Makes the layout of the plan's names known to the process.
+    /// Makes the layout of the plan's names known to the process, if it is one of an ordinary event.
     pub(super) fn share_layout(&mut self) {
-        self.layout = Layout::of(&self.names, &self.synonyms);
+        if self.unnamed_named <= UNNAMED_IN_LAYOUT_MAX {
+            self.layout = Layout::of(&self.names, &self.synonyms);
+        }
+    }
+
+    /// What the plan takes of the memory, in fields.
+    pub(super) fn size(&self) -> usize {
+        self.leaves.len() + self.unnamed.len() + self.names.len() + 1
     }
 
     /// What a name stands for.
@@ -135,7 +145,7 @@ impl Plan {
 
     /// Whether an array of several items at this value is in a place that this plan foresees.
     pub(super) fn takes_array(&self, index: u16) -> bool {
-        self.lists.contains(&index) || !self.used.contains(&index)
+        self.lists.binary_search(&index).is_ok() || self.used.binary_search(&index).is_err()
     }
 }
 
@@ -224,6 +234,7 @@ impl<'t> Flattening<'t> {
         let named = container && has_named_data(element)?;
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         let mut data_names: BTreeMap<String, usize> = BTreeMap::new();
+        let depends = elements_of(element).any(|child| child.needs.is_some());
         let mut children = elements_of(element).peekable();
         while let Some(child) = children.next() {
             if container && child.name == "Data" {
@@ -244,7 +255,7 @@ impl<'t> Flattening<'t> {
                 let key = numbered(&name, *seen);
                 *seen += 1;
                 let repeats = run.len() > 1 || *seen > 1;
-                if repeats && elements_of(element).any(|other| other.needs.is_some()) {
+                if repeats && depends {
                     return Err(Fault("the number of a name depends on values"));
                 }
                 self.named_data(&key, &run)?;
@@ -253,7 +264,7 @@ impl<'t> Flattening<'t> {
             let seen = counts.entry(&child.name).or_default();
             let key = numbered(&child.name, *seen);
             *seen += 1;
-            if *seen > 1 && elements_of(element).any(|other| other.needs.is_some()) {
+            if *seen > 1 && depends {
                 return Err(Fault("the number of an element depends on values"));
             }
             let inner = matches!(child.name.as_str(), "EventData" | "UserData");
@@ -440,10 +451,16 @@ impl<'t> Flattening<'t> {
             aliases,
             synonyms,
             layout: None,
-            lists: self.lists,
-            used: self.used,
+            lists: in_order(self.lists),
+            used: in_order(self.used),
         })
     }
+}
+
+fn in_order(mut indexes: Vec<u16>) -> Vec<u16> {
+    indexes.sort_unstable();
+    indexes.dedup();
+    indexes
 }
 
 /// The names of a plan, each once.
