@@ -1,6 +1,6 @@
 //! Breaks files on their way to the sink, as accidents do: cut off, filled with zeroes.
 
-use crate::moment::{DAY, HOUR, Moment};
+use crate::moment::{DAY, Moment};
 use crate::sink::{Sink, Taken};
 use crate::source::Source;
 use crate::story::{Damage, DamageKind};
@@ -86,18 +86,16 @@ impl Sink for Breaker<'_> {
     }
 }
 
-/// Whether the file at `path` is the one that holds records of `time` of what is to be damaged.
+/// Whether the file at `path` holds records of what is to be damaged, of the day of `time`.
 fn concerns(damage: &Damage, time: Moment, path: &str) -> bool {
     if let Some(folder) = damage.source.log_folder() {
-        let (hour, day) = (time.compact_hour(), time.compact_day());
+        let day = time.compact_day();
         // Web sites' folders end in the site's number; the proxy's are named after the protocol.
         let instance = path
             .split_once(folder)
             .is_some_and(|(_, rest)| begins_with(rest, &damage.instance));
         let name = path.rsplit('\\').next().unwrap_or(path);
-        let of_hour = name.contains(&hour);
-        let of_day = name.contains(&day[2..]) && !is_hourly(damage.source);
-        return instance && (of_hour || of_day);
+        return instance && name.contains(&day[2..]);
     }
     damage
         .source
@@ -110,20 +108,10 @@ fn begins_with(text: &str, start: &str) -> bool {
         .is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
 
-/// Whether a log of the source begins a new file every hour.
-fn is_hourly(source: Source) -> bool {
-    matches!(
-        source,
-        Source::HttpProxy | Source::Ews | Source::Autodiscover | Source::CmdletInfra
-    )
-}
-
 /// Times of the records of the damaged file, widest: of an event log, any.
 fn span(damage: &Damage, time: Moment) -> (Moment, Moment) {
     if damage.source.log_folder().is_none() {
         (Moment(i64::MIN), Moment(i64::MAX))
-    } else if is_hourly(damage.source) {
-        (time.hour_start(), time.hour_start().after(HOUR))
     } else {
         (time.day_start(), time.day_start().after(DAY))
     }

@@ -293,7 +293,7 @@ pub(crate) struct Damage {
     pub(crate) source: Source,
     #[serde(default)]
     pub(crate) instance: String,
-    /// The file that holds this time is broken.
+    /// Files of the log of the day that holds this time are broken, or the whole event log.
     pub(crate) at: Window,
 }
 
