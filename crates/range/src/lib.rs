@@ -124,6 +124,9 @@ pub struct Options {
     /// After how many days a source's log files are deleted; sources not named keep everything. Comes before what the
     /// scenario says.
     pub retention_days: BTreeMap<Source, u32>,
+    /// How large the file of an event log may become before it drops its oldest records, in bytes; record ids go on.
+    /// Logs not named keep everything.
+    pub event_log_bytes: BTreeMap<Source, u64>,
     pub withhold: Vec<Withheld>,
 }
 
@@ -148,6 +151,7 @@ impl Options {
             probe_minutes: 30,
             text_bytes: None,
             retention_days: BTreeMap::new(),
+            event_log_bytes: BTreeMap::new(),
             withhold: Vec::new(),
         }
     }

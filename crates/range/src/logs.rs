@@ -5,7 +5,7 @@
 use crate::Options;
 use crate::events::{Channel, Logged};
 use crate::formats::Guid;
-use crate::formats::evtx::EvtxWriter;
+use crate::formats::evtx::{CHUNK_BYTES, EvtxWriter};
 use crate::formats::exchange::{
     AUTODISCOVER_FIELDS, CMDLET_FIELDS, ECP_FIELDS, EWS_FIELDS, EcpEntry, HTTP_PROXY_FIELDS,
     OAB_FIELDS, head, row,
@@ -121,14 +121,19 @@ impl<'a> LogWriter<'a> {
         // The log has been there for longer than is kept of it.
         let mut random = Random::new(self.server.seed, channel.name(), 0);
         let first_id = random.between(900, 90_000).unsigned_abs();
-        let mut log = EvtxWriter::new(
-            io::Cursor::new(Vec::new()),
-            channel.name(),
-            &self.server.full_name,
-            first_id,
-        )?;
+        let begin = |first_id| {
+            let file = io::Cursor::new(Vec::new());
+            EvtxWriter::new(file, channel.name(), &self.server.full_name, first_id)
+        };
+        // What is overwritten must not depend on what is withheld, so it is found by writing all.
+        let overwritten = match self.server.event_log_bytes.get(&source) {
+            Some(bytes) => overwritten(begin(first_id)?, events, *bytes)?,
+            None => 0,
+        };
+        let next_id = u64::try_from(overwritten).expect("a number of events fits 64 bits");
+        let mut log = begin(first_id + next_id)?;
         let mut written = false;
-        for logged in events {
+        for logged in &events[overwritten..] {
             let kept = self.filter.keeps_record(source, "", logged.time)
                 && self.filter.retains(source, logged.time);
             if kept {
@@ -669,6 +674,25 @@ impl<'a> LogWriter<'a> {
     fn is_simulated(&self, time: Moment) -> bool {
         self.server.start <= time && time < self.server.end && self.server.is_up(time)
     }
+}
+
+/// How many events a log that holds at most `bytes` has overwritten, as it drops its oldest chunk for a new one.
+fn overwritten<W: io::Write + io::Seek>(
+    mut log: EvtxWriter<W>,
+    events: &[&Logged],
+    bytes: u64,
+) -> io::Result<usize> {
+    let mut chunk_starts = vec![0];
+    for (number, logged) in events.iter().enumerate() {
+        log.push(&logged.event)?;
+        if log.full_chunks() == chunk_starts.len() {
+            chunk_starts.push(number);
+        }
+    }
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let chunks_max = bytes / CHUNK_BYTES;
+    let dropped = chunk_starts.len().saturating_sub(chunks_max.max(1));
+    Ok(chunk_starts[dropped])
 }
 
 /// What administrators read in a remote shell.

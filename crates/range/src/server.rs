@@ -4,13 +4,15 @@ use crate::calendar::{Calendar, Cause, DayKind, Outage};
 use crate::events::Everyday;
 use crate::formats::Guid;
 use crate::habits::Habits;
-use crate::moment::Moment;
+use crate::moment::{DAY, Moment};
 use crate::people::{User, people};
 use crate::random::Random;
+use crate::source::Source;
 use crate::story::Traits;
 use crate::traffic::Protocol;
 use crate::{Error, Options};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Names and programs that servers are made of.
@@ -142,6 +144,10 @@ pub(crate) struct Server {
     pub(crate) calendar: Calendar,
     pub(crate) habits: Habits,
     pub(crate) everyday: Everyday,
+    /// Logons of a day beyond the usual, where the evidence is to be large.
+    pub(crate) more_logons: u64,
+    /// How large the file of an event log may become.
+    pub(crate) event_log_bytes: BTreeMap<Source, u64>,
     pub(crate) product: Product,
     pub(crate) before: Build,
     pub(crate) after: Build,
@@ -233,6 +239,8 @@ impl Server {
             oab,
             habits,
             everyday: Everyday::new()?,
+            more_logons: more_logons(options),
+            event_log_bytes: options.event_log_bytes.clone(),
             calendar,
             product,
             before,
@@ -303,4 +311,18 @@ impl World {
             .find(|product| level(&product.before) == level(build))
             .cloned()
     }
+}
+
+/// Logons go with requests: so many a day that the security log of a gigabyte of text logs has 20 MB.
+fn more_logons(options: &Options) -> u64 {
+    /// Text logs for each logon beyond the usual.
+    const BYTES_PER_LOGON: u64 = 26_000;
+    /// Events are kept in memory until they are sorted.
+    const LOGONS_PER_DAY_MAX: u64 = 2_000;
+    /// What a default server has without more of them.
+    const USUAL_BYTES: u64 = 60_000_000;
+    let (start, end) = (Moment::from(options.start), Moment::from(options.end));
+    let days = u64::try_from((end.0 - start.0) / DAY).unwrap_or(0).max(1);
+    let bytes = options.text_bytes.unwrap_or(0).saturating_sub(USUAL_BYTES);
+    (bytes / BYTES_PER_LOGON / days).min(LOGONS_PER_DAY_MAX)
 }

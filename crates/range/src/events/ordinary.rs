@@ -68,6 +68,7 @@ impl Day<'_> {
         if has_exchange {
             self.cmdlets();
             self.occasions();
+            self.more_logons();
         }
     }
 
@@ -87,7 +88,6 @@ impl Day<'_> {
     }
 
     fn logon(&mut self, hour: i64) {
-        let time = self.time(hour);
         let server = self.server;
         let (user, sid) = if server.has_exchange {
             (server.health_mailbox.clone(), server.health_sid.clone())
@@ -97,6 +97,22 @@ impl Day<'_> {
                 format!("{}-1104", server.domain_sid),
             )
         };
+        self.logon_of(hour, user, sid);
+    }
+
+    /// People who sign in, on a server that is made large.
+    fn more_logons(&mut self) {
+        let server = self.server;
+        for _ in 0..server.more_logons {
+            let hour = self.random.between(0, 23);
+            let user = self.random.pick(&server.users);
+            self.logon_of(hour, user.name.clone(), user.sid.clone());
+        }
+    }
+
+    fn logon_of(&mut self, hour: i64, user: String, sid: String) {
+        let server = self.server;
+        let time = self.time(hour);
         let id = self.random.below(0x0100_0000) + 0x10_0000;
         let fields = vec![
             ("SubjectUserSid", Value::Sid("S-1-5-18".into())),

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Seek, SeekFrom, Write};
 
 const FILE_HEADER_BYTES: usize = 4_096;
-const CHUNK_BYTES: usize = 65_536;
+pub(crate) const CHUNK_BYTES: usize = 65_536;
 const CHUNK_HEADER_BYTES: usize = 512;
 const RECORD_HEADER_BYTES: usize = 24;
 const STRING_BUCKETS: usize = 64;
@@ -135,6 +135,11 @@ impl<W: Write + Seek> EvtxWriter<W> {
     /// Uses up a record id without a record, as if the record had been taken out afterwards.
     pub fn skip(&mut self) {
         self.next_id += 1;
+    }
+
+    /// How many chunks are full and written out.
+    pub(crate) fn full_chunks(&self) -> usize {
+        usize::from(self.chunks)
     }
 
     /// Writes the last chunk and the file header, and gives back what was written to.
