@@ -559,6 +559,50 @@ fn elements_without_a_template_are_read() {
         EventID = Unsigned(9) | Message = Text("one") | Message = Text("two") | event_id = Unsigned(9) | time = Some(2021-03-02T23:49:00Z)"#]].assert_eq(&shown.join("\n"));
 }
 
+/// Found by changing bytes at random: what a template in a value left behind must go with it, where more follows it.
+#[test]
+fn elements_behind_a_template_in_a_value_are_read() {
+    let mut made = Made::new();
+    made.record(|made| {
+        made.instance_around(
+            |made| {
+                made.element("Event", Some(0xffff), &[], |made| {
+                    made.element("System", Some(0xffff), &[], |made| {
+                        made.element("EventID", Some(0xffff), &[], |made| made.place(0, false, 6));
+                    });
+                    made.place(1, true, 0x21);
+                });
+            },
+            &[(0x06, vec![9, 0])],
+            &mut |made| {
+                made.instance_around(
+                    |made| {
+                        made.element("UserData", Some(0xffff), &[], |made| {
+                            made.place(0, false, 0x21);
+                        });
+                    },
+                    &[],
+                    &mut |made| {
+                        made.element("Own", None, &[], |made| {
+                            made.element("Part", None, &[], |made| made.text("one"));
+                        });
+                        made.data.push(0);
+                    },
+                );
+                made.data.pop(); // the end of the stream
+                made.element("RenderingInfo", None, &[], |made| {
+                    made.element("Message", None, &[], |made| made.text("two"));
+                });
+                made.data.push(0);
+            },
+        );
+    });
+    let readings = Readings::of(&made.chunk(), &mut Decoder::default());
+    assert_eq!(readings.differences(), Vec::<String>::new());
+    let shown: Vec<String> = readings.ours.into_values().flatten().collect();
+    expect![[r#"EventID = Unsigned(9) | Part = Text("one") | Message = Text("two") | event_id = Unsigned(9) | time = Some(2021-03-02T23:49:00Z)"#]].assert_eq(&shown.join(" | "));
+}
+
 #[test]
 fn templates_are_compiled_once_and_told_apart_by_their_definition() {
     let value = |text: &str| vec![(0x01, utf16(text))];

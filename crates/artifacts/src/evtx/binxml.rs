@@ -189,7 +189,7 @@ impl Values {
 
     /// Reads the value at `place`, if it holds BinXML.
     fn read_nested(&mut self, chunk: &[u8], place: usize, depth: usize) -> Result<(), Fault> {
-        let slot = self.slots[place];
+        let slot = *self.slots.get(place).ok_or(Fault("a value is missing"))?;
         if slot.kind != kind::BINXML || slot.bytes == 0 {
             return Ok(());
         }
@@ -197,6 +197,7 @@ impl Values {
         let at = slot.start as usize;
         let end = at + usize::from(slot.bytes);
         let (slots, instances) = (self.slots.len(), self.instances.len());
+        let fragments = self.fragments.len();
         if let Some(start) = instance_start(chunk, at, end)
             && self.read_stream(chunk, start, end, Some(index), depth + 1)?
         {
@@ -204,6 +205,7 @@ impl Values {
         }
         self.slots.truncate(slots);
         self.instances.truncate(instances);
+        self.fragments.truncate(fragments);
         self.fragments.push(index);
         Ok(())
     }

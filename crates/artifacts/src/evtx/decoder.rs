@@ -143,7 +143,8 @@ impl Decoder {
     fn fragments(&mut self, chunk: &[u8]) -> Result<(), Fault> {
         let mut read = 0;
         while let Some(&place) = self.values.fragments.get(read) {
-            let slot = self.values.slots[usize::from(place)];
+            let slot = self.values.slots.get(usize::from(place));
+            let slot = *slot.ok_or(Fault("a value is missing"))?;
             let start = slot.start as usize;
             self.inline(chunk, (start, start + usize::from(slot.bytes)), Some(place))?;
             read += 1;
