@@ -129,7 +129,7 @@ mod tests {
     fn groups_differ_and_the_whole_stays_even() {
         let mut random = Random::new(1, "ranks", 0);
         let (early, late) = (-800, 400);
-        let mean = (early + late) / 2;
+        let mean = i64::midpoint(early, late);
         let mut draw = |tilt| {
             (0..20_000)
                 .map(|_| rank(&mut random, tilt, mean))

@@ -91,7 +91,7 @@ struct Draw<'a> {
 /// An organisation while its servers are drawn.
 struct Owner<'a> {
     truth: Organisation,
-    /// Its domain without `.example`, and its NetBIOS name.
+    /// Its domain without `.example`, and its `NetBIOS` name.
     domain: (String, String),
     sector: &'a Sector,
     country: &'a Country,
@@ -463,8 +463,10 @@ impl Draw<'_> {
         };
         let seen = cast.into_iter().map(|(actor, visit)| {
             let time = *begun.get(&actor)?;
-            // A later group keeps the distance that its scenario gives it, which may be before it knew the weakness.
-            let knew = self.group(&visit.group).since <= time;
+            // A later group keeps the distance that its scenario gives it, which may be before the first one came, or
+            // before it knew the weakness.
+            let after_first = tried.begin.is_none_or(|begin| begin <= time);
+            let knew = after_first && self.group(&visit.group).since <= time;
             let wave = self
                 .tables
                 .waves
