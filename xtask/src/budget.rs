@@ -54,13 +54,13 @@ const WORKLOADS: &[Workload] = &[
         name: "iis",
         task: "hunt",
         knowledge: true,
-        load: |folder| iis_logs(folder, 4_000),
+        load: |folder| iis_logs(folder, 20_000),
     },
     Workload {
         name: "httpproxy",
         task: "hunt",
         knowledge: true,
-        load: |folder| http_proxy_logs(folder, 2_000),
+        load: |folder| http_proxy_logs(folder, 10_000),
     },
     Workload {
         name: "evtx",

@@ -110,7 +110,7 @@ fn word(word: &str, root: &Path) -> String {
 
 /// How the rounds are run.
 pub(super) struct Rounds<'a> {
-    pub(super) rounds: usize,
+    pub(super) count: usize,
     pub(super) once_over_seconds: f64,
     /// Where standard error of whoever runs goes.
     pub(super) errors: &'a Path,
@@ -127,7 +127,7 @@ pub(super) fn run(
     let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); contestants.len()];
     let mut hits: Vec<Option<u64>> = vec![None; contestants.len()];
     let mut failures: Vec<Option<String>> = vec![None; contestants.len()];
-    for round in 1..=rounds.rounds {
+    for round in 1..=rounds.count {
         for (index, contestant) in contestants.iter().enumerate() {
             let slow = costs[index]
                 .first()
@@ -256,7 +256,7 @@ mod tests {
             Contestant::peer("broken", "it", 1, shell("exit 9")),
         ];
         let rounds = Rounds {
-            rounds: 2,
+            count: 2,
             once_over_seconds: 0.04,
             errors: &errors,
             root: folder.path(),

@@ -7,6 +7,7 @@ use super::results::{Goal, Table};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -25,6 +26,8 @@ struct Ours {
     host: String,
     #[serde(default)]
     place: Value,
+    #[serde(default)]
+    campaign: Option<String>,
 }
 
 /// Matches by rule in the output of `allclear hunt --format ndjson`.
@@ -38,12 +41,13 @@ pub(super) fn ours(path: &Path) -> Option<Counts> {
     Some(counts)
 }
 
-/// Records in which any indicator was seen, in the same output.
+/// Records in which any indicator of the user's list was seen, in the same output.
 pub(super) fn records_with_indicators(path: &Path) -> Option<u64> {
     let mut records = BTreeSet::new();
     for_each_line(path, &mut |line| {
         if let Ok(matched) = serde_json::from_str::<Ours>(line)
             && matched.rule_id.starts_with("indicator/")
+            && matched.campaign.is_none()
         {
             records.insert((matched.host, matched.place.to_string()));
         }
@@ -98,7 +102,7 @@ pub(super) fn lines(path: &Path) -> Option<u64> {
 pub(super) fn number(path: &Path) -> Option<u64> {
     let mut number = None;
     for_each_line(path, &mut |line| {
-        number = line.trim().parse().ok().or(number)
+        number = line.trim().parse().ok().or(number);
     })?;
     number
 }
@@ -293,8 +297,10 @@ fn csv(differences: &[Difference]) -> String {
     let mut csv = String::from("rule_id,allclear,rsigma,why,title\n");
     for one in differences {
         let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
-        csv += &format!(
-            "{},{},{},{},{}\n",
+        // Writing to a text cannot fail.
+        let _ = writeln!(
+            csv,
+            "{},{},{},{},{}",
             one.id,
             one.ours,
             one.theirs,
@@ -322,12 +328,13 @@ mod tests {
         let (_kept, path) = file(
             "{\"rule_id\":\"a\",\"host\":\"H\",\"place\":{\"item\":\"x\",\"at\":1}}\nnot JSON\n\
              {\"rule_id\":\"indicator/ip/1\",\"host\":\"H\",\"place\":{\"item\":\"x\",\"at\":1}}\n\
-             {\"rule_id\":\"indicator/ip/2\",\"host\":\"H\",\"place\":{\"item\":\"x\",\"at\":1}}\n",
+             {\"rule_id\":\"indicator/ip/2\",\"host\":\"H\",\"place\":{\"item\":\"x\",\"at\":1}}\n\
+             {\"rule_id\":\"indicator/ip/3\",\"host\":\"H\",\"place\":{\"item\":\"y\"},\"campaign\":\"pack\"}\n",
         );
         assert_eq!(ours(&path).unwrap()["a"], 1);
-        assert_eq!(rsigma(&path).unwrap().len(), 3);
+        assert_eq!(rsigma(&path).unwrap().len(), 4);
         assert_eq!(records_with_indicators(&path), Some(1));
-        assert_eq!(lines(&path), Some(4));
+        assert_eq!(lines(&path), Some(5));
         let (_kept, path) = file("a/b.log:3\nc d.log:40\n");
         assert_eq!(counts_at_ends(&path), Some(43));
         let rules: BTreeSet<String> = ["bench_1".to_owned()].into();

@@ -87,7 +87,7 @@ fn one(workload: &Workload, bench: &mut Bench) -> Result<(), String> {
     }
     let errors = bench.output("errors");
     let rounds = Rounds {
-        rounds: bench.options.rounds,
+        count: bench.options.rounds,
         once_over_seconds: bench.options.once_over_seconds,
         errors: &errors,
         root: &bench.root,

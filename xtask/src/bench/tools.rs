@@ -121,19 +121,19 @@ impl Tools {
             .find(|(known, _, _)| *known == name)
             .ok_or_else(|| format!("no tool is called {name}"))?;
         match *origin {
-            Origin::Crates(package, version, more) => self.from_crates(
+            Origin::Crates(package, version, more) => self.by_crates(
                 &self.folder.join("bin").join(program),
                 package,
                 version,
                 more,
             ),
-            Origin::Debian(package) => from_debian(program, package),
-            Origin::Python(packages) => self.from_python(&self.folder.join(program), packages),
-            Origin::Path => self.from_path(name),
+            Origin::Debian(package) => by_debian(program, package),
+            Origin::Python(packages) => self.by_python(&self.folder.join(program), packages),
+            Origin::Path => self.by_path(name),
         }
     }
 
-    fn from_crates(
+    fn by_crates(
         &self,
         program: &Path,
         package: &str,
@@ -163,7 +163,7 @@ impl Tools {
         })
     }
 
-    fn from_python(&self, python: &Path, packages: &[&str]) -> Result<Tool, String> {
+    fn by_python(&self, python: &Path, packages: &[&str]) -> Result<Tool, String> {
         let failed = |_told| format!("PyPI's {} cannot be installed", packages.join(", "));
         let program = python.to_string_lossy().into_owned();
         if !python.exists() {
@@ -180,7 +180,7 @@ impl Tools {
         })
     }
 
-    fn from_path(&self, name: &'static str) -> Result<Tool, String> {
+    fn by_path(&self, name: &'static str) -> Result<Tool, String> {
         let path = self.paths.get(name).ok_or_else(|| {
             format!("not run: no registry holds it, and no --{name} PATH was given")
         })?;
@@ -193,7 +193,7 @@ impl Tools {
     }
 }
 
-fn from_debian(program: &str, package: &str) -> Result<Tool, String> {
+fn by_debian(program: &str, package: &str) -> Result<Tool, String> {
     if !installed(program, &["--version"]) {
         run_command(command("apt-get", &["install", "-y", "-q", package])).map_err(|_told| {
             format!("Debian's package {package} is not there and cannot be installed")
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_program_that_is_there_is_not_installed_again() {
-        let tool = from_debian("cargo", "cargo").unwrap();
+        let tool = by_debian("cargo", "cargo").unwrap();
         assert!(tool.version.starts_with("cargo "), "{}", tool.version);
         assert!(said_version(Path::new("surely-no-such-program")).is_none());
     }

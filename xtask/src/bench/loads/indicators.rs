@@ -19,8 +19,11 @@ const AGENTS: u64 = 1_000;
 /// Values of the load that are taken up, of each of its three columns.
 const REAL_EACH: usize = 5;
 
-/// Files of the load in which values are counted.
-const FILES_LOOKED_AT: usize = 40;
+/// Only values of fewer than one in so many rows are taken up: lists name what is rare.
+const RARE_ONE_IN: u64 = 500;
+
+/// Values are counted in the first files of about so many bytes.
+const BYTES_LOOKED_AT: u64 = 40_000_000;
 
 /// A list of indicators in the two forms that are needed.
 pub(in crate::bench) struct Indicators {
@@ -38,7 +41,7 @@ pub(in crate::bench) fn indicators(
     load: &TextLoad,
 ) -> Result<Indicators, String> {
     let folder = bench.load(&format!("indicators-{}", kind.name()));
-    let stamp = format!("{} bytes of {}", load.bytes, kind.name());
+    let stamp = format!("3, {} bytes of {}", load.bytes, kind.name());
     let said = made(&folder, &stamp, |folder| {
         let rows = rows(&real_values(kind, load));
         let mut table = String::from("type,value,meaning,confidence,first_seen,source\n");
@@ -62,8 +65,14 @@ pub(in crate::bench) fn indicators(
 /// The rarest addresses, paths and agents of the load's first files, in that order.
 fn real_values(kind: Kind, load: &TextLoad) -> [Vec<String>; 3] {
     let mut counts: [BTreeMap<String, u64>; 3] = Default::default();
-    for path in load.files.iter().take(FILES_LOOKED_AT) {
+    let (mut rows, mut bytes) = (0, 0);
+    for path in &load.files {
+        if bytes > BYTES_LOOKED_AT {
+            break;
+        }
+        bytes += path.metadata().map_or(0, |metadata| metadata.len());
         for_each_row(kind, path, &mut |cell| {
+            rows += 1;
             for (counts, column) in counts.iter_mut().zip(kind.columns()) {
                 if let Some(value) = cell(column).filter(|value| is_telling(value)) {
                     *counts.entry(value).or_default() += 1;
@@ -71,18 +80,24 @@ fn real_values(kind: Kind, load: &TextLoad) -> [Vec<String>; 3] {
             }
         });
     }
-    counts.map(rarest)
+    counts.map(|counts| rarest(counts, rows / RARE_ONE_IN))
 }
 
-/// Whether a value stands well in a table of one value a cell, and names something.
+/// Whether a value stands well in a table of one value a cell, and names something. Pages that the product ships are no
+/// indicator, and Allclear knows them.
 fn is_telling(value: &str) -> bool {
-    value.len() > 6 && !value.contains(['"', ',', ' ']) && value != "127.0.0.1"
+    value.len() > 6
+        && !value.contains(['"', ',', ' '])
+        && !value.to_ascii_lowercase().ends_with(".aspx")
+        && value != "127.0.0.1"
 }
 
-fn rarest(counts: BTreeMap<String, u64>) -> Vec<String> {
+/// The rarest values that occur no more often than `most`.
+fn rarest(counts: BTreeMap<String, u64>, most: u64) -> Vec<String> {
     let mut values: Vec<(u64, String)> = counts
         .into_iter()
         .map(|(value, count)| (count, value))
+        .filter(|(count, _)| *count <= most)
         .collect();
     values.sort();
     let rarest = values.into_iter().map(|(_, value)| value);
@@ -147,7 +162,8 @@ mod tests {
 
     #[test]
     fn the_rarest_values_are_taken() {
-        let counts = [("a", 3), ("b", 1), ("c", 1)].map(|(value, count)| (value.to_owned(), count));
-        assert_eq!(rarest(counts.into_iter().collect()), ["b", "c", "a"]);
+        let counts = [("a", 3), ("b", 1), ("c", 1), ("d", 4)];
+        let counts = counts.map(|(value, count)| (value.to_owned(), count));
+        assert_eq!(rarest(counts.into_iter().collect(), 3), ["b", "c", "a"]);
     }
 }

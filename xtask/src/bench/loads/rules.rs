@@ -64,10 +64,9 @@ pub(in crate::bench) fn sigma(bench: &Bench) -> Result<SigmaRules, String> {
 }
 
 fn archive_in(folder: &Path) -> Result<PathBuf, String> {
-    let archives = walk(folder).into_iter();
+    let mut archives = walk(folder).into_iter();
     archives
-        .filter(|path| path.to_string_lossy().ends_with(".tar.gz"))
-        .next_back()
+        .rfind(|path| path.to_string_lossy().ends_with(".tar.gz"))
         .ok_or_else(|| {
             "SigmaHQ's rules are not here; name a folder or archive of them by --sigma".to_owned()
         })

@@ -115,16 +115,15 @@ fn take(kind: Kind, evidence: &Path, into: &Path, bytes: u64) -> Result<(), Stri
 
 fn lines_of(path: &Path) -> u64 {
     let bytes = fs::read(path).unwrap_or_default();
-    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+    bytes.split(|byte| *byte == b'\n').count().saturating_sub(1) as u64
 }
+
+/// Looks up a row's cell by the name of its column.
+pub(super) type Cell<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Rows of a log as their columns, under the names that its `#Fields:` line gives. Quoted cells are not looked for: the
 /// values that are wanted here have no separators in them.
-pub(super) fn for_each_row(
-    kind: Kind,
-    path: &Path,
-    row: &mut dyn FnMut(&dyn Fn(&str) -> Option<String>),
-) {
+pub(super) fn for_each_row(kind: Kind, path: &Path, row: &mut dyn FnMut(&Cell<'_>)) {
     let Ok(file) = fs::File::open(path) else {
         return;
     };

@@ -88,7 +88,7 @@ fn binary(draw: &mut Draw, bytes: u64) -> Vec<u8> {
     while (content.len() as u64) < bytes {
         content.extend_from_slice(&draw.next().to_le_bytes());
         // Binaries are full of runs of zeros.
-        let zeros = draw.below(24) as usize;
+        let zeros = (draw.next() % 24) as usize;
         content.resize(content.len() + zeros, 0);
     }
     content

@@ -2,7 +2,7 @@
 
     duckdb_indicators.py LOGS INDICATORS.csv THREADS SEPARATOR ADDRESS PATH AGENT
 
-The last three are the names of the columns. Columns are those that the first log of a folder names.
+The last three are the names of the columns. Logs are read together with those that begin with the same head.
 """
 
 import pathlib
@@ -17,16 +17,15 @@ database.execute(
     "create table indicators as select type, lower(value) as value from read_csv(?, header = true, all_varchar = true)",
     [indicators],
 )
-folders = {}
+groups = {}
 for path in sorted(pathlib.Path(logs).rglob("*")):
     if path.is_file():
-        folders.setdefault(path.parent, []).append(str(path))
+        with open(path, encoding="utf-8-sig", errors="replace") as log:
+            head = next((line for line in log if line.startswith("#Fields:")), None)
+        if head is not None:
+            groups.setdefault(head, []).append(str(path))
 hits = 0
-for files in folders.values():
-    with open(files[0], encoding="utf-8-sig", errors="replace") as log:
-        fields = next((line for line in log if line.startswith("#Fields:")), None)
-    if fields is None:
-        continue
+for fields, files in groups.items():
     names = fields[len("#Fields:") :].strip().split(separator)
     wanted = " or ".join(
         f"lower(\"{column}\") in (select value from indicators where type = '{kind}')"

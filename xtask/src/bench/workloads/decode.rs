@@ -90,26 +90,10 @@ fn name(mode: &str) -> String {
 
 /// The reader alone where the project has its example, or a hunt with a rule that nothing matches.
 fn ours(bench: &Bench, logs: &EventLogs) -> Result<Vec<Contestant>, String> {
-    let source = format!("crates/artifacts/examples/{EXAMPLE}.rs");
-    if !bench.root.join(source).exists() {
+    let Some(program) = example(bench)? else {
         let hunts = CORES.iter().map(|count| hunt(bench, logs, *count));
         return hunts.collect();
-    }
-    run_command(command(
-        "cargo",
-        &[
-            "build",
-            "--quiet",
-            "--release",
-            "--package",
-            "artifacts",
-            "--example",
-            EXAMPLE,
-        ],
-    ))?;
-    let program = crate::release_binary()
-        .with_file_name("examples")
-        .join(EXAMPLE);
+    };
     let contestants = MODES.iter().map(|(mode, does, count)| {
         let files: Vec<String> = logs.files.iter().map(|file| Bench::text(file)).collect();
         let mut arguments = vec![*mode];
@@ -119,6 +103,28 @@ fn ours(bench: &Bench, logs: &EventLogs) -> Result<Vec<Contestant>, String> {
         Contestant::ours(&name(mode), does, *count, vec![step]).typed(&typed)
     });
     Ok(contestants.collect())
+}
+
+/// The example, built from this tree; one that stands there where a program to measure was named, and nothing is built.
+fn example(bench: &Bench) -> Result<Option<PathBuf>, String> {
+    let program = crate::release_binary()
+        .with_file_name("examples")
+        .join(EXAMPLE);
+    let source = format!("crates/artifacts/examples/{EXAMPLE}.rs");
+    if bench.options.program.is_some() || !bench.root.join(source).exists() {
+        return Ok(Some(program).filter(|program| program.exists()));
+    }
+    let arguments = [
+        "build",
+        "--quiet",
+        "--release",
+        "--package",
+        "artifacts",
+        "--example",
+        EXAMPLE,
+    ];
+    run_command(command("cargo", &arguments))?;
+    Ok(Some(program))
 }
 
 fn hunt(bench: &Bench, logs: &EventLogs, count: u32) -> Result<Contestant, String> {
