@@ -9,7 +9,7 @@ use super::decoder::Decoder;
 use super::made::{Made, Typed, utf16};
 use super::record::BinaryEvent;
 use super::walk::{Step, Walk};
-use super::{EventLog, FILE_HEADER_BYTES, known_time, written};
+use super::{ChunkDecoder, EventLog, FILE_HEADER_BYTES, known_time, written};
 use crate::testing::read_with;
 use crate::windows_event::{Event, EventRecord};
 use evtx::{EvtxChunkData, ParserSettings};
@@ -624,6 +624,42 @@ fn templates_are_compiled_once_and_told_apart_by_their_definition() {
         Provider_Name = Text("P") | EventID = Text("5") | CommandLine = Text("a & b") | event_id = Text("5") | provider = Text("P") | command = Text("a & b") | time = Some(2021-03-02T23:49:00Z)
         EventID = Text("7") | v0 = Text("c") | event_id = Text("7") | time = Some(2021-03-02T23:49:00Z)
         EventID = Text("7") | w0 = Text("d") | event_id = Text("7") | time = Some(2021-03-02T23:49:00Z)"#]].assert_eq(&shown.join("\n"));
+}
+
+#[test]
+fn template_with_thousands_of_fields_is_bounded() {
+    let mut made = Made::new();
+    made.record(|made| {
+        made.instance(
+            |made| {
+                made.element("Event", Some(0xffff), &[], |made| {
+                    made.element("EventData", Some(0xffff), &[], |made| {
+                        for _ in 0..500 {
+                            made.element("Data", Some(0xffff), &[], |made| made.text("x"));
+                        }
+                    });
+                });
+            },
+            &[],
+        );
+    });
+    // Tiny records of the same template.
+    let definition = u32::try_from(made.starts[0] + 24 + 4 + 10).unwrap();
+    for _ in 0..600 {
+        made.record(|made| {
+            made.data.extend([0x0f, 1, 1, 0, 0x0c, 1, 1, 2, 3, 4]);
+            made.data.extend(definition.to_le_bytes());
+            made.data.extend([0; 5]);
+        });
+    }
+    let chunk = made.chunk();
+    let mut decoder = ChunkDecoder::default();
+    let mut decoded = 0;
+    let left = decoder.events(&chunk, &mut |_event| decoded += 1);
+    assert_eq!(decoded + left, 601);
+    expect!["259"].assert_eq(&decoded.to_string());
+    // The crate is asked for the rest, which has bounds of its own.
+    assert_eq!(decoder.records(&chunk, &mut |_record| ()), 0);
 }
 
 #[test]

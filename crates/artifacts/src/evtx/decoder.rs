@@ -32,6 +32,10 @@ const CHUNK_BUDGET: usize = 2 << 20;
 /// Layouts that one log may make known to the process; a hostile one leaves room for the others.
 const LAYOUTS_MAX: usize = 1_024;
 
+/// Fields that the records of one chunk may have: far more than those of 64 KiB of Windows' own. A hostile template could
+/// give thousands to each of a thousand tiny records.
+const CHUNK_FIELDS: usize = 1 << 18;
+
 /// Stands for a definition that cannot be read.
 const FAULTY: u32 = u32::MAX;
 
@@ -52,6 +56,7 @@ pub(super) struct Decoder {
     canonical: Vec<u8>,
     plan_fields: usize,
     budget: usize,
+    fields_left: usize,
     layouts: usize,
 }
 
@@ -75,6 +80,7 @@ impl Decoder {
     pub(super) fn begin_chunk(&mut self) {
         self.offsets.clear();
         self.budget = CHUNK_BUDGET;
+        self.fields_left = CHUNK_FIELDS;
         let full = self.definitions.len() > DEFINITIONS_MAX
             || self.definition_bytes > DEFINITION_BYTES_MAX
             || self.plan_fields > PLAN_FIELDS_MAX
@@ -82,6 +88,7 @@ impl Decoder {
         if full {
             *self = Self {
                 budget: CHUNK_BUDGET,
+                fields_left: CHUNK_FIELDS,
                 layouts: self.layouts,
                 ..Self::default()
             };
@@ -105,12 +112,15 @@ impl Decoder {
         };
         self.fragments(chunk)?;
         self.name_shape(chunk, root)?;
-        if let Some(plan) = self.plan_of_shape(root)
-            && self.arrays_are_foreseen(&plan, chunk)
-        {
-            return Ok(plan);
-        }
-        self.decode_alone(chunk, root)
+        let plan = match self.plan_of_shape(root) {
+            Some(plan) if self.arrays_are_foreseen(&plan, chunk) => plan,
+            _ => self.decode_alone(chunk, root)?,
+        };
+        self.fields_left = self
+            .fields_left
+            .checked_sub(plan.weight)
+            .ok_or(Fault("its chunk has too many fields"))?;
+        Ok(plan)
     }
 
     /// A record's values under its plan.
@@ -195,7 +205,7 @@ impl Decoder {
                     self.layouts += 1;
                     plan.share_layout();
                 }
-                self.plan_fields += plan.size();
+                self.plan_fields += plan.weight;
                 Shape::Plan(Rc::new(plan))
             }
             Err(_) => Shape::Open,

@@ -24,6 +24,9 @@ const UNNAMED_IN_LAYOUT: usize = 40;
 /// Values without a name in any layout: to find one, those before it are counted.
 const UNNAMED_IN_LAYOUT_MAX: usize = 256;
 
+/// Bytes of a template's own text that weigh as much as a field.
+const LITERAL_BYTES_PER_FIELD: usize = 64;
+
 /// A plan for all records of a shape, or for one record.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -46,6 +49,8 @@ pub(super) struct Plan {
     /// All values that the plan uses, in order.
     used: Vec<u16>,
     pub(super) system: System,
+    /// What the plan takes of the memory, and a record of time to be looked at, in fields.
+    pub(super) weight: usize,
 }
 
 /// Indexes of leaves that every reader of logs needs.
@@ -95,6 +100,26 @@ pub(super) enum Content {
     Run(Vec<Content>),
 }
 
+impl Content {
+    /// Bytes of the template's own text.
+    fn literal_bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Typed(_, bytes) => bytes.len(),
+            Self::Slot(_) => 0,
+            Self::Pieces(pieces) => pieces
+                .iter()
+                .map(|piece| match piece {
+                    Piece::Text(text) => text.len(),
+                    Piece::Typed(_, bytes) => bytes.len(),
+                    Piece::Slot { .. } => 0,
+                })
+                .sum(),
+            Self::Run(contents) => contents.iter().map(Self::literal_bytes).sum(),
+        }
+    }
+}
+
 /// What a field without content says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Empty {
@@ -115,11 +140,6 @@ impl Plan {
         if self.unnamed_named <= UNNAMED_IN_LAYOUT_MAX {
             self.layout = Layout::of(&self.names, &self.synonyms);
         }
-    }
-
-    /// What the plan takes of the memory, in fields.
-    pub(super) fn size(&self) -> usize {
-        self.leaves.len() + self.unnamed.len() + self.names.len() + 1
     }
 
     /// What a name stands for.
@@ -432,6 +452,10 @@ impl<'t> Flattening<'t> {
             // A field of the event's own goes before.
             let _known = names.add((*alias).to_owned(), Source::Alias(index));
         }
+        let literals = self.leaves.iter().map(|(_, leaf)| &leaf.content);
+        let literals = literals.chain(self.unnamed.iter().map(|leaf| &leaf.content));
+        let literals: usize = literals.map(Content::literal_bytes).sum();
+        let fields = self.leaves.len() + self.unnamed.len() + names.list.len();
         let first = |name: &str| self.leaves.iter().position(|(known, _)| known == name);
         Ok(Plan {
             system: System {
@@ -451,6 +475,7 @@ impl<'t> Flattening<'t> {
             aliases,
             synonyms,
             layout: None,
+            weight: 1 + fields + literals / LITERAL_BYTES_PER_FIELD,
             lists: in_order(self.lists),
             used: in_order(self.used),
         })
