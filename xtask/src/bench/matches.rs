@@ -26,8 +26,6 @@ struct Ours {
     host: String,
     #[serde(default)]
     place: Value,
-    #[serde(default)]
-    campaign: Option<String>,
 }
 
 /// Matches by rule in the output of `allclear hunt --format ndjson`.
@@ -41,18 +39,33 @@ pub(super) fn ours(path: &Path) -> Option<Counts> {
     Some(counts)
 }
 
-/// Records in which any indicator of the user's list was seen, in the same output.
-pub(super) fn records_with_indicators(path: &Path) -> Option<u64> {
+/// Records in which any of these indicators was seen, in the same output; a pack may hold some of them too.
+pub(super) fn records_with(path: &Path, indicators: &BTreeSet<String>) -> Option<u64> {
     let mut records = BTreeSet::new();
     for_each_line(path, &mut |line| {
         if let Ok(matched) = serde_json::from_str::<Ours>(line)
-            && matched.rule_id.starts_with("indicator/")
-            && matched.campaign.is_none()
+            && indicators.contains(&matched.rule_id)
         {
             records.insert((matched.host, matched.place.to_string()));
         }
     })?;
     Some(records.len() as u64)
+}
+
+/// Ids of the indicators of a table `type,value,…`, as Allclear names them: agents with the spaces that IIS writes as
+/// plus signs.
+pub(super) fn indicator_ids(table: &Path) -> BTreeSet<String> {
+    let mut ids = BTreeSet::new();
+    let read = for_each_line(table, &mut |line| {
+        let mut cells = line.split(',');
+        if let (Some(kind), Some(value)) = (cells.next(), cells.next()) {
+            let value = value.to_lowercase();
+            ids.insert(format!("indicator/{kind}/{}", value.replace('+', " ")));
+            ids.insert(format!("indicator/{kind}/{value}"));
+        }
+    });
+    debug_assert!(read.is_some(), "the table was just made");
+    ids
 }
 
 /// Matches by rule in the output of `rsigma engine eval --output-format ndjson`.
@@ -333,7 +346,10 @@ mod tests {
         );
         assert_eq!(ours(&path).unwrap()["a"], 1);
         assert_eq!(rsigma(&path).unwrap().len(), 4);
-        assert_eq!(records_with_indicators(&path), Some(1));
+        let (_kept_too, table) = file("type,value\nip,1\nip,2\nuser_agent,A+b\n");
+        let ids = indicator_ids(&table);
+        assert!(ids.contains("indicator/user_agent/a b"));
+        assert_eq!(records_with(&path, &ids), Some(1));
         assert_eq!(lines(&path), Some(5));
         let (_kept, path) = file("a/b.log:3\nc d.log:40\n");
         assert_eq!(counts_at_ends(&path), Some(43));

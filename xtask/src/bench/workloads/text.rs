@@ -55,7 +55,7 @@ fn prepare(bench: &mut Bench, kind: Kind) -> Result<Prepared, String> {
         let found = duckdb(bench, kind, &load, &list, count, &name);
         join(found, &name, &mut contestants, &mut absent);
     }
-    let output = output(bench, kind, "allclear", 2);
+    let (output, table) = (output(bench, kind, "allclear", 2), list.table.clone());
     Ok(Prepared {
         load: format!(
             "{:.1} MB of {} logs ({} files, {} lines){told_rules}; {} indicators",
@@ -90,7 +90,7 @@ fn prepare(bench: &mut Bench, kind: Kind) -> Result<Prepared, String> {
                     "two cores at least 1.8 times one",
                 ),
             ];
-            let seen = matches::records_with_indicators(&output);
+            let seen = matches::records_with(&output, &matches::indicator_ids(&table));
             let counted = rows.named("DuckDB, 2 cores").and_then(|row| row.hits);
             let note = seen.zip(counted).map(|(seen, counted)| {
                 format!(
