@@ -6,14 +6,24 @@ use crate::indicators::{Indicators, Seen};
 use crate::logsources::{LogSources, shortened, text_of};
 use crate::plan::{Hit, Plan};
 use crate::prefilter::Candidates;
+use crate::screen::{Sought, screen};
 use crate::sigma::{self, Rule};
 use crate::yara::YaraRules;
-use model::{At, EVIDENCE_BYTES_MAX, Finding, Foothold, GapKind, Place, Record, SourceName, Stage};
+use model::{
+    At, Columns, EVIDENCE_BYTES_MAX, Finding, Foothold, GapKind, Place, Record, Screen, SourceName,
+    Stage,
+};
 use pack::Pack;
 use pack::shipped_files::ShippedFiles;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// Sets of columns for which screens are kept. A server has a few dozen; hostile heads could name any number.
+const SCREENS_MAX: usize = 128;
+
+/// Screens by entries of the table, whether there are fields beside the columns, and names of columns.
+type Screens = BTreeMap<(Vec<usize>, bool, Vec<String>), Option<Arc<dyn Screen>>>;
 
 /// A user's own rules, read by the caller: paths are names for messages.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -52,11 +62,12 @@ pub enum ProblemKind {
 /// All rules and indicators of a run.
 #[derive(Debug)]
 pub struct Engine {
-    pub(crate) table: LogSources,
+    pub(crate) table: Arc<LogSources>,
     pub(crate) sigma: Vec<RuleOfEngine>,
-    pub(crate) indicators: Indicators,
+    pub(crate) indicators: Arc<Indicators>,
     pub(crate) yara: YaraRules,
     plans: Mutex<BTreeMap<Vec<usize>, Arc<Plan>>>,
+    screens: Mutex<Screens>,
     shipped: OnceLock<ShippedFiles>,
 }
 
@@ -118,11 +129,12 @@ impl Engine {
         let yara = YaraRules::new(packs, &extra.yara, indicators.yara(), &mut problems);
         problems.sort();
         let engine = Self {
-            table,
+            table: Arc::new(table),
             sigma,
-            indicators,
+            indicators: Arc::new(indicators),
             yara,
             plans: Mutex::default(),
+            screens: Mutex::default(),
             shipped: OnceLock::new(),
         };
         Ok((engine, problems))
@@ -159,6 +171,37 @@ impl Engine {
         Arc::clone(plan)
     }
 
+    /// What tells rows that may match from others, in a text log of this source with these columns; `None` where rows
+    /// have to be looked at one by one.
+    pub fn screen(
+        &self,
+        source: &SourceName,
+        columns: &Arc<dyn Columns>,
+    ) -> Option<Arc<dyn Screen>> {
+        let names = columns.names().into_iter().map(str::to_owned);
+        // Where there are fields beside the columns, any name is one.
+        let is_open = !columns.of_field("").is_empty();
+        let key = (self.table.entries_of(source), is_open, names.collect());
+        let mut screens = self.screens.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = screens.get(&key) {
+            return known.clone();
+        }
+        if screens.len() >= SCREENS_MAX {
+            return None;
+        }
+        let screen = screen(
+            &Sought {
+                plan: &self.plan(source),
+                table: &self.table,
+                indicators: &self.indicators,
+                rules: &|number| &self.sigma[number].rule,
+            },
+            columns,
+        );
+        screens.insert(key, screen.clone());
+        screen
+    }
+
     #[cfg(test)]
     pub(crate) fn unfiltered(&self, record: &dyn Record) -> Vec<Hit> {
         let rules = |number: usize| &self.sigma[number].rule;
@@ -168,6 +211,15 @@ impl Engine {
 }
 
 impl<'e> ItemDetection<'e> {
+    /// See [`Engine::screen`].
+    pub fn screen(
+        &self,
+        source: &SourceName,
+        columns: &Arc<dyn Columns>,
+    ) -> Option<Arc<dyn Screen>> {
+        self.engine.screen(source, columns)
+    }
+
     /// Runs Sigma rules and indicators on a record.
     pub fn record(&mut self, record: &dyn Record) {
         let engine = self.engine;

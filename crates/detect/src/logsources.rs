@@ -19,6 +19,8 @@ const ALL_VALUES_BYTES_MAX: usize = 64 * 1024;
 pub(crate) struct LogSources {
     pub(crate) derived_fields: BTreeSet<String>,
     pub(crate) common_words: BTreeSet<String>,
+    /// Text as it stands in most logs; words are not to be found by what stands in it.
+    pub(crate) common_text: String,
     pub(crate) indicator_fields: IndicatorFields,
     pub(crate) shipped_page_folders: Vec<String>,
     pub(crate) scanned_folders: Vec<String>,
@@ -97,6 +99,7 @@ pub(crate) enum FieldSource {
 struct Written {
     derived_fields: BTreeSet<String>,
     common_words: BTreeSet<String>,
+    common_text: String,
     details: BTreeMap<String, Vec<WrittenDetail>>,
     indicator_fields: IndicatorFields,
     shipped_page_folders: Vec<String>,
@@ -142,6 +145,7 @@ impl LogSources {
         Ok(Self {
             derived_fields: written.derived_fields,
             common_words: written.common_words,
+            common_text: written.common_text,
             indicator_fields: written.indicator_fields,
             shipped_page_folders: written.shipped_page_folders,
             scanned_folders: written.scanned_folders,

@@ -19,10 +19,10 @@ pub(crate) struct Plan {
 
 /// A rule, and the log sources of this source that it asks for.
 #[derive(Debug)]
-struct Binding {
-    rule: usize,
+pub(crate) struct Binding {
+    pub(crate) rule: usize,
     /// (entry of the table, log source of the entry).
-    log_sources: Vec<(usize, usize)>,
+    pub(crate) log_sources: Vec<(usize, usize)>,
 }
 
 /// Something that matches a record.
@@ -74,6 +74,29 @@ impl Plan {
             url_decoded,
             bindings,
             prefilter: Prefilter::new(needs),
+        }
+    }
+
+    /// The rules that are run on these records.
+    pub(crate) fn bindings(&self) -> &[Binding] {
+        &self.bindings
+    }
+
+    /// Whether values are also looked at with their percent signs decoded.
+    pub(crate) fn is_url_decoded(&self) -> bool {
+        self.url_decoded
+    }
+
+    /// How words are cut and chosen for these records.
+    pub(crate) fn words<'w>(
+        &self,
+        table: &'w LogSources,
+        in_raw: &'w dyn Fn(Option<&str>) -> bool,
+    ) -> Words<'w> {
+        Words {
+            form: self.form,
+            common: &table.common_words,
+            in_raw,
         }
     }
 
@@ -181,7 +204,11 @@ fn log_sources_of(rule: &Rule, entries: &[usize], table: &LogSources) -> Vec<(us
 
 /// Whether the values of a rule's field, or of all fields, stand in the raw text, under every log source that the rule
 /// is bound to.
-fn stands_in_raw(field: Option<&str>, log_sources: &[(usize, usize)], table: &LogSources) -> bool {
+pub(crate) fn stands_in_raw(
+    field: Option<&str>,
+    log_sources: &[(usize, usize)],
+    table: &LogSources,
+) -> bool {
     log_sources.iter().all(|(entry, number)| {
         let Some(field) = field else {
             return !table.entry(*entry).carries_over;

@@ -176,6 +176,31 @@ pub(crate) fn percent_decoded(text: &str) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
 }
 
+/// The same of bytes, into `decoded`, whatever they are; `false` where nothing changes.
+pub(crate) fn percent_decoded_bytes(bytes: &[u8], decoded: &mut Vec<u8>) -> bool {
+    decoded.clear();
+    let mut rest = bytes;
+    let mut changed = false;
+    while let Some(sign) = memchr::memchr(b'%', rest) {
+        let (before, escape) = rest.split_at(sign);
+        decoded.extend_from_slice(before);
+        if let [_, high, low, behind @ ..] = escape
+            && let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low))
+        {
+            decoded.push(high << 4 | low);
+            rest = behind;
+            changed = true;
+        } else {
+            decoded.push(b'%');
+            rest = escape.get(1..).unwrap_or_default();
+        }
+    }
+    if changed {
+        decoded.extend_from_slice(rest);
+    }
+    changed
+}
+
 fn hex_digit(byte: u8) -> Option<u8> {
     match byte {
         b'0'..=b'9' => Some(byte - b'0'),

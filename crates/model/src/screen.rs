@@ -36,7 +36,7 @@ pub trait Screen: Debug + Send + Sync {
 }
 
 /// The work of one thread on one block after the other.
-pub trait Screening: Send {
+pub trait Screening: Debug + Send {
     /// Takes up the next block: whole lines, each with its line end.
     fn block(&mut self, block: &[u8]);
 

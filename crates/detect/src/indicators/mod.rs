@@ -18,8 +18,11 @@ use model::{
 };
 use pack::Pack;
 use pack::shipped_files::is_script;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
+
+/// Longest form of an address as text: IPv6 with an IPv4 address at its end.
+const ADDRESS_BYTES_MAX: usize = 48;
 
 /// What kind of thing an indicator names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +63,8 @@ pub(crate) struct Indicators {
     by_hash: BTreeMap<String, usize>,
     /// Values of all indicators of web paths.
     url_paths: BTreeSet<String>,
+    /// Values by kind, looked up only.
+    values: BTreeMap<Kind, HashSet<String>>,
     yara: Vec<YaraPart>,
 }
 
@@ -143,6 +148,14 @@ impl Indicator {
         })
     }
 
+    fn need(&self, words: &Words<'_>) -> Need {
+        match words.of_text([&*self.value].into_iter()) {
+            // A path of one short word is looked for in no record rather than in every one.
+            Need::Nothing => Need::OneOf([self.value.clone()].into()),
+            need @ Need::OneOf(_) => need,
+        }
+    }
+
     /// The level of a finding, as in Sigma.
     pub(crate) fn level(&self) -> &'static str {
         match (self.kind.is_hash(), self.confidence) {
@@ -211,12 +224,74 @@ impl Indicators {
             .filter(|indicator| indicator.kind == Kind::UrlPath)
             .map(|indicator| indicator.value.clone())
             .collect();
+        let mut values: BTreeMap<Kind, HashSet<String>> = BTreeMap::new();
+        for indicator in &all {
+            let known = values.entry(indicator.kind).or_default();
+            known.insert(indicator.value.clone());
+        }
         Self {
             all,
             by_hash,
             url_paths,
+            values,
             yara,
         }
+    }
+
+    /// Whether there is any indicator of these kinds.
+    pub(crate) fn has_any(&self, kinds: &[Kind]) -> bool {
+        kinds.iter().any(|kind| self.values.contains_key(kind))
+    }
+
+    fn has(&self, kind: Kind, value: &str) -> bool {
+        self.values
+            .get(&kind)
+            .is_some_and(|values| values.contains(value))
+    }
+
+    /// Whether the value of a field may show an indicator of these kinds; never `false` where [`Self::seen`] finds one in
+    /// this field.
+    pub(crate) fn may_show(&self, kinds: &[Kind], text: &str) -> bool {
+        kinds.iter().any(|kind| match kind {
+            Kind::Address => address_of(text).is_some_and(|address| self.has(*kind, &address)),
+            Kind::UserAgent => self.has(*kind, &spaced(text)),
+            Kind::UrlPath => {
+                self.has(*kind, &text.to_lowercase())
+                    || self.has(*kind, &url_decoded(text).to_lowercase())
+            }
+            Kind::FileName => self.has(*kind, file_name(&windows_path(text).to_lowercase())),
+            Kind::FilePath => {
+                let path = windows_path(text).to_lowercase();
+                let rests = path
+                    .match_indices([':', '!'])
+                    .map(|(at, _)| &path[at + 1..]);
+                self.has(*kind, &path) || rests.into_iter().any(|rest| self.has(*kind, rest))
+            }
+            Kind::Sha256 | Kind::Sha1 | Kind::Md5 => text
+                .to_lowercase()
+                .split(|c: char| !is_hex(c))
+                .any(|word| self.has(*kind, word)),
+            Kind::Domain => true,
+        })
+    }
+
+    /// Whether an address that is an indicator stands at the beginning of this text, as it does behind the `//` of a URL
+    /// or of a share's name.
+    pub(crate) fn address_leads(&self, text: &[u8]) -> bool {
+        let is_of_address = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':');
+        let bytes = text
+            .iter()
+            .take(ADDRESS_BYTES_MAX)
+            .take_while(|byte| is_of_address(byte))
+            .count();
+        let Some(Ok(run)) = text.get(..bytes).map(std::str::from_utf8) else {
+            return false;
+        };
+        // The address may end before a port.
+        let ends = run.match_indices(':').map(|(at, _)| at);
+        std::iter::once(run.len())
+            .chain(ends)
+            .any(|end| self.has(Kind::Address, &run[..end].to_ascii_lowercase()))
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -252,12 +327,21 @@ impl Indicators {
 
     /// What the prefilter is to look for, one need for each indicator.
     pub(crate) fn needs(&self, words: &Words<'_>) -> Vec<Need> {
-        let need = |indicator: &Indicator| match words.of_text([&*indicator.value].into_iter()) {
-            // A path of one short word is looked for in no record rather than in every one.
-            Need::Nothing => Need::OneOf([indicator.value.clone()].into()),
-            need @ Need::OneOf(_) => need,
-        };
-        self.all.iter().map(need).collect()
+        let all = self.all.iter();
+        all.map(|indicator| indicator.need(words)).collect()
+    }
+
+    /// The same for indicators of these kinds alone.
+    pub(crate) fn needs_of<'a>(
+        &'a self,
+        kinds: &'a [Kind],
+        words: &'a Words<'_>,
+    ) -> impl Iterator<Item = Need> + 'a {
+        let of_kinds = self
+            .all
+            .iter()
+            .filter(|indicator| kinds.contains(&indicator.kind));
+        of_kinds.map(|indicator| indicator.need(words))
     }
 
     /// Compares the fields of a record with an indicator whose words stand in it.

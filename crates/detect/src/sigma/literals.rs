@@ -68,8 +68,16 @@ impl Need {
             .unwrap_or(Self::Nothing)
     }
 
+    /// Length of the shortest word that is promised; 0 where none is.
+    pub(crate) fn shortest(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::OneOf(all) => all.iter().map(String::len).min().unwrap_or(0),
+        }
+    }
+
     /// How rarely the promised words stand in a record that the rule leaves alone; the commonest one counts.
-    fn rarity(&self, words: &Words<'_>) -> usize {
+    pub(crate) fn rarity(&self, words: &Words<'_>) -> usize {
         match self {
             Self::Nothing => 0,
             Self::OneOf(all) => all.iter().map(|word| words.rarity(word)).min().unwrap_or(0),
@@ -97,11 +105,14 @@ impl Words<'_> {
     }
 
     /// Whether every log writes this character as it is. JSON may write `/` as `\/`, XML and some JSON writers have
-    /// escapes for most signs, and dashes are exchanged by a modifier of Sigma.
+    /// escapes for most signs, and dashes are exchanged by a modifier of Sigma. Lines of text hold all signs but few:
+    /// quotes may be doubled, blanks may be plus signs, and a question mark may be put between path and query.
     fn is_written_as_is(&self, c: char) -> bool {
         c.is_ascii_alphanumeric()
             || matches!(c, '_' | '.' | ':' | '~' | '@')
-            || (c == '/' && self.form == RawForm::Line)
+            || (self.form == RawForm::Line
+                && c.is_ascii_punctuation()
+                && !matches!(c, '"' | '\'' | '+' | '?' | '-'))
     }
 }
 
@@ -148,8 +159,58 @@ fn in_condition(
     }
 }
 
+/// The fields that a condition looks at; `None` where it may look at any.
+pub(super) fn fields_of_condition(
+    condition: &ConditionExpr,
+    detections: &Detections,
+) -> Option<BTreeSet<String>> {
+    let mut fields = BTreeSet::new();
+    let mut rest = vec![condition];
+    while let Some(condition) = rest.pop() {
+        match condition {
+            ConditionExpr::And(parts) | ConditionExpr::Or(parts) => rest.extend(parts),
+            ConditionExpr::Not(part) => rest.push(part),
+            ConditionExpr::Identifier(name) => {
+                fields.extend(fields_of_detection(detections.named.get(name)?)?);
+            }
+            ConditionExpr::Selector { pattern, .. } => {
+                for detection in selected(pattern, detections) {
+                    fields.extend(fields_of_detection(detection)?);
+                }
+            }
+        }
+    }
+    Some(fields)
+}
+
+/// The same of a detection.
+pub(super) fn fields_of_detection(detection: &Detection) -> Option<BTreeSet<String>> {
+    let mut fields = BTreeSet::new();
+    let mut rest = vec![detection];
+    while let Some(detection) = rest.pop() {
+        match detection {
+            Detection::AllOf(items) => {
+                for item in items {
+                    if item.field.has_modifier(Modifier::FieldRef) {
+                        return None;
+                    }
+                    fields.insert(item.field.name.clone()?);
+                }
+            }
+            Detection::AnyOf(parts) | Detection::And(parts) => rest.extend(parts),
+            Detection::Keywords(_)
+            | Detection::ArrayMatch { .. }
+            | Detection::Conditional { .. } => return None,
+        }
+    }
+    Some(fields)
+}
+
 /// The detections that a selector names, in the order of their names.
-fn selected<'a>(pattern: &SelectorPattern, detections: &'a Detections) -> Vec<&'a Detection> {
+pub(super) fn selected<'a>(
+    pattern: &SelectorPattern,
+    detections: &'a Detections,
+) -> Vec<&'a Detection> {
     let mut named: Vec<_> = detections
         .named
         .iter()

@@ -12,6 +12,7 @@ use crate::logsources::LogSourceEntry;
 use model::Value;
 use pack::RuleMeaning;
 use regex::Regex;
+use std::collections::BTreeSet;
 
 /// What a rule looks values up in.
 pub(crate) trait Fields {
@@ -37,6 +38,26 @@ pub(crate) struct Rule {
     pub(crate) foothold_path: Option<FootholdPath>,
     pub(crate) log_source: LogSource,
     detection: rsigma::Detection,
+}
+
+/// A part of a rule that must hold wherever the rule matches.
+#[derive(Debug)]
+pub(crate) struct Conjunct {
+    /// The fields that it looks at; `None` where it may look at any.
+    pub(crate) fields: Option<BTreeSet<String>>,
+    detection: rsigma::Detection,
+}
+
+impl Conjunct {
+    /// Whether the part holds for these values.
+    pub(crate) fn matches(&self, fields: &dyn Fields) -> bool {
+        self.detection.matches(fields)
+    }
+
+    /// Words of which one must stand in whatever meets the part; see [`Need`].
+    pub(crate) fn needs(&self, words: &Words<'_>) -> Need {
+        self.detection.needs(words)
+    }
 }
 
 /// What a rule demands of its source.
@@ -66,6 +87,11 @@ impl Rule {
     /// Whether the rule matches these values.
     pub(crate) fn matches(&self, fields: &dyn Fields) -> bool {
         self.detection.matches(fields)
+    }
+
+    /// Conditions that all hold wherever the rule matches.
+    pub(crate) fn conjuncts(&self) -> Vec<Conjunct> {
+        self.detection.conjuncts()
     }
 
     /// Words of which one must stand in whatever the rule matches; see [`Need`].

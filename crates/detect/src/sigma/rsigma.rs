@@ -1,15 +1,19 @@
 //! Sigma rules run by the crate `rsigma-eval`; nothing outside this file and `literals` names its types.
 
-use super::literals::{Need, Words, condition_needs};
-use super::{Fields, FootholdPath, LogSource, Refused, Rule};
+use super::literals::{
+    Need, Words, condition_needs, fields_of_condition, fields_of_detection, selected,
+};
+use super::{Conjunct, Fields, FootholdPath, LogSource, Refused, Rule};
 use model::Value;
 use pack::RuleMeaning;
 use rsigma_eval::event::{Event, EventValue};
 use rsigma_eval::{CompiledRule, compile_rule};
 use rsigma_parser::{
-    Detection as ParsedDetection, Detections, Modifier, SigmaRule, parse_sigma_yaml,
+    ConditionExpr, Detection as ParsedDetection, Detections, Modifier, Quantifier, SigmaRule,
+    parse_sigma_yaml,
 };
 use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 
 /// Brackets of a detection that are followed; rules nest two or three deep.
 const DEPTH_MAX: usize = 32;
@@ -18,7 +22,7 @@ const DEPTH_MAX: usize = 32;
 #[derive(Debug)]
 pub(super) struct Detection {
     compiled: CompiledRule,
-    parsed: Detections,
+    parsed: SigmaRule,
 }
 
 /// Reads every rule of a file. What cannot be run comes back with its reason.
@@ -109,7 +113,7 @@ fn read_rule(path: &str, parsed: &SigmaRule) -> Result<Rule, String> {
         },
         detection: Detection {
             compiled,
-            parsed: parsed.detection.clone(),
+            parsed: parsed.clone(),
         },
     })
 }
@@ -177,8 +181,88 @@ impl Detection {
     }
 
     pub(super) fn needs(&self, words: &Words<'_>) -> Need {
-        let conditions = self.parsed.conditions.iter();
-        Need::any(conditions.map(|condition| condition_needs(condition, &self.parsed, words)))
+        let detections = &self.parsed.detection;
+        let conditions = detections.conditions.iter();
+        Need::any(conditions.map(|condition| condition_needs(condition, detections, words)))
+    }
+
+    /// Conditions that all hold wherever this matches. What cannot be compiled by itself is left out.
+    pub(super) fn conjuncts(&self) -> Vec<Conjunct> {
+        let mut found = Vec::new();
+        if let [condition] = self.parsed.detection.conditions.as_slice() {
+            self.of_condition(condition, 0, &mut found);
+        }
+        found
+    }
+
+    fn of_condition(&self, condition: &ConditionExpr, depth: usize, found: &mut Vec<Conjunct>) {
+        let detections = &self.parsed.detection;
+        match condition {
+            ConditionExpr::And(parts) if depth < DEPTH_MAX => {
+                for part in parts {
+                    self.of_condition(part, depth + 1, found);
+                }
+            }
+            ConditionExpr::Identifier(name) => {
+                if let Some(detection) = detections.named.get(name) {
+                    self.of_detection(detection, depth + 1, found);
+                }
+            }
+            ConditionExpr::Selector {
+                quantifier: Quantifier::All,
+                pattern,
+            } => {
+                for detection in selected(pattern, detections) {
+                    self.of_detection(detection, depth + 1, found);
+                }
+            }
+            other => {
+                let fields = fields_of_condition(other, detections);
+                let part = Detections {
+                    conditions: vec![other.clone()],
+                    ..detections.clone()
+                };
+                found.extend(self.conjunct(fields, part));
+            }
+        }
+    }
+
+    fn of_detection(&self, detection: &ParsedDetection, depth: usize, found: &mut Vec<Conjunct>) {
+        match detection {
+            ParsedDetection::AllOf(items) if items.len() > 1 => {
+                for item in items {
+                    let part = ParsedDetection::AllOf(vec![item.clone()]);
+                    self.of_detection(&part, depth + 1, found);
+                }
+            }
+            ParsedDetection::And(parts) if depth < DEPTH_MAX => {
+                for part in parts {
+                    self.of_detection(part, depth + 1, found);
+                }
+            }
+            other => {
+                let name = "part".to_owned();
+                let part = Detections {
+                    named: HashMap::from([(name.clone(), other.clone())]),
+                    conditions: vec![ConditionExpr::Identifier(name.clone())],
+                    condition_strings: vec![name],
+                    timeframe: None,
+                };
+                found.extend(self.conjunct(fields_of_detection(other), part));
+            }
+        }
+    }
+
+    fn conjunct(&self, fields: Option<BTreeSet<String>>, part: Detections) -> Option<Conjunct> {
+        let parsed = SigmaRule {
+            detection: part,
+            ..self.parsed.clone()
+        };
+        let compiled = compile_rule(&parsed).ok()?;
+        Some(Conjunct {
+            fields,
+            detection: Self { compiled, parsed },
+        })
     }
 }
 
