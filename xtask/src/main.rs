@@ -27,7 +27,7 @@ usage: cargo xtask TASK
   bench          time and memory beside other tools, for docs/benchmarks.md
                    [--scale 1GB] [--rounds 3] [--only WORKLOAD,…] [--out DIR] [--fresh] [--once-over SECONDS]
                    [--evtx DIR] [--dense-tool FILE] [--sigma DIR|TAR.GZ] [--yara PATH] [--hayabusa PATH] [--chainsaw PATH]
-                   [--program FILE]
+                   [--program FILE] [--without PEER,…]
   budget         instructions of fixed small workloads, held against xtask/budget.json
                    [--bless] [--release]
   demo           the main job on two synthetic servers, one broken into and one clear

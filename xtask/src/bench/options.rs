@@ -18,6 +18,8 @@ pub(super) struct Options {
     pub(super) rounds: usize,
     /// Names of workloads; empty for all.
     pub(super) only: Vec<String>,
+    /// Names of peers that are left out.
+    pub(super) without: Vec<String>,
     pub(super) out: Option<PathBuf>,
     pub(super) once_over_seconds: f64,
     /// Make every load again.
@@ -43,6 +45,7 @@ impl Default for Options {
             bytes: 1_000_000_000,
             rounds: 3,
             only: Vec::new(),
+            without: Vec::new(),
             out: None,
             once_over_seconds: ONCE_OVER_SECONDS,
             fresh: false,
@@ -98,6 +101,7 @@ impl Options {
                     self.only.push(workload.to_owned());
                 }
             }
+            "--without" => self.without.extend(value.split(',').map(str::to_owned)),
             "--out" => self.out = path(),
             "--program" => self.program = path(),
             "--evtx" => self.evtx = path(),

@@ -48,6 +48,11 @@ const TOOLS: &[(&str, &str, Origin)] = &[
         Origin::Python(&["duckdb==2.0.0"]),
     ),
     (
+        "yara-x",
+        "python/bin/python",
+        Origin::Python(&["yara-x==1.22.1"]),
+    ),
+    (
         "pysigma",
         "python/bin/python",
         Origin::Python(&[
@@ -72,6 +77,8 @@ pub(super) struct Tool {
 pub(super) struct Tools {
     folder: PathBuf,
     paths: BTreeMap<&'static str, PathBuf>,
+    /// Names of tools that are not wanted.
+    without: Vec<String>,
     known: BTreeMap<&'static str, Result<Tool, String>>,
 }
 
@@ -87,6 +94,7 @@ impl Tools {
                 .into_iter()
                 .filter_map(|(name, path)| Some((name, path.clone()?)))
                 .collect(),
+            without: options.without.clone(),
             known: BTreeMap::new(),
         }
     }
@@ -116,6 +124,9 @@ impl Tools {
     }
 
     fn find(&self, name: &'static str) -> Result<Tool, String> {
+        if self.without.iter().any(|other| other == name) {
+            return Err("left out by --without".to_owned());
+        }
         let (_, program, origin) = TOOLS
             .iter()
             .find(|(known, _, _)| *known == name)
@@ -231,11 +242,13 @@ mod tests {
         let problem = tools.tool("hayabusa").unwrap_err();
         assert!(problem.contains("--hayabusa PATH"), "{problem}");
         let options = Options {
+            without: vec!["rsigma".to_owned()],
             chainsaw: Some(folder.path().join("nothing")),
             ..Options::default()
         };
         let mut tools = Tools::new(folder.path().to_owned(), &options);
         assert!(tools.tool("chainsaw").is_err());
+        assert!(tools.tool("rsigma").unwrap_err().contains("--without"));
         assert!(tools.versions().is_empty());
     }
 

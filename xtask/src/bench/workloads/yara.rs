@@ -9,6 +9,8 @@ use crate::bench::matches;
 use crate::bench::measure::Step;
 use std::collections::BTreeSet;
 
+const WHEEL: &str = include_str!("../peers/yara_x_scan.py");
+
 pub(in crate::bench) const WORKLOAD: Workload = Workload {
     name: "yara",
     title: "A web root against YARA rules",
@@ -23,6 +25,9 @@ fn prepare(bench: &mut Bench) -> Result<Prepared, String> {
     let (mut contestants, mut absent) = (Vec::new(), Vec::new());
     for count in CORES {
         contestants.push(ours(bench, &rules, &root, count));
+        let name = format!("YARA-X wheel, {}", cores(count));
+        let found = yara_x_wheel(bench, &rules, &root, count, &name);
+        join(found, &name, &mut contestants, &mut absent);
         let name = format!("YARA-X, {}", cores(count));
         let found = yara_x(bench, &rules, &root, count, &name);
         join(found, &name, &mut contestants, &mut absent);
@@ -44,6 +49,18 @@ fn prepare(bench: &mut Bench) -> Result<Prepared, String> {
         judge: Box::new(|rows| {
             let ours = ["allclear check, 1 core", "allclear check, 2 cores"];
             let goals = [
+                rows.within(
+                    ours[0],
+                    "YARA-X wheel, 1 core",
+                    1.1,
+                    "within 1.1 times of YARA-X as Python calls it, one core each",
+                ),
+                rows.within(
+                    ours[1],
+                    "YARA-X wheel, 2 cores",
+                    1.1,
+                    "within 1.1 times of YARA-X as Python calls it, two cores each",
+                ),
                 rows.within(
                     ours[0],
                     "YARA-X, 1 core",
@@ -113,6 +130,28 @@ fn yara_x(
     let step = Step::new(&tool.program, &arguments).output(output.clone());
     let names = names(rules);
     Ok(Contestant::peer(name, "scans", count, vec![step])
+        .rules(rules.names.len() as u64)
+        .hits(move || matches::yara_lines(&output, &names)))
+}
+
+/// The same engine from PyPI, already built; a few lines of Python hand it the files.
+fn yara_x_wheel(
+    bench: &mut Bench,
+    rules: &YaraRules,
+    root: &WebRoot,
+    count: u32,
+    name: &str,
+) -> Result<Contestant, String> {
+    let python = bench.tools.tool("yara-x")?;
+    let output = bench.output(&format!("yara-x-wheel-{count}"));
+    let (file, folder) = (Bench::text(&rules.file), Bench::text(&root.folder));
+    let threads = count.to_string();
+    let arguments = ["-c", WHEEL, &file, &folder, &threads];
+    let step = Step::new(&python.program, &arguments).output(output.clone());
+    let names = names(rules);
+    let typed = format!("python xtask/src/bench/peers/yara_x_scan.py RULES WEB_ROOT {count}");
+    Ok(Contestant::peer(name, "scans", count, vec![step])
+        .typed(&typed)
         .rules(rules.names.len() as u64)
         .hits(move || matches::yara_lines(&output, &names)))
 }
