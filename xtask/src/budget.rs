@@ -553,8 +553,8 @@ fn http_proxy_logs(folder: &Path, rows: u64) -> Result<(), String> {
 
 /// The beginnings of a simulated server's event logs: all of them would take callgrind minutes.
 fn event_logs(folder: &Path) -> Result<(), String> {
-    /// A file's head and two chunks.
-    const BYTES_MAX: usize = 4_096 + 2 * 65_536;
+    /// A file's head and one chunk.
+    const BYTES_MAX: usize = 4_096 + 65_536;
     let made = folder.with_extension("made");
     clear(&made)?;
     range::make_in_folder(&range::Options::new("proxylogon", 7), &made)
