@@ -1,6 +1,7 @@
 //! Figures: how long rules take to load, and how long events take to be evaluated.
 //!
-//! `cargo run --release -p sigma --example scan -- RULES EVTX_FOLDER [ROUNDS]`, where RULES is a folder or a `.tar.gz`.
+//! `cargo run --release -p sigma --example scan -- RULES [EVTX_FOLDER [ROUNDS]]`, where RULES is a folder or a `.tar.gz`:
+//! without a folder of event logs the rules are loaded only, with one only evaluated.
 
 #![expect(clippy::print_stdout, reason = "an example prints its figures")]
 
@@ -15,13 +16,18 @@ const TAXONOMY: &str = include_str!("../../../knowledge/sigma/taxonomy.yaml");
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, rules, logs, rest @ ..] = arguments.as_slice() else {
-        println!("scan RULES EVTX_FOLDER [ROUNDS]");
+    let [_, rules, rest @ ..] = arguments.as_slice() else {
+        println!("scan RULES [EVTX_FOLDER [ROUNDS]]");
         return;
     };
-    let rounds: usize = rest.first().map_or(20, |text| text.parse().expect("a number"));
     let all = support::rule_texts(Path::new(rules), |_, _| true);
-    load(&all);
+    let Some(logs) = rest.first() else {
+        load(&all);
+        return;
+    };
+    let rounds: usize = rest
+        .get(1)
+        .map_or(20, |text| text.parse().expect("a number"));
     let windows: Vec<String> = all
         .iter()
         .filter(|text| text.contains("product: windows"))
@@ -135,7 +141,27 @@ fn scan(engine: &Engine, folder: &Path, rounds: usize) {
         best = best.min(start.elapsed().as_secs_f64());
     }
     println!(
-        "{found} matches; best of {rounds}: {:.1} ms, {:.3} us an event",
+        "{found} matches; from memory, best of {rounds}: {:.1} ms, {:.3} us an event",
+        best * 1e3,
+        best * 1e6 / events.len().max(1) as f64
+    );
+    // A reader hands an event over right after decoding it: then it lies in the cache.
+    let mut best = f64::MAX;
+    for _ in 0..rounds.div_ceil(8) {
+        let mut total = 0.0;
+        for block in events.chunks(64) {
+            let start = Instant::now();
+            for _ in 0..8 {
+                for (partition, event) in block {
+                    matcher.evaluate(*partition, event, &mut |_| found += 1);
+                }
+            }
+            total += start.elapsed().as_secs_f64() / 8.0;
+        }
+        best = best.min(total);
+    }
+    println!(
+        "from cache: {:.1} ms, {:.3} us an event",
         best * 1e3,
         best * 1e6 / events.len().max(1) as f64
     );

@@ -45,8 +45,10 @@
 mod compile;
 mod correlate;
 mod evaluate;
+mod explain;
 mod modifier;
 mod parse;
+mod pipeline;
 mod problem;
 mod rule;
 mod taxonomy;
@@ -55,8 +57,10 @@ pub use compile::engine::{Engine, Options, PartitionId};
 pub use compile::state::{RuleId, RuleState};
 pub use correlate::{CorrelationMatch, Correlator, Lost, Observation};
 pub use evaluate::{FieldId, Fields, Match, Matcher, Value};
+pub use explain::{Explanation, Seen};
 pub use modifier::Modifier;
 pub use parse::{Node, Parsed, parse, parse_all, parse_condition};
+pub use pipeline::Pipeline;
 pub use problem::{Problem, Severity};
 pub use rule::{
     Comparison, Condition, Correlation, CorrelationCondition, CorrelationKind, Detection,

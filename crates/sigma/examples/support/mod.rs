@@ -1,9 +1,6 @@
 //! What the examples share: rules out of an archive, events out of event logs.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "an example reads its own input"
-)]
+#![expect(clippy::disallowed_methods, reason = "an example reads its own input")]
 
 use serde_json::Value as Json;
 use sigma::{Engine, FieldId, Fields, SourceKey, Value};
@@ -197,9 +194,12 @@ impl Held {
             Self::Float(number) => Value::Float(*number),
             Self::Truth(value) => Value::Truth(*value),
             Self::Null => Value::Null,
-            Self::List(texts) => {
-                Value::List(texts.iter().map(|text| Value::text(text.as_str())).collect())
-            }
+            Self::List(texts) => Value::List(
+                texts
+                    .iter()
+                    .map(|text| Value::text(text.as_str()))
+                    .collect(),
+            ),
         }
     }
 }

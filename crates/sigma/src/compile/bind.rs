@@ -83,10 +83,9 @@ impl Interner {
         let mut hasher = FxHasher::default();
         (slot, test, other).hash(&mut hasher);
         let candidates = self.predicate_ids.entry(hasher.finish()).or_default();
-        let test = test.with_field(|_| other.unwrap_or(EVENT_SLOT));
         let known = candidates.iter().find(|id| {
             let known = &self.predicates[**id as usize];
-            known.slot == slot && known.test == test
+            known.slot == slot && known.test.is_same_as(test, other)
         });
         if let Some(id) = known {
             self.predicates[*id as usize].uses += 1;
@@ -96,7 +95,7 @@ impl Interner {
         candidates.push(id);
         self.predicates.push(Predicate {
             slot,
-            test,
+            test: test.with_field(|_| other.unwrap_or(EVENT_SLOT)),
             uses: 1,
         });
         id

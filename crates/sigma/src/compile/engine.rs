@@ -61,8 +61,6 @@ pub struct Engine {
 #[derive(Debug)]
 pub(crate) struct Variant {
     pub(crate) rule: u32,
-    /// Which of the taxonomy's mappings.
-    pub(crate) mapping: usize,
     pub(crate) expr: Expr<u32>,
     pub(crate) program: Program,
     /// Slots of the fields that correlations need, in the order of the plan; `None` where the source lacks one.
@@ -407,7 +405,6 @@ impl Compiler {
                 let variant = number(variants.len());
                 variants.push(Variant {
                     rule: number(index),
-                    mapping: *mapping,
                     program: Program {
                         steps: Box::default(),
                         start: 0,
@@ -464,6 +461,10 @@ impl Compiler {
             .collect();
         let one = |index: usize| -> Ready {
             let rule = &self.rules[index];
+            let refused = self.origins.get(index).and_then(|one| one.refused.as_ref());
+            if let Some(problem) = refused {
+                return Err(problem.clone());
+            }
             let own = lower(&rule.detections).map_err(|error| error.under("detection"))?;
             let filters = self.filters_of[index].iter().map(|filter| {
                 let handle = self.filters[*filter as usize].header.handle();
@@ -517,7 +518,10 @@ impl Compiler {
         let mut found: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
         for (index, binding) in self.taxonomy.bindings.iter().enumerate() {
             if binding.answers(asked) {
-                found.entry(binding.mapping).or_default().push(number(index));
+                found
+                    .entry(binding.mapping)
+                    .or_default()
+                    .push(number(index));
             }
         }
         found
@@ -631,7 +635,8 @@ impl StateBuilder {
             });
             return;
         }
-        self.ready.extend(sources.iter().map(|one| (*one).to_owned()));
+        self.ready
+            .extend(sources.iter().map(|one| (*one).to_owned()));
         if !missing.is_empty() {
             self.limits.push(format!(
                 "matches on {names} without regard to {fields}, which it does not record"

@@ -9,8 +9,8 @@ use crate::problem::Problem;
 use regex::RegexBuilder;
 use regex_syntax::hir::{Hir, HirKind};
 
-/// Bytes that one compiled expression may take; the largest published one takes a tenth of it.
-const COMPILED_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes that one compiled expression may take; the largest published one takes a third of it.
+const COMPILED_BYTES_MAX: usize = 10 * 1024 * 1024;
 
 /// Brackets within brackets.
 const NEST_MAX: u32 = 64;
@@ -100,7 +100,9 @@ fn best_of(parts: &[Hir]) -> Option<Vec<String>> {
     let mut offer = |literals: Vec<String>| {
         let worth = |literals: &[String]| literals.iter().map(String::len).min().unwrap_or(0);
         if worth(&literals) >= LITERAL_BYTES_MIN
-            && best.as_deref().is_none_or(|best| worth(&literals) > worth(best))
+            && best
+                .as_deref()
+                .is_none_or(|best| worth(&literals) > worth(best))
         {
             best = Some(literals);
         }
@@ -111,7 +113,9 @@ fn best_of(parts: &[Hir]) -> Option<Vec<String>> {
             continue;
         }
         offer(vec![std::mem::take(&mut run)]);
-        if let Some(literals) = required(part).filter(|_| !is_fixed(part)) {
+        if !is_fixed(part)
+            && let Some(literals) = required(part)
+        {
             offer(literals);
         }
     }
@@ -217,6 +221,10 @@ mod tests {
             assert!(compile(pattern, Flags::default()).is_err(), "{pattern}");
         }
         let catastrophic = compile("(a+)+$", Flags::default()).unwrap();
-        assert!(!catastrophic.regex.is_match(&format!("{}b", "a".repeat(100_000))));
+        assert!(
+            !catastrophic
+                .regex
+                .is_match(&format!("{}b", "a".repeat(100_000)))
+        );
     }
 }

@@ -10,6 +10,7 @@ use crate::rule::{Comparison, Condition, Detection, Detections, Item, Literal, N
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Tests that one rule may come to once its conditions are written out; the largest published one has 700.
 const TESTS_MAX: usize = 200_000;
@@ -62,7 +63,7 @@ impl<L> Expr<L> {
 /// A test of one field, `None` for the whole event.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Leaf {
-    pub(crate) field: Option<String>,
+    pub(crate) field: Option<Arc<str>>,
     pub(crate) test: Test<String>,
 }
 
@@ -124,7 +125,11 @@ impl Lowerer {
                     .iter()
                     .map(|name| self.part(name))
                     .collect::<Result<Vec<_>, _>>()?;
-                if *all { Expr::and(parts) } else { Expr::or(parts) }
+                if *all {
+                    Expr::and(parts)
+                } else {
+                    Expr::or(parts)
+                }
             }
             Condition::Not(below) => Expr::Not(Box::new(self.condition(below)?)),
             Condition::And(parts) => Expr::and(self.conditions(parts)?),
@@ -185,9 +190,10 @@ impl Lowerer {
                 "remove `all`, or give more values",
             ));
         }
+        let field: Option<Arc<str>> = item.field.as_deref().map(Arc::from);
         let mut values = Vec::with_capacity(item.values.len());
         for value in &item.values {
-            values.push(self.value(item, &plan, value)?);
+            values.push(self.value(field.as_ref(), &plan, value)?);
         }
         let joined = if all {
             Expr::and(values)
@@ -201,8 +207,13 @@ impl Lowerer {
         })
     }
 
-    fn value(&mut self, item: &Item, plan: &Plan, value: &Literal) -> Result<Expr<u32>, Problem> {
-        let lowered = if item.field.is_some() {
+    fn value(
+        &mut self,
+        field: Option<&Arc<str>>,
+        plan: &Plan,
+        value: &Literal,
+    ) -> Result<Expr<u32>, Problem> {
+        let lowered = if field.is_some() {
             plan.tests_of(value)?
         } else {
             plan.keyword_tests_of(value)?
@@ -211,7 +222,7 @@ impl Lowerer {
         let mut alternatives = Vec::with_capacity(tests.len());
         for test in tests {
             alternatives.push(Expr::Leaf(self.leaf(Leaf {
-                field: item.field.clone(),
+                field: field.cloned(),
                 test,
             })));
         }
@@ -347,7 +358,10 @@ impl Plan {
                 "remove them; texts are compared without regard to case unless `cased` is given",
             ));
         }
-        let of_text = matches!(self.how, How::Equal | How::Starts | How::Ends | How::Contains);
+        let of_text = matches!(
+            self.how,
+            How::Equal | How::Starts | How::Ends | How::Contains
+        );
         if !of_text && (self.windash || !self.encodings.is_empty()) {
             return Err(wrong(
                 "an encoding or `windash` stands with a comparison that is not of texts",
@@ -385,11 +399,7 @@ impl Plan {
         if item.field.is_none()
             && matches!(
                 self.how,
-                How::Exists
-                    | How::Field(_)
-                    | How::Compare(_)
-                    | How::Time(..)
-                    | How::Network
+                How::Exists | How::Field(_) | How::Compare(_) | How::Time(..) | How::Network
             )
         {
             return Err(wrong(
@@ -487,10 +497,13 @@ impl Plan {
             number_or_truth => number_or_truth.to_string(),
         };
         self.check_expanded(&text)?;
-        let tests = self.patterns_of(&text)?.into_iter().map(|pattern| Test::Text {
-            pattern,
-            cased: self.cased,
-        });
+        let tests = self
+            .patterns_of(&text)?
+            .into_iter()
+            .map(|pattern| Test::Text {
+                pattern,
+                cased: self.cased,
+            });
         Ok((tests.collect(), false))
     }
 
@@ -632,12 +645,14 @@ fn encoded(text: &str, encodings: &[Modifier]) -> Result<Vec<String>, Problem> {
             _base64offset => return shifted(&bytes),
         }
     }
-    String::from_utf8(bytes).map(|text| vec![text]).map_err(|_not_text| {
-        wrong(
-            "the encoded value is no text that a field could hold",
-            "follow it with `base64` or `base64offset`",
-        )
-    })
+    String::from_utf8(bytes)
+        .map(|text| vec![text])
+        .map_err(|_not_text| {
+            wrong(
+                "the encoded value is no text that a field could hold",
+                "follow it with `base64` or `base64offset`",
+            )
+        })
 }
 
 /// The middle of the base64 form at each of the three shifts, which does not depend on what stands around the bytes.
@@ -670,7 +685,10 @@ mod tests {
     #[test]
     fn shifts_are_those_of_the_specification() {
         // "foobar" behind nothing, one and two bytes.
-        assert_eq!(shifted(b"foobar").unwrap(), ["Zm9vYmFy", "Zvb2Jhc", "mb29iYX"]);
+        assert_eq!(
+            shifted(b"foobar").unwrap(),
+            ["Zm9vYmFy", "Zvb2Jhc", "mb29iYX"]
+        );
     }
 
     #[test]

@@ -12,6 +12,9 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError, MatchKind};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
+/// Bytes of literals up to which a deterministic automaton, the quickest, stays small.
+const SMALL_BYTES: usize = 1_500;
+
 /// What the key of a source tells of a predicate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum KeyTruth {
@@ -40,12 +43,14 @@ pub(crate) struct Partition {
 pub(crate) struct Probe {
     pub(crate) slot: SlotId,
     /// Whole values.
-    pub(crate) exact: FxHashMap<Box<str>, u32>,
+    pub(crate) exact: FxHashMap<Box<[u8]>, u32>,
     /// Whole values that are numbers.
     pub(crate) numbers: FxHashMap<i64, u32>,
     pub(crate) starts: Trie,
     pub(crate) ends: Trie,
     pub(crate) contains: Option<AhoCorasick>,
+    /// Whether it is worth asking first if any literal is there at all, which is quick where the automaton is small.
+    pub(crate) few: bool,
     /// Lists by the number that a pattern of the automaton has.
     pub(crate) contained: Vec<u32>,
     pub(crate) lists: Vec<List>,
@@ -79,12 +84,10 @@ pub(crate) fn build(
     truth: Box<[KeyTruth]>,
     rarity: &Rarity,
 ) -> Partition {
-    let known = |predicate: u32| {
-        match truth.get(key_places[predicate as usize] as usize)? {
-            KeyTruth::Unknown => None,
-            KeyTruth::False => Some(false),
-            KeyTruth::True => Some(true),
-        }
+    let known = |predicate: u32| match truth.get(key_places[predicate as usize] as usize)? {
+        KeyTruth::Unknown => None,
+        KeyTruth::False => Some(false),
+        KeyTruth::True => Some(true),
     };
     // Where the key says nothing of a predicate it is still as common as its source.
     let frequency = |predicate: u32| {
@@ -246,6 +249,7 @@ fn probe(slot: SlotId, places: BTreeMap<Place, List>) -> Result<Probe, BuildErro
         starts: Trie::default(),
         ends: Trie::default(),
         contains: None,
+        few: false,
         contained: Vec::new(),
         lists: Vec::new(),
     };
@@ -259,7 +263,9 @@ fn probe(slot: SlotId, places: BTreeMap<Place, List>) -> Result<Probe, BuildErro
         probe.lists.push(list);
         match place {
             Place::Exact(text) => {
-                probe.exact.insert(text.into_boxed_str(), number);
+                probe
+                    .exact
+                    .insert(text.into_bytes().into_boxed_slice(), number);
             }
             Place::Number(key) => {
                 probe.numbers.insert(key, number);
@@ -275,10 +281,19 @@ fn probe(slot: SlotId, places: BTreeMap<Place, List>) -> Result<Probe, BuildErro
     probe.starts = Trie::of(starts);
     probe.ends = Trie::of(ends);
     if !contains.is_empty() {
+        let small = contains.iter().map(String::len).sum::<usize>() <= SMALL_BYTES;
+        let kind = if small {
+            AhoCorasickKind::DFA
+        } else {
+            AhoCorasickKind::ContiguousNFA
+        };
         let automaton = AhoCorasick::builder()
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .kind(Some(kind))
+            // Of texts so short, skipping ahead costs more than it saves.
+            .prefilter(!small)
             .match_kind(MatchKind::Standard)
             .build(&contains)?;
+        probe.few = small;
         probe.contains = Some(automaton);
     }
     Ok(probe)

@@ -72,16 +72,23 @@ fn emit(
         Expr::And(parts) => in_order(parts, cost)
             .into_iter()
             .rev()
-            .fold(on_true, |next, part| emit(part, next, on_false, cost, steps)),
+            .fold(on_true, |next, part| {
+                emit(part, next, on_false, cost, steps)
+            }),
         Expr::Or(parts) => in_order(parts, cost)
             .into_iter()
             .rev()
-            .fold(on_false, |next, part| emit(part, on_true, next, cost, steps)),
+            .fold(on_false, |next, part| {
+                emit(part, on_true, next, cost, steps)
+            }),
     }
 }
 
 fn in_order<'a>(parts: &'a [Expr<u32>], cost: &impl Fn(u32) -> u32) -> Vec<&'a Expr<u32>> {
-    let mut order: Vec<_> = parts.iter().map(|part| (cost_of(part, cost), part)).collect();
+    let mut order: Vec<_> = parts
+        .iter()
+        .map(|part| (cost_of(part, cost), part))
+        .collect();
     order.sort_by_key(|(cost, _)| *cost);
     order.into_iter().map(|(_, part)| part).collect()
 }

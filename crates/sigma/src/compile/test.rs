@@ -11,10 +11,7 @@ use std::hash::{Hash, Hasher};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Test<S> {
     /// A text fits a pattern; folded unless `cased`.
-    Text {
-        pattern: Pattern,
-        cased: bool,
-    },
+    Text { pattern: Pattern, cased: bool },
     /// A number, or a text that is one, compares so.
     Number(Comparison, Number),
     /// A text holds a match.
@@ -57,6 +54,44 @@ impl<S> Test<S> {
                 how: *how,
                 cased: *cased,
             },
+        }
+    }
+}
+
+impl Test<u32> {
+    /// Whether it is what another becomes once the field that it names has the slot `other`.
+    pub(crate) fn is_same_as(&self, named: &Test<String>, other: Option<u32>) -> bool {
+        match (self, named) {
+            (
+                Self::Text { pattern, cased },
+                Test::Text {
+                    pattern: same,
+                    cased: as_well,
+                },
+            ) => cased == as_well && pattern == same,
+            (Self::Number(how, number), Test::Number(same, as_well)) => {
+                how == same && number == as_well
+            }
+            (Self::Regex(expression), Test::Regex(same)) => expression == same,
+            (Self::Network(network), Test::Network(same)) => network == same,
+            (Self::Time(part, how, number), Test::Time(same, way, as_well)) => {
+                part == same && how == way && number == as_well
+            }
+            (Self::Truth(value), Test::Truth(same)) => value == same,
+            (Self::Null, Test::Null) | (Self::Exists, Test::Exists) => true,
+            (
+                Self::Field {
+                    other: slot,
+                    how,
+                    cased,
+                },
+                Test::Field {
+                    how: way,
+                    cased: as_well,
+                    ..
+                },
+            ) => Some(*slot) == other && how == way && cased == as_well,
+            _ => false,
         }
     }
 }
@@ -106,6 +141,14 @@ impl Number {
         }
         let number: f64 = text.parse().ok()?;
         number.is_finite().then_some(Self::Float(number))
+    }
+
+    /// The same for bytes, which need not be text.
+    pub(crate) fn parse_bytes(bytes: &[u8]) -> Option<Self> {
+        if !matches!(bytes.first()?, b'0'..=b'9' | b'-' | b'+' | b'.') {
+            return None;
+        }
+        Self::parse(std::str::from_utf8(bytes).ok()?)
     }
 
     pub(crate) fn compare(self, other: Self) -> Option<Ordering> {

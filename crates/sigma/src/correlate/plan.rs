@@ -230,9 +230,10 @@ fn judged(correlation: &Correlation) -> Judged {
     #[expect(clippy::cast_precision_loss, reason = "at most a thousand rules")]
     let every = members as f64;
     let (condition, percentile) = match &correlation.condition {
-        CorrelationCondition::AllRules => {
-            (Judge::Number(vec![(Comparison::GreaterOrEqual, every)]), 0.0)
-        }
+        CorrelationCondition::AllRules => (
+            Judge::Number(vec![(Comparison::GreaterOrEqual, every)]),
+            0.0,
+        ),
         CorrelationCondition::Threshold {
             comparisons,
             percentile,
@@ -258,10 +259,7 @@ fn judged(correlation: &Correlation) -> Judged {
     let (at_once, largest) = match &condition {
         Judge::Number(comparisons) => {
             let upwards = comparisons.iter().all(|(comparison, _)| {
-                matches!(
-                    comparison,
-                    Comparison::Greater | Comparison::GreaterOrEqual
-                )
+                matches!(comparison, Comparison::Greater | Comparison::GreaterOrEqual)
             });
             let largest = comparisons
                 .iter()

@@ -119,7 +119,11 @@ impl<'e> Correlator<'e> {
     pub fn new(engine: &'e Engine) -> Self {
         Self {
             engine,
-            groups: engine.correlations.iter().map(|_| Groups::default()).collect(),
+            groups: engine
+                .correlations
+                .iter()
+                .map(|_| Groups::default())
+                .collect(),
             group_count: 0,
             entry_count: 0,
             closing: BTreeSet::new(),
@@ -129,11 +133,7 @@ impl<'e> Correlator<'e> {
     }
 
     /// Takes an observation; calls `found` for every correlation that matches by now.
-    pub fn observe(
-        &mut self,
-        observation: Observation,
-        found: &mut dyn FnMut(CorrelationMatch),
-    ) {
+    pub fn observe(&mut self, observation: Observation, found: &mut dyn FnMut(CorrelationMatch)) {
         if observation.time_micros < self.now {
             for feed in &self.engine.plan.feeds[observation.rule.index()] {
                 self.lose(feed.correlation, "a match came after a later one", 1);
@@ -162,9 +162,7 @@ impl<'e> Correlator<'e> {
         self.lost
             .iter()
             .map(|((correlation, reason), count)| Lost {
-                rule: RuleId(
-                    u32::try_from(rules).expect("numbered by the engine") + correlation,
-                ),
+                rule: RuleId(u32::try_from(rules).expect("numbered by the engine") + correlation),
                 reason,
                 count: *count,
             })
@@ -215,7 +213,11 @@ impl<'e> Correlator<'e> {
         if self.entry_count >= ENTRIES_MAX || is_new && self.group_count >= GROUPS_MAX {
             self.sweep();
             if self.entry_count >= ENTRIES_MAX || self.group_count >= GROUPS_MAX {
-                self.lose(correlation, "there are more groups or matches than are kept", 1);
+                self.lose(
+                    correlation,
+                    "there are more groups or matches than are kept",
+                    1,
+                );
                 return None;
             }
         }
@@ -270,8 +272,7 @@ impl<'e> Correlator<'e> {
         while let Some((end, ..)) = self.closing.first()
             && *end < time
         {
-            let (end, correlation, group) =
-                self.closing.pop_first().expect("there is a first one");
+            let (end, correlation, group) = self.closing.pop_first().expect("there is a first one");
             let Some(window) = self.groups[correlation as usize].remove(&group) else {
                 continue;
             };
@@ -283,10 +284,11 @@ impl<'e> Correlator<'e> {
             if let Some(number) = window.judge(judged) {
                 let matched = self.engine.tell(correlation, &group, &window, number);
                 self.now = self.now.max(end);
-                for observation in self.passed_on(&matched, end) {
+                let passed_on = self.passed_on(&matched, end);
+                found(matched);
+                if let Some(observation) = passed_on {
                     self.take(observation, found);
                 }
-                found(matched);
             }
         }
     }

@@ -11,12 +11,14 @@ use crate::compile::engine::{Engine, NOT_OF_KEY, PartitionId};
 use crate::compile::partition::{KeyTruth, Partition, Probe};
 use crate::compile::state::RuleId;
 use crate::compile::test::{FieldComparison, Number, Test};
-use crate::compile::text::{fold_char, fold_into, folded};
-use std::fmt::Write as _;
+use crate::compile::text::{fold_char, folded};
 use std::sync::Arc;
 
 /// Bytes of folded text after which the buffer is given back, so that one huge event does not stay in memory.
 const FOLDED_BYTES_KEPT: usize = 4 * 1024 * 1024;
+
+/// Stands between two texts; no text in UTF-8 holds it.
+const END: u8 = 0xff;
 
 /// A rule that matches an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,7 +52,7 @@ impl<'e> Matcher<'e> {
                 entered: vec![0; engine.variants.len()],
                 slots: vec![SlotState::default(); engine.slots().len()],
                 held: Vec::new(),
-                folded: String::new(),
+                folded: Vec::new(),
                 queue: Vec::new(),
             },
             found: Vec::new(),
@@ -69,8 +71,8 @@ impl<'e> Matcher<'e> {
         if place >= self.partitions.len() {
             self.partitions.resize(place + 1, None);
         }
-        let partition = &**self.partitions[place]
-            .get_or_insert_with(|| engine.partition_of(partition));
+        let partition =
+            &**self.partitions[place].get_or_insert_with(|| engine.partition_of(partition));
         if partition.rules == 0 {
             return;
         }
@@ -90,7 +92,9 @@ impl<'e> Matcher<'e> {
         for probe in &partition.probes {
             self.scratch.probe(engine, probe, fields);
         }
-        self.scratch.queue.extend_from_slice(&partition.unconditional);
+        self.scratch
+            .queue
+            .extend_from_slice(&partition.unconditional);
         for index in 0..self.scratch.queue.len() {
             let variant = self.scratch.queue[index];
             let program = &engine.variants[variant as usize].program;
@@ -118,7 +122,8 @@ struct Scratch {
     entered: Vec<u32>,
     slots: Vec<SlotState>,
     held: Vec<Held>,
-    folded: String,
+    /// Texts in UTF-8, each followed by [`END`].
+    folded: Vec<u8>,
     queue: Vec<u32>,
 }
 
@@ -160,7 +165,7 @@ impl Scratch {
         self.held.clear();
         self.folded.clear();
         if self.folded.capacity() > FOLDED_BYTES_KEPT {
-            self.folded = String::new();
+            self.folded = Vec::new();
         }
         self.queue.clear();
     }
@@ -220,7 +225,19 @@ impl Scratch {
             }
         };
         let first = state.first as usize;
-        for one in &held[first..first + state.count as usize] {
+        let held = &held[first..first + state.count as usize];
+        if let (Some(contains), Some(first), Some(last)) =
+            (&probe.contains, held.first(), held.last())
+        {
+            // Values stand one after the other with a byte between them that is in no literal.
+            let all = &folded[first.start as usize..last.end as usize];
+            if !probe.few || contains.is_match(all) {
+                for found in contains.find_overlapping_iter(all) {
+                    enter(probe.contained[found.pattern().as_usize()]);
+                }
+            }
+        }
+        for one in held {
             if matches!(one.kind, Kind::Null) {
                 continue;
             }
@@ -231,7 +248,7 @@ impl Scratch {
             if !probe.numbers.is_empty() {
                 let number = match one.kind {
                     Kind::Number(number) => Some(number),
-                    Kind::Text => Number::parse(text),
+                    Kind::Text => Number::parse_bytes(text),
                     Kind::Truth(_) | Kind::Null => None,
                 };
                 if let Some(list) = number
@@ -241,13 +258,8 @@ impl Scratch {
                     enter(*list);
                 }
             }
-            probe.starts.walk(text.bytes(), &mut enter);
-            probe.ends.walk(text.bytes().rev(), &mut enter);
-            if let Some(contains) = &probe.contains {
-                for found in contains.find_overlapping_iter(text) {
-                    enter(probe.contained[found.pattern().as_usize()]);
-                }
-            }
+            probe.starts.walk(text.iter().copied(), &mut enter);
+            probe.ends.walk(text.iter().rev().copied(), &mut enter);
         }
     }
 
@@ -311,7 +323,7 @@ impl Scratch {
 
 impl Held {
     /// Whether a test holds; `None` where the folded text does not tell.
-    fn holds(&self, test: &Test<SlotId>, folded: &str) -> Option<bool> {
+    fn holds(&self, test: &Test<SlotId>, folded: &[u8]) -> Option<bool> {
         match (self.kind, test) {
             (Kind::Null, test) => Some(matches!(test, Test::Null)),
             (_, Test::Null) => Some(false),
@@ -376,7 +388,7 @@ fn single_texts(value: &Value<'_>, cased: bool, into: &mut Vec<String>) {
 }
 
 /// Appends a value; of a list, every member. The depth is that of the caller's own value.
-fn hold(value: &Value<'_>, held: &mut Vec<Held>, text: &mut String) {
+fn hold(value: &Value<'_>, held: &mut Vec<Held>, text: &mut Vec<u8>) {
     let start = small(text.len());
     let kind = match value {
         Value::List(values) => {
@@ -384,7 +396,7 @@ fn hold(value: &Value<'_>, held: &mut Vec<Held>, text: &mut String) {
             return;
         }
         Value::Text(own) => {
-            fold_into(own, text);
+            fold_bytes_into(own, text);
             Kind::Text
         }
         Value::Utf16(bytes) => {
@@ -400,11 +412,11 @@ fn hold(value: &Value<'_>, held: &mut Vec<Held>, text: &mut String) {
             Kind::Number(Number::Integer((*number).into()))
         }
         Value::Float(number) => {
-            write!(text, "{number}").expect("a string takes any text");
+            text.extend_from_slice(number.to_string().as_bytes());
             Kind::Number(Number::Float(*number))
         }
         Value::Truth(value) => {
-            text.push_str(if *value { "true" } else { "false" });
+            text.extend_from_slice(if *value { b"true" } else { b"false" });
             Kind::Truth(*value)
         }
         Value::Null => Kind::Null,
@@ -414,10 +426,11 @@ fn hold(value: &Value<'_>, held: &mut Vec<Held>, text: &mut String) {
         start,
         end: small(text.len()),
     });
+    text.push(END);
 }
 
 /// Digits of a number; quicker than formatting it.
-fn write_number(negative: bool, number: u64, into: &mut String) {
+fn write_number(negative: bool, number: u64, into: &mut Vec<u8>) {
     let mut digits = [0_u8; 20];
     let mut first = digits.len();
     let mut rest = number;
@@ -430,22 +443,48 @@ fn write_number(negative: bool, number: u64, into: &mut String) {
         }
     }
     if negative {
-        into.push('-');
+        into.push(b'-');
     }
-    into.extend(digits[first..].iter().copied().map(char::from));
+    into.extend_from_slice(&digits[first..]);
 }
 
-fn fold_utf16_into(bytes: &[u8], into: &mut String) {
+fn fold_bytes_into(text: &str, into: &mut Vec<u8>) {
+    if text.is_ascii() {
+        let start = into.len();
+        into.extend_from_slice(text.as_bytes());
+        into[start..].make_ascii_lowercase();
+    } else {
+        into.extend_from_slice(folded(text).as_bytes());
+    }
+}
+
+/// Sixteen characters at a time, as long as they are ASCII, which nearly all text of event logs is.
+fn fold_utf16_into(bytes: &[u8], into: &mut Vec<u8>) {
+    const NOT_ASCII: u128 = 0xff80_ff80_ff80_ff80_ff80_ff80_ff80_ff80;
     into.reserve(bytes.len() / 2);
-    let mut rest = bytes;
-    // Nearly all text of event logs is ASCII.
+    let (blocks, mut rest) = bytes.as_chunks::<32>();
+    for (index, block) in blocks.iter().enumerate() {
+        let (low, high) = block.split_at(16);
+        let low = u128::from_le_bytes(low.try_into().expect("half of 32"));
+        let high = u128::from_le_bytes(high.try_into().expect("half of 32"));
+        if (low | high) & NOT_ASCII != 0 {
+            rest = &bytes[index * 32..];
+            break;
+        }
+        let letters: [u8; 16] = std::array::from_fn(|place| block[place * 2].to_ascii_lowercase());
+        into.extend_from_slice(&letters);
+    }
     while let [low, 0, after @ ..] = rest
         && low.is_ascii()
     {
-        into.push(char::from(low.to_ascii_lowercase()));
+        into.push(low.to_ascii_lowercase());
         rest = after;
     }
-    utf16_letters(rest).for_each(|letter| fold_char(letter, into));
+    if rest.len() > 1 {
+        let mut folded = String::new();
+        utf16_letters(rest).for_each(|letter| fold_char(letter, &mut folded));
+        into.extend_from_slice(folded.as_bytes());
+    }
 }
 
 /// Offsets into one event's text. An event of 4 GiB is none that any reader offers.

@@ -4,6 +4,7 @@ use super::value::Value;
 use crate::compile::test::{Expression, Number, Test, TimePart};
 use crate::compile::text::folded;
 use jiff::civil::{Date, DateTime, Time};
+use memchr::memmem;
 use std::borrow::Cow;
 
 /// Whether a test of a single field holds on a value; of a list, on one of its members. What compares two fields, and
@@ -15,8 +16,8 @@ pub(crate) fn holds_on_value<S>(test: &Test<S>, value: &Value<'_>) -> bool {
     match test {
         Test::Text { pattern, cased } => match text_of(value) {
             None => false,
-            Some(text) if *cased => pattern.fits(&text),
-            Some(text) => pattern.fits(&folded(&text)),
+            Some(text) if *cased => pattern.fits(text.as_bytes()),
+            Some(text) => pattern.fits(folded(&text).as_bytes()),
         },
         Test::Number(comparison, number) => match number_of(value) {
             Some(own) => comparison.holds(own.compare(*number)),
@@ -32,9 +33,8 @@ pub(crate) fn holds_on_value<S>(test: &Test<S>, value: &Value<'_>) -> bool {
         },
         Test::Truth(wanted) => match value {
             Value::Truth(own) => own == wanted,
-            Value::Text(_) | Value::Utf16(_) => {
-                text_of(value).is_some_and(|text| truth_of(&folded(&text)) == Some(*wanted))
-            }
+            Value::Text(_) | Value::Utf16(_) => text_of(value)
+                .is_some_and(|text| truth_of(folded(&text).as_bytes()) == Some(*wanted)),
             _ => false,
         },
         Test::Null => matches!(value, Value::Null),
@@ -44,21 +44,26 @@ pub(crate) fn holds_on_value<S>(test: &Test<S>, value: &Value<'_>) -> bool {
 }
 
 /// Whether a test that looks at folded text alone holds on it; `None` for a test that needs more.
-pub(crate) fn holds_on_text<S>(test: &Test<S>, text: &str) -> Option<bool> {
+pub(crate) fn holds_on_text<S>(test: &Test<S>, text: &[u8]) -> Option<bool> {
     match test {
         Test::Text {
             pattern,
             cased: false,
         } => Some(pattern.fits(text)),
-        Test::Number(comparison, number) => Some(match Number::parse(text) {
+        Test::Number(comparison, number) => Some(match Number::parse_bytes(text) {
             Some(own) => comparison.holds(own.compare(*number)),
             None => false,
         }),
-        Test::Network(network) => Some(network.holds(text)),
+        Test::Network(network) => {
+            Some(std::str::from_utf8(text).is_ok_and(|text| network.holds(text)))
+        }
         Test::Truth(wanted) => Some(truth_of(text) == Some(*wanted)),
         // One of its literals must be there, else the expression need not be run.
         Test::Regex(Expression { literals, .. })
-            if !literals.is_empty() && !literals.iter().any(|literal| text.contains(literal)) =>
+            if !literals.is_empty()
+                && !literals
+                    .iter()
+                    .any(|literal| memmem::find(text, literal.as_bytes()).is_some()) =>
         {
             Some(false)
         }
@@ -67,10 +72,10 @@ pub(crate) fn holds_on_text<S>(test: &Test<S>, text: &str) -> Option<bool> {
 }
 
 /// Words that stand for a truth value.
-fn truth_of(folded: &str) -> Option<bool> {
+fn truth_of(folded: &[u8]) -> Option<bool> {
     match folded {
-        "true" | "1" | "yes" => Some(true),
-        "false" | "0" | "no" => Some(false),
+        b"true" | b"1" | b"yes" => Some(true),
+        b"false" | b"0" | b"no" => Some(false),
         _ => None,
     }
 }
@@ -116,7 +121,10 @@ pub(crate) fn time_part(value: &Value<'_>, part: TimePart) -> Option<i64> {
         number
     };
     let time = jiff::Timestamp::from_second(seconds).ok()?;
-    Some(part_of_time(time.to_zoned(jiff::tz::TimeZone::UTC).datetime(), part))
+    Some(part_of_time(
+        time.to_zoned(jiff::tz::TimeZone::UTC).datetime(),
+        part,
+    ))
 }
 
 fn part_of_text(text: &str, part: TimePart) -> Option<i64> {
@@ -176,7 +184,10 @@ mod tests {
         assert_eq!(time_part(&seconds, TimePart::Year), Some(2021));
         let milliseconds = Value::Integer(1_614_643_200_000);
         assert_eq!(time_part(&milliseconds, TimePart::Month), Some(3));
-        assert_eq!(time_part(&Value::Float(f64::NAN), TimePart::Year), Some(1970));
+        assert_eq!(
+            time_part(&Value::Float(f64::NAN), TimePart::Year),
+            Some(1970)
+        );
         assert_eq!(time_part(&Value::Integer(i64::MIN), TimePart::Year), None);
     }
 }

@@ -254,30 +254,70 @@ mod tests {
         check("a or not b and c", "a or (not b and c)");
         check("not (a or b) and c", "not (a or b) and c");
         check("not not a", "not not a");
-        check("1 of them and not all of filter_*", "1 of them and not all of filter_*");
+        check(
+            "1 of them and not all of filter_*",
+            "1 of them and not all of filter_*",
+        );
         check("a AND NOT Any Of b*", "a and not 1 of b*");
         check("((a))", "a");
     }
 
     #[test]
     fn mistakes_are_told_with_advice() {
-        check("", "error: the condition ends where a name was expected; name a part of the detection");
-        check("a b", "error: the condition goes on with `b` where `and` or `or` was expected; join the parts with `and` or `or`");
+        check(
+            "",
+            "error: the condition ends where a name was expected; name a part of the detection",
+        );
+        check(
+            "a b",
+            "error: the condition goes on with `b` where `and` or `or` was expected; join the parts with `and` or `or`",
+        );
         check("(a", "error: the condition lacks a closing bracket; add it");
-        check("a)", "error: the condition has a closing bracket without an opening one; remove it");
-        check("a and", "error: the condition ends where a name was expected; name a part of the detection");
-        check("and a", "error: the condition has `and` where a name was expected; name a part of the detection on either side of it");
-        check("2 of a*", "error: the condition holds `2 of`, which the specification does not know; use `1 of` or `all of`");
-        check("sel*", "error: the condition holds `sel*` without `1 of` or `all of`; put `1 of` or `all of` before a name with `*`");
-        check("a | count() > 5", "error: the condition holds an aggregation behind `|`, which the specification has dropped; write a correlation rule instead");
-        check("a & b", "error: the condition holds `&`, which is part of no name or operator; names hold letters, digits, `_`, `-`, `.` and, behind `of`, `*`");
+        check(
+            "a)",
+            "error: the condition has a closing bracket without an opening one; remove it",
+        );
+        check(
+            "a and",
+            "error: the condition ends where a name was expected; name a part of the detection",
+        );
+        check(
+            "and a",
+            "error: the condition has `and` where a name was expected; name a part of the detection on either side of it",
+        );
+        check(
+            "2 of a*",
+            "error: the condition holds `2 of`, which the specification does not know; use `1 of` or `all of`",
+        );
+        check(
+            "sel*",
+            "error: the condition holds `sel*` without `1 of` or `all of`; put `1 of` or `all of` before a name with `*`",
+        );
+        check(
+            "a | count() > 5",
+            "error: the condition holds an aggregation behind `|`, which the specification has dropped; write a correlation rule instead",
+        );
+        check(
+            "a & b",
+            "error: the condition holds `&`, which is part of no name or operator; names hold letters, digits, `_`, `-`, `.` and, behind `of`, `*`",
+        );
     }
 
     #[test]
     fn deep_nesting_is_refused() {
         let deep = format!("{}a{}", "(".repeat(1000), ")".repeat(1000));
-        assert!(parse_condition(&deep).unwrap_err().message.contains("deeper"));
+        assert!(
+            parse_condition(&deep)
+                .unwrap_err()
+                .message
+                .contains("deeper")
+        );
         let negated = format!("{}a", "not ".repeat(1000));
-        assert!(parse_condition(&negated).unwrap_err().message.contains("deeper"));
+        assert!(
+            parse_condition(&negated)
+                .unwrap_err()
+                .message
+                .contains("deeper")
+        );
     }
 }

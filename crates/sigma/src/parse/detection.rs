@@ -93,9 +93,9 @@ fn check_names(condition: &Condition, detections: &Detections) -> Result<(), Pro
             }
         }
         Condition::Not(below) => check_names(below, detections),
-        Condition::And(parts) | Condition::Or(parts) => {
-            parts.iter().try_for_each(|part| check_names(part, detections))
-        }
+        Condition::And(parts) | Condition::Or(parts) => parts
+            .iter()
+            .try_for_each(|part| check_names(part, detections)),
     }
 }
 
@@ -184,7 +184,7 @@ pub(crate) fn item_from(key: &str, node: Node) -> Result<Item, Problem> {
 
 /// Takes a key such as `Image|endswith` apart. Spaces in field names do not count (taxonomy appendix): the field that a
 /// log names `Threat Name` is `ThreatName` in rules.
-pub(crate) fn field_and_modifiers(key: &str) -> Result<(Option<String>, Vec<Modifier>), Problem> {
+fn field_and_modifiers(key: &str) -> Result<(Option<String>, Vec<Modifier>), Problem> {
     let mut parts = key.split('|');
     let field = without_spaces(parts.next().unwrap_or_default());
     let mut modifiers = Vec::new();

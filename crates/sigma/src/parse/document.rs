@@ -26,7 +26,10 @@ impl Keys {
             Node::Map(entries) => Ok(Self(entries)),
             other => Err(Problem::error(
                 "",
-                format!("{what} is {}, not a mapping of keys to values", other.kind()),
+                format!(
+                    "{what} is {}, not a mapping of keys to values",
+                    other.kind()
+                ),
                 "see the specification for its form",
             )),
         }
@@ -39,6 +42,11 @@ impl Keys {
 
     pub(crate) fn has(&self, key: &str) -> bool {
         self.0.iter().any(|(name, _)| name == key)
+    }
+
+    /// The names of all keys, in their written order.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.0.iter().map(|(name, _)| name.clone()).collect()
     }
 
     pub(crate) fn rest(self) -> Vec<(String, Node)> {
@@ -126,7 +134,8 @@ pub(super) fn read(mut keys: Keys, warnings: &mut Vec<Problem>) -> Result<Kind, 
     match (detection, correlation, filter) {
         (Some(detection), None, None) => {
             let log_source = log_source_from(keys.take("logsource"))?;
-            let detections = detections_from(detection).map_err(|error| error.under("detection"))?;
+            let detections =
+                detections_from(detection).map_err(|error| error.under("detection"))?;
             Ok(Kind::Rule(Rule {
                 header: header_from(keys, warnings)?,
                 log_source,
@@ -143,8 +152,7 @@ pub(super) fn read(mut keys: Keys, warnings: &mut Vec<Problem>) -> Result<Kind, 
         }
         (None, None, Some(filter)) => {
             let log_source = log_source_from(keys.take("logsource"))?;
-            let (rules, detections) =
-                filter_from(filter).map_err(|error| error.under("filter"))?;
+            let (rules, detections) = filter_from(filter).map_err(|error| error.under("filter"))?;
             Ok(Kind::Filter(Filter {
                 header: header_from(keys, warnings)?,
                 log_source,

@@ -11,7 +11,7 @@ mod node;
 pub use condition::parse_condition;
 pub use node::Node;
 
-pub(crate) use detection::{field_and_modifiers, item_from, literal, without_spaces};
+pub(crate) use detection::{item_from, literal, without_spaces};
 pub(crate) use document::Keys;
 pub(crate) use node::{documents, read};
 
@@ -41,6 +41,8 @@ pub(crate) struct Origin {
     from: usize,
     until: usize,
     lines_before: usize,
+    /// Why a pipeline refuses the rule.
+    pub(crate) refused: Option<Problem>,
 }
 
 impl Origin {
@@ -91,6 +93,7 @@ pub fn parse(text: &str) -> Parsed {
             from,
             until: from + document.text.len(),
             lines_before: document.lines_before,
+            refused: None,
         };
         read_document(document, origin, &mut parsed);
     }
@@ -101,9 +104,8 @@ pub fn parse(text: &str) -> Parsed {
 pub fn parse_all<T: AsRef<str> + Sync>(files: &[T], workers: usize) -> Vec<Parsed> {
     let workers = workers.clamp(1, 64).min(files.len().max(1));
     let share = files.len().div_ceil(workers).max(1);
-    let read = |part: &[T]| -> Vec<Parsed> {
-        part.iter().map(|file| parse(file.as_ref())).collect()
-    };
+    let read =
+        |part: &[T]| -> Vec<Parsed> { part.iter().map(|file| parse(file.as_ref())).collect() };
     if workers == 1 {
         return read(files);
     }

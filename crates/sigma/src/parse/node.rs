@@ -200,7 +200,10 @@ pub(crate) fn line_of(text: &str, lines_before: usize, place: &str) -> Option<us
 
 /// What is left of a place behind the key that opens a line.
 fn after_key<'a>(line: &str, place: &'a str) -> Option<&'a str> {
-    let quote = line.chars().next().filter(|first| matches!(first, '\'' | '"'));
+    let quote = line
+        .chars()
+        .next()
+        .filter(|first| matches!(first, '\'' | '"'));
     let key = match quote {
         Some(quote) => line[1..].split_once(quote)?.0,
         None => line.split_once(':')?.0.trim_end(),

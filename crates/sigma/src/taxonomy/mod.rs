@@ -68,23 +68,6 @@ pub(crate) enum FieldSource {
     Words(Box<FieldSource>, Vec<(String, String)>),
 }
 
-impl FieldSource {
-    /// Every field of the event that it looks at.
-    pub(crate) fn names<'a>(&'a self, into: &mut Vec<&'a str>) {
-        match self {
-            Self::Field(name) => into.push(name),
-            Self::First(parts) | Self::Any(parts) | Self::Join(parts, _) => {
-                parts.iter().for_each(|part| part.names(into));
-            }
-            Self::Url(path, query) => {
-                path.names(into);
-                query.names(into);
-            }
-            Self::Hex(inner) | Self::Words(inner, _) => inner.names(into),
-        }
-    }
-}
-
 /// What is known of a source of events before looking at an event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceKey {

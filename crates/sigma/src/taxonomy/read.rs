@@ -182,9 +182,11 @@ fn field_source_from(node: Node) -> Result<FieldSource, Problem> {
                 FieldSource::Any(field_sources_from(nodes)?)
             } else if let Some(Node::List(nodes)) = keys.take("url") {
                 let parts: [FieldSource; 2] =
-                    field_sources_from(nodes)?.try_into().map_err(|_other_count| {
-                        wrong("`url` takes a path and a query", "name two fields")
-                    })?;
+                    field_sources_from(nodes)?
+                        .try_into()
+                        .map_err(|_other_count| {
+                            wrong("`url` takes a path and a query", "name two fields")
+                        })?;
                 let [path, query] = parts;
                 FieldSource::Url(Box::new(path), Box::new(query))
             } else if let Some(Node::List(nodes)) = keys.take("join") {
