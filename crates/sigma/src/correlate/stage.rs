@@ -6,6 +6,7 @@ use crate::compile::engine::Engine;
 use crate::compile::state::RuleId;
 use crate::compile::test::Number;
 use crate::evaluate::{Fields, Match};
+use crate::rule::CorrelationKind;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -228,9 +229,6 @@ impl<'e> Correlator<'e> {
         let before = window.entries.len();
         if judged.at_once {
             window.expire(observation.time_micros, judged);
-            if window.told && window.judge(judged).is_none() {
-                window.told = false;
-            }
         } else if window.entries.is_empty() {
             let end = observation.time_micros.saturating_add(judged.span_micros);
             self.closing.insert((end, correlation, group.clone()));
@@ -243,17 +241,19 @@ impl<'e> Correlator<'e> {
         };
         let lost = window.push(entry, judged);
         let mut matched = None;
-        if judged.at_once
-            && let Some(number) = window.judge(judged)
-            && !std::mem::replace(&mut window.told, true)
-        {
-            matched = Some(self.engine.tell(correlation, &group, window, number));
-            if matches!(
-                judged.kind,
-                crate::CorrelationKind::Temporal | crate::CorrelationKind::TemporalOrdered
-            ) {
-                // What has been told does not count towards the next time.
-                window.clear();
+        if judged.at_once {
+            let number = window.judge(judged);
+            // Told once, and again only after it has not held in between.
+            let told = std::mem::replace(&mut window.told, number.is_some());
+            if let (Some(number), false) = (number, told) {
+                matched = Some(self.engine.tell(correlation, &group, window, number));
+                if matches!(
+                    judged.kind,
+                    CorrelationKind::Temporal | CorrelationKind::TemporalOrdered
+                ) {
+                    // What has been told does not count towards the next time.
+                    window.clear();
+                }
             }
         }
         self.entry_count = (self.entry_count + window.entries.len()).saturating_sub(before);
@@ -365,7 +365,7 @@ impl Engine {
 
 /// What is counted or summed; `None` where it is asked for and not there.
 fn entry_value(judged: &Judged, values: Option<Vec<String>>) -> Option<EntryValue> {
-    use crate::CorrelationKind as Kind;
+    use CorrelationKind as Kind;
     match judged.kind {
         Kind::EventCount | Kind::Temporal | Kind::TemporalOrdered => Some(EntryValue::None),
         // The unit separator keeps values apart that could otherwise run into each other.
