@@ -243,19 +243,29 @@ fn state(
             format!("in the latest collection{when}"),
         );
     }
-    let folder = model::parent(key);
-    let neighbours = latest
-        .items
-        .iter()
-        .filter(|item| model::parent(&item.path).to_lowercase() == folder)
-        .count();
-    if neighbours > 0 && folder.contains('\\') {
-        return (
-            FootholdState::AbsentVerified,
-            format!(
-                "not among the {neighbours} files of its folder in the latest collection{when}"
-            ),
-        );
+    // A folder that holds nothing any more leaves no trace in a collection of files; what stands above it does.
+    let mut folder = model::parent(key);
+    for level in 0..derive::EMPTY_FOLDERS_MAX {
+        if !folder.contains('\\') {
+            break;
+        }
+        let held = latest
+            .items
+            .iter()
+            .filter(|item| model::parent(&item.path).to_lowercase() == folder)
+            .count();
+        if held > 0 {
+            let whose = if level == 0 {
+                "its folder"
+            } else {
+                "the nearest folder above that is left"
+            };
+            return (
+                FootholdState::AbsentVerified,
+                format!("not among the {held} files of {whose} in the latest collection{when}"),
+            );
+        }
+        folder = model::parent(folder);
     }
     (
         FootholdState::Unknown,

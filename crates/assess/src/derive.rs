@@ -15,6 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The source that coverage computes from the web server's folders.
 pub(crate) const WEB_ROOTS: &str = "files:web_roots";
 
+/// A folder and so many above it may have vanished with the last file in them.
+pub(crate) const EMPTY_FOLDERS_MAX: usize = 3;
+
 /// Gaps of one kind that are told one by one; more are summed up.
 const SINGLE_GAPS_MAX: usize = 50;
 
@@ -38,6 +41,9 @@ pub fn derived_findings(knowledge: &Knowledge<'_>, observed: &mut Observed) {
             _ => {}
         }
     }
+    served_open_folders(observed, &mut findings);
+    let used = used_shells(&site, observed, &findings);
+    findings.extend(used);
     unlisted_scripts(&site, observed, &mut gaps);
     let facts = builds_by_hash(&site);
     observed.findings.extend(findings);
@@ -122,11 +128,17 @@ impl<'a> WebSite<'a> {
         self.items.contains_key(physical)
     }
 
-    /// Whether the collection looked into the folder of this path, or into the one above: a folder that holds
-    /// nothing any more leaves no trace in a collection of files.
+    /// Whether the collection looked into the folder of this path, or into one above: a folder that holds nothing any
+    /// more leaves no trace in a collection of files.
     fn looked_near(&self, physical: &str) -> bool {
-        let folder = model::parent(physical);
-        self.folders.contains(folder) || self.folders.contains(model::parent(folder))
+        let mut folder = model::parent(physical);
+        for _ in 0..EMPTY_FOLDERS_MAX {
+            if self.folders.contains(folder) {
+                return true;
+            }
+            folder = model::parent(folder);
+        }
+        false
     }
 }
 
@@ -320,6 +332,146 @@ fn compiled_page(
             state: FootholdState::Unknown,
         }),
     });
+}
+
+/// Folders that everybody may write to, or whose name is reserved for a device, so that they hide from most tools.
+///
+/// Reserved names: <https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file>
+fn is_open_or_hidden(folder: &str) -> bool {
+    const OPEN: [&str; 4] = [
+        ":\\users\\public\\",
+        ":\\windows\\temp\\",
+        ":\\perflogs\\",
+        ":\\$recycle.bin\\",
+    ];
+    const DEVICES: [&str; 4] = ["aux", "con", "nul", "prn"];
+    let folder = format!("{}\\", expand(folder).to_lowercase().trim_end_matches('\\'));
+    let is_device = |name: &str| {
+        let name = name.split('.').next().unwrap_or(name);
+        let numbered = name
+            .strip_prefix("com")
+            .or_else(|| name.strip_prefix("lpt"));
+        DEVICES.contains(&name)
+            || numbered.is_some_and(|digit| matches!(digit.as_bytes(), [b'1'..=b'9']))
+    };
+    OPEN.iter()
+        .any(|open| folder.get(1..).is_some_and(|rest| rest.starts_with(open)))
+        || folder.split('\\').any(is_device)
+}
+
+/// A web server that serves a folder which everybody may write to, or which hides behind a device's name: no
+/// administrator sets that up.
+fn served_open_folders(observed: &Observed, findings: &mut Vec<Finding>) {
+    for known in &observed.facts {
+        let Fact::VirtualDirectory(directory) = &known.fact else {
+            continue;
+        };
+        if !is_open_or_hidden(&directory.physical_path) {
+            continue;
+        }
+        findings.push(Finding {
+            id: String::new(),
+            rule: "analysis/served-open-folder".to_owned(),
+            title: "The web server serves a folder that everybody may write to".to_owned(),
+            stage: Some(Stage::Foothold),
+            campaign: None,
+            level: "high".to_owned(),
+            techniques: vec!["T1505.004".to_owned()],
+            time: None,
+            last: None,
+            count: 1,
+            place: known.place.clone(),
+            author: "Allclear".to_owned(),
+            reference:
+                "https://github.com/Neo23x0/signature-base/blob/master/yara/expl_proxyshell.yar"
+                    .to_owned(),
+            evidence: format!(
+                "path={} physicalPath={}",
+                directory.url_path, directory.physical_path
+            ),
+            meaning: format!(
+                "The web server serves {} at {}; whoever can write there runs code on the server",
+                directory.physical_path, directory.url_path
+            ),
+            step: "persistence".to_owned(),
+            details: BTreeMap::from([("path".to_owned(), directory.physical_path.clone())]),
+            foothold: Some(Foothold {
+                kind: FootholdKind::VirtualDirectory,
+                path: directory.physical_path.clone(),
+                sha256: None,
+                state: FootholdState::Present,
+            }),
+        });
+    }
+}
+
+/// Answered requests to pages that other findings convict. That a shell answered is no proof that a command ran; it is
+/// proof that somebody used it, and says until when.
+fn used_shells(site: &WebSite<'_>, observed: &Observed, derived: &[Finding]) -> Vec<Finding> {
+    let shells: BTreeMap<String, &Foothold> = observed
+        .findings
+        .iter()
+        .chain(derived)
+        .filter(|finding| finding.stage.is_some_and(Stage::proves_effect))
+        .filter_map(|finding| finding.foothold.as_ref())
+        .filter(|foothold| foothold.kind == FootholdKind::WebShell)
+        .map(|foothold| {
+            let key = compromise::place_key(&foothold.path, &site.directories);
+            (key, foothold)
+        })
+        // Before it was changed, a page of the vendor answered everybody.
+        .filter(|(path, _)| !site.is_shipped_path(path))
+        .collect();
+    if shells.is_empty() {
+        return Vec::new();
+    }
+    let used = |known: &FactAt| {
+        let Fact::WebAccess(access) = &known.fact else {
+            return None;
+        };
+        if !(200..300).contains(&access.status) {
+            return None;
+        }
+        let shell = site
+            .physical_paths(&access.path)
+            .into_iter()
+            .find_map(|path| shells.get(&path))?;
+        Some(Finding {
+            id: String::new(),
+            rule: "analysis/request-to-a-web-shell".to_owned(),
+            title: "A web shell was asked and answered".to_owned(),
+            stage: Some(Stage::Foothold),
+            campaign: None,
+            level: "high".to_owned(),
+            techniques: vec!["T1505.003".to_owned()],
+            time: Some(access.first),
+            last: Some(access.last),
+            count: access.count,
+            place: known.place.clone(),
+            author: "Allclear".to_owned(),
+            reference: "https://attack.mitre.org/techniques/T1505/003/".to_owned(),
+            evidence: format!(
+                "{} {} {} from {}",
+                access.method, access.path, access.status, access.client
+            ),
+            meaning: format!(
+                "{} answered {} with {}; what ran is not in this log",
+                access.path, access.method, access.status
+            ),
+            step: "shell_request".to_owned(),
+            details: BTreeMap::from([
+                ("client".to_owned(), access.client.clone()),
+                ("path".to_owned(), access.path.clone()),
+                ("user_agent".to_owned(), access.user_agent.clone()),
+            ]),
+            foothold: Some(Foothold {
+                state: FootholdState::Unknown,
+                sha256: None,
+                ..(*shell).clone()
+            }),
+        })
+    };
+    observed.facts.iter().filter_map(used).collect()
 }
 
 /// Gives a lower-case path the case that configuration or other items use for its folder.

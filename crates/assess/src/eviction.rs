@@ -4,8 +4,10 @@ use crate::compromise::CompromiseJudged;
 use crate::coverage::Coverage;
 use crate::exposure::ExposureJudged;
 use crate::words;
-use model::report::{Eviction, ExposureState, Gate, GateState, NextStep};
-use model::{Answer, Attestation, CollectionSeen, FootholdState, Observed, Timestamp};
+use model::report::{Eviction, ExposureState, FootholdReport, Gate, GateState, NextStep};
+use model::{
+    Answer, Attestation, CollectionSeen, FootholdKind, FootholdState, Observed, Timestamp,
+};
 use pack::{GateDecision, GateRule, Pack, Step};
 
 /// The gates of a pack, decided for one host.
@@ -129,6 +131,7 @@ fn last_sign(observed: &Observed, compromise: &CompromiseJudged) -> Option<Times
                 .report
                 .footholds
                 .iter()
+                .filter(|foothold| !is_leftover(foothold))
                 .any(|foothold| collection_holds(collection, &foothold.path))
         })
         .filter_map(|collection| collection.taken);
@@ -223,13 +226,22 @@ fn patched(exposure: &ExposureJudged) -> (GateState, String) {
     }
 }
 
+/// What ASP.NET compiled of a page answers nobody once the page is gone; the page is a foothold of its own.
+fn is_leftover(foothold: &FootholdReport) -> bool {
+    foothold.kind == FootholdKind::CompiledShell
+        && foothold
+            .path
+            .to_lowercase()
+            .contains("\\temporary asp.net files\\")
+}
+
 fn footholds_absent(compromise: &CompromiseJudged, coverage: &Coverage) -> (GateState, String) {
     let of_state = |state: FootholdState| {
         compromise
             .report
             .footholds
             .iter()
-            .filter(|foothold| foothold.state == state)
+            .filter(|foothold| foothold.state == state && !is_leftover(foothold))
             .map(|foothold| foothold.path.clone())
             .collect::<Vec<_>>()
     };
