@@ -6,13 +6,16 @@
 //! open, no time) is left as a line for [`super::table`], which reads every line by itself; both ways tell the same.
 
 use super::head::Head;
-use super::lines::LINE_BYTES_MAX;
+use super::lines::{Block, LINE_BYTES_MAX};
 use super::table::{Columns as RowColumns, Field, Format, Row, TimeForm, Watch, row_time, split};
 use super::watch::Apart;
 use crate::Sink;
 use model::{At, Columns, Record, Screen, Screening, SourceName, Timestamp, Value};
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
+use std::thread::Scope;
 
 /// How rows under one head are read in blocks.
 pub(crate) struct Lane {
@@ -71,6 +74,100 @@ pub(crate) struct Suspect {
     pub(crate) end: usize,
     pub(crate) number: u64,
     pub(crate) time: Timestamp,
+}
+
+/// A block that was read: the number of its first line, its bytes, and what they hold.
+pub(crate) type ReadBlock = (u64, Vec<u8>, Vec<Piece>);
+
+/// A second thread that reads blocks of one lane. What it does not get to is read by the thread that gives the blocks.
+pub(crate) struct Helper<'l> {
+    lane: &'l Lane,
+    own: Worker,
+    give: Option<SyncSender<Vec<u8>>>,
+    read: Receiver<(Vec<u8>, Vec<Piece>)>,
+    /// Blocks in their order, with their first line's number; `None` is with the helper.
+    blocks: VecDeque<(u64, Option<(Vec<u8>, Vec<Piece>)>)>,
+    /// Buffers for blocks to come.
+    spare: Vec<Vec<u8>>,
+}
+
+impl<'l> Helper<'l> {
+    /// Starts the thread; `own` is what the calling thread works with.
+    pub(crate) fn start<'s, 'e>(
+        scope: &'s Scope<'s, 'e>,
+        lane: &'l Arc<Lane>,
+        own: Worker,
+    ) -> Self {
+        // One block waits while another is read.
+        let (give, blocks) = sync_channel::<Vec<u8>>(1);
+        let (tell, read) = channel();
+        let its_lane = Arc::clone(lane);
+        scope.spawn(move || {
+            let mut worker = its_lane.begin();
+            for block in blocks {
+                let pieces = its_lane.read(&block, &mut worker);
+                if tell.send((block, pieces)).is_err() {
+                    break;
+                }
+            }
+            its_lane.end(worker);
+        });
+        Self {
+            lane,
+            own,
+            give: Some(give),
+            read,
+            blocks: VecDeque::new(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// Takes a block, and reads it at once where the helper has enough to do.
+    pub(crate) fn give(&mut self, block: Block<'_>) {
+        let mut bytes = self.spare.pop().unwrap_or_default();
+        bytes.clear();
+        bytes.extend_from_slice(block.bytes);
+        let refused = match &self.give {
+            Some(give) => match give.try_send(bytes) {
+                Ok(()) => None,
+                Err(TrySendError::Full(bytes) | TrySendError::Disconnected(bytes)) => Some(bytes),
+            },
+            None => Some(bytes),
+        };
+        let read = refused.map(|bytes| {
+            let pieces = self.lane.read(&bytes, &mut self.own);
+            (bytes, pieces)
+        });
+        self.blocks.push_back((block.number, read));
+    }
+
+    /// The next block in order, if it was read; where more than `waiting_max` wait, the helper is waited for.
+    pub(crate) fn take(&mut self, waiting_max: usize) -> Option<ReadBlock> {
+        let waiting = self.blocks.len();
+        let (number, read) = self.blocks.front_mut()?;
+        if read.is_none() {
+            *read = if waiting > waiting_max {
+                self.read.recv().ok()
+            } else {
+                self.read.try_recv().ok()
+            };
+        }
+        let number = *number;
+        let (bytes, pieces) = read.take()?;
+        self.blocks.pop_front();
+        Some((number, bytes, pieces))
+    }
+
+    /// Takes back a buffer.
+    pub(crate) fn reuse(&mut self, bytes: Vec<u8>) {
+        self.spare.push(bytes);
+    }
+
+    /// Lets the thread end, and gives back what the calling thread worked with.
+    pub(crate) fn end(mut self) -> Worker {
+        self.give = None;
+        self.own
+    }
 }
 
 /// What a line of a block is.
@@ -396,5 +493,267 @@ impl Record for Lone<'_> {
 
     fn raw(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.raw)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::httpproxy::HttpProxy;
+    use crate::exchange::log::ECP_SERVER;
+    use crate::httperr::HttpErr;
+    use crate::iis::w3c::IisLog;
+    use crate::{Artifact, Item};
+    use evidence::Bytes;
+    use model::{Activity, Fact, GapKind, Rows};
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    /// Everything that is said of an item, however it is said: rows one by one or together.
+    #[derive(Debug, Default, PartialEq)]
+    struct Told {
+        records: u64,
+        activity: Activity,
+        segments: BTreeSet<String>,
+        evil: Vec<String>,
+        rejected: Vec<String>,
+        facts: Vec<String>,
+        gaps: Vec<String>,
+        /// Rows that were told together; not compared.
+        together: u64,
+        screened: bool,
+    }
+
+    impl Told {
+        fn of(artifact: &dyn Artifact, bytes: &[u8], screened: bool) -> Self {
+            let mut told = Self {
+                screened,
+                ..Self::default()
+            };
+            let item = Item {
+                path: "C:\\logs\\u_ex210303.log",
+            };
+            artifact.read(&item, &mut Bytes(bytes.to_vec()), &mut told);
+            told
+        }
+
+        fn look(&mut self, record: &dyn Record) {
+            if record.raw().contains("evil") {
+                let mut fields = Vec::new();
+                record.each_field(&mut |name, value| {
+                    fields.push(format!("{name}={}", value.to_text()));
+                });
+                self.evil
+                    .push(format!("{:?} {:?} {fields:?}", record.at(), record.time()));
+            }
+        }
+    }
+
+    impl Sink for Told {
+        fn record(&mut self, record: &dyn Record) {
+            self.records += 1;
+            if let Some(time) = record.time() {
+                self.activity.add(time);
+            }
+            if record.source().family() == "iis.site"
+                && let Some(path) = record.get("path")
+            {
+                let path = path.to_text();
+                let segment = path.trim_start_matches('/').split('/').next().unwrap();
+                self.segments.insert(segment.to_owned());
+                self.segments.remove("");
+            }
+            self.look(record);
+        }
+
+        fn screen(
+            &mut self,
+            _source: &SourceName,
+            columns: &Arc<dyn Columns>,
+        ) -> Option<Arc<dyn Screen>> {
+            // Every column can be shown by itself.
+            for column in 0..columns.names().len() {
+                columns.lone(Some(column), b"x").each_field(&mut |_, _| {});
+            }
+            self.screened.then(|| Arc::new(Evil) as Arc<dyn Screen>)
+        }
+
+        fn rows(&mut self, rows: &Rows<'_>) {
+            self.records += rows.count;
+            self.together += rows.count;
+            for (minute, count) in rows.minutes {
+                let (first, last) = rows.span;
+                self.activity.add_minute(*minute, *count, first, last);
+            }
+            self.segments.extend(rows.segments.iter().cloned());
+        }
+
+        fn suspect(&mut self, record: &dyn Record) {
+            self.look(record);
+        }
+
+        fn rejected(&mut self, at: At, reason: &str) {
+            self.rejected.push(format!("{at:?} {reason}"));
+        }
+
+        fn fact(&mut self, at: At, fact: Fact) {
+            self.facts.push(format!("{at:?} {fact:?}"));
+        }
+
+        fn gap(
+            &mut self,
+            kind: GapKind,
+            at: At,
+            span: (Option<Timestamp>, Option<Timestamp>),
+            detail: &str,
+        ) {
+            self.gaps.push(format!("{kind:?} {at:?} {span:?} {detail}"));
+        }
+    }
+
+    /// Takes rows with a certain word for suspects.
+    #[derive(Debug)]
+    struct Evil;
+
+    impl Screen for Evil {
+        fn last_column(&self) -> Option<usize> {
+            None
+        }
+
+        fn begin(&self) -> Box<dyn Screening> {
+            Box::new(Self)
+        }
+
+        fn end(&self, _screening: Box<dyn Screening>) {}
+    }
+
+    impl Screening for Evil {
+        fn block(&mut self, _block: &[u8]) {}
+
+        fn row(&mut self, _start: usize, line: &[u8], _fields: &[(usize, usize)]) -> bool {
+            memchr::memmem::find(line, b"evil").is_some()
+        }
+    }
+
+    const ARTIFACTS: [&dyn Artifact; 4] = [&IisLog, &HttpProxy, &ECP_SERVER, &HttpErr];
+
+    fn assert_same(bytes: &[u8]) -> u64 {
+        let mut together = 0;
+        for artifact in ARTIFACTS {
+            let one_by_one = Told::of(artifact, bytes, false);
+            let mut in_blocks = Told::of(artifact, bytes, true);
+            together += std::mem::take(&mut in_blocks.together);
+            in_blocks.screened = false;
+            assert_eq!(in_blocks, one_by_one, "{}", artifact.kind());
+        }
+        together
+    }
+
+    fn line() -> impl Strategy<Value = Vec<u8>> {
+        let web_head = "#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-computername c-ip cs(User-Agent) sc-status";
+        let proxy_head = "#Fields: DateTime,RequestId,MajorVersion,MinorVersion,BuildVersion,RevisionVersion,UrlStem,UserAgent,ServerHostName";
+        prop_oneof![
+            1 => Just(web_head.to_owned().into_bytes()),
+            1 => Just(proxy_head.to_owned().into_bytes()),
+            1 => Just(b"#Fields: TimeStamp,ServerName,EventId,EventData".to_vec()),
+            1 => Just(b"#Date: 2021-03-03 06:00:00".to_vec()),
+            1 => Just(b"DateTime,RequestId,UrlStem".to_vec()),
+            20 => (0..3_u32, 0..60_u32, "[a-c]{1,2}", "(/[a-bA-B%25]{0,3}){1,2}(\\.aspx|\\.asmx)?", "(evil|x\\+y|-)", "(200|404|-)")
+                .prop_map(|(hour, minute, name, path, agent, status)| format!(
+                    "2021-03-03 {hour:02}:{minute:02}:07 10.0.0.1 GET {path} - {name} 10.0.0.2:80 {agent} {status}"
+                ).into_bytes()),
+            20 => (0..3_u32, 0..60_u32, "[a-c]{1,2}", "(15|\"15\"|x)", "(evil|\"e,vil\"|\"open|a,b)")
+                .prop_map(|(hour, minute, name, major, agent)| format!(
+                    "2021-03-03T{hour:02}:{minute:02}:07.123Z,id,{major},1,2176,2,/owa/,{agent},{name}"
+                ).into_bytes()),
+            5 => (0..60_u32, "(2|3)").prop_map(|(minute, build)| format!(
+                    "2021-03-03T01:{minute:02}:07Z,SRV,Req,\"S:CMD=evil;S:BLD=15.1.2176.{build}\""
+                ).into_bytes()),
+            2 => "2021-03-03 0[0-9]:[0-9]{2}:0[0-9] [ -~]{0,30}".prop_map(String::into_bytes),
+            2 => "[ -~]{0,40}".prop_map(String::into_bytes),
+            1 => proptest::collection::vec(any::<u8>(), 0..30),
+            1 => Just(b"  ".to_vec()),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+        #[test]
+        fn rows_in_blocks_tell_what_rows_one_by_one_tell(
+            head in 0..3_usize,
+            lines in proptest::collection::vec((line(), 0..20_u8), 0..60),
+        ) {
+            let heads: [&[u8]; 3] = [
+                b"#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-computername c-ip cs(User-Agent) sc-status\r\n",
+                b"#Fields: DateTime,RequestId,MajorVersion,MinorVersion,BuildVersion,RevisionVersion,UrlStem,UserAgent,ServerHostName\n",
+                b"#Fields: TimeStamp,ServerName,EventId,EventData\r\n",
+            ];
+            let mut bytes = heads[head].to_vec();
+            for (line, end) in lines {
+                bytes.extend(line);
+                bytes.extend_from_slice(match end {
+                    0 => b"\r",
+                    1 => b"\0\0\n",
+                    2..8 => b"\n",
+                    _ => b"\r\n",
+                });
+            }
+            assert_same(&bytes);
+        }
+    }
+
+    #[test]
+    fn two_threads_tell_what_one_tells() {
+        let head = "#Fields: date time cs-uri-stem s-computername cs-method sc-status\n";
+        let mut bytes = head.as_bytes().to_vec();
+        for number in 0..200_000 {
+            let agent = if number % 1_000 == 7 { "evil" } else { "good" };
+            let row = format!(
+                "2021-03-{:02} 06:{:02}:00 /{agent}/{}.aspx name{} GET 200\n",
+                number / 20_000 + 1,
+                number % 60,
+                number % 500,
+                number % 3
+            );
+            bytes.extend(row.as_bytes());
+            match number {
+                40_000 => bytes.extend(b"2021-03-03 06:00:00 too few\n"),
+                80_000 => bytes.extend(head.as_bytes()),
+                90_000 => bytes.extend(b"x\0\0y\rz\n"),
+                120_000 => bytes.extend(
+                    b"#Fields: date time cs-uri-stem s-computername cs-method sc-substatus\n",
+                ),
+                160_000 => bytes.extend(b"#Fields: damaged\x01 ?\n"),
+                _ => {}
+            }
+        }
+        assert!(bytes.len() > 8 << 20);
+        assert!(assert_same(&bytes) > 190_000);
+    }
+
+    #[test]
+    fn bounds_are_met_alike() {
+        let mut bytes =
+            b"#Fields: date time cs-uri-stem s-computername cs-method sc-status\n".to_vec();
+        for number in 0..30_000 {
+            let row = format!(
+                "2021-03-03 {:02}:00:00 /{}/{number}.aspx name{} GET 200\n",
+                number / 3_000,
+                number % 700,
+                number % 80
+            );
+            bytes.extend(row.as_bytes());
+        }
+        assert!(assert_same(&bytes) > 0);
+        let mut bytes =
+            b"#Fields: DateTime,MajorVersion,MinorVersion,BuildVersion,RevisionVersion,UrlStem\n"
+                .to_vec();
+        for number in 0..30_000 {
+            let (build, revision) = (number / 10 % 1_500, number / 10 % 3);
+            let row = format!("2021-03-03T06:00:00Z,15,1,{build},{revision},/owa/\n");
+            bytes.extend(row.as_bytes());
+        }
+        assert!(assert_same(&bytes) > 0);
     }
 }

@@ -5,7 +5,7 @@
 //! hold one. A head may come again anywhere in a file and changes the columns from there on.
 
 use super::align::{fitting_default, realign};
-use super::blocks::{Lane, Part, Piece as BlockPiece, Worker};
+use super::blocks::{Helper, Lane, Part, Piece as BlockPiece, Worker};
 use super::damage::Damage;
 use super::head::{self, Head, Normal, Normalise, to_text};
 use super::lines::{Block, LINE_BYTES_MAX, Line, Lines, Piece};
@@ -95,6 +95,16 @@ pub(crate) type Field = (usize, usize);
 const ROW_LINES_MAX: usize = 100;
 const ROW_BYTES_MAX: usize = 64 * 1024;
 
+/// Items of this size are read by two threads, so that a log that dwarfs all others does not keep one core busy while the
+/// others have nothing left to do.
+const SHARED_BYTES_MIN: u64 = 8 << 20;
+
+/// Times that a second thread is started for one item; each place that needs care ends one.
+const THREADS_MAX: u32 = 64;
+
+/// Blocks that are read ahead of the one that is told next.
+const BLOCKS_AHEAD: usize = 4;
+
 /// Changes of the head after which an item is read row by row: each change costs a look at all rules.
 const LANES_MAX: usize = 64;
 
@@ -164,11 +174,18 @@ pub(crate) fn read_rows(
     };
     table.damage.begin(bounds.map(|(from, _)| from));
     let size = content.size();
+    let is_large = size.is_some_and(|size| size >= SHARED_BYTES_MIN);
+    let mut threads = if is_large { THREADS_MAX } else { 0 };
     let mut lines = Lines::of_size(content.stream(), size);
     loop {
-        if table.has_lane(sink, watch)
-            && let Some(block) = lines.block()
-        {
+        let has_lane = table.has_lane(sink, watch);
+        if has_lane && threads > 0 {
+            threads -= 1;
+            if table.blocks_together(&mut lines, sink, watch) {
+                continue;
+            }
+        }
+        if has_lane && let Some(block) = lines.block() {
             let (bytes, count) = table.block(block, sink, watch);
             lines.pass(bytes, count);
             continue;
@@ -294,6 +311,87 @@ impl Table<'_> {
         self.tell(&lane, block, pieces, sink, watch)
     }
 
+    /// Reads blocks with a second thread, and tells them in their order, until a line needs care. `false` where not even
+    /// one block came.
+    fn blocks_together(
+        &mut self,
+        lines: &mut Lines<'_>,
+        sink: &mut dyn Sink,
+        watch: &mut dyn Watch,
+    ) -> bool {
+        let Some(Some((lane, own))) = self.lane.take() else {
+            return false;
+        };
+        let (came, own) = std::thread::scope(|scope| {
+            let mut helper = Helper::start(scope, &lane, own);
+            let mut came = false;
+            let mut is_same = true;
+            while is_same && let Some(block) = lines.block() {
+                came = true;
+                helper.give(block);
+                let count = memchr::memchr_iter(b'\n', block.bytes).count();
+                let bytes = block.bytes.len();
+                lines.pass(bytes, count as u64);
+                while is_same && let Some((number, bytes, pieces)) = helper.take(BLOCKS_AHEAD) {
+                    is_same = self.tell_whole(&lane, number, &bytes, pieces, sink, watch);
+                    helper.reuse(bytes);
+                }
+            }
+            // Blocks behind a line that changed how rows are to be read are read again, line by line.
+            while let Some((number, bytes, pieces)) = helper.take(0) {
+                if is_same {
+                    is_same = self.tell_whole(&lane, number, &bytes, pieces, sink, watch);
+                } else {
+                    self.lines_of(number, &bytes, sink, watch);
+                }
+            }
+            (came, helper.end())
+        });
+        let is_same = self
+            .head
+            .as_ref()
+            .is_some_and(|head| Arc::ptr_eq(head, &lane.head));
+        if is_same {
+            self.lane = Some(Some((lane, own)));
+        } else {
+            lane.end(own);
+        }
+        came
+    }
+
+    /// Tells all of a block; `false` where a line in it changed how the rows behind it are to be read.
+    fn tell_whole(
+        &mut self,
+        lane: &Arc<Lane>,
+        number: u64,
+        bytes: &[u8],
+        pieces: Vec<BlockPiece>,
+        sink: &mut dyn Sink,
+        watch: &mut dyn Watch,
+    ) -> bool {
+        let block = Block { bytes, number };
+        let (taken, count) = self.tell(lane, block, pieces, sink, watch);
+        let rest = bytes.get(taken..).unwrap_or_default();
+        self.lines_of(number + count, rest, sink, watch);
+        let is_same = self
+            .head
+            .as_ref()
+            .is_some_and(|head| Arc::ptr_eq(head, &lane.head));
+        is_same && self.open_row.is_none()
+    }
+
+    /// Reads whole lines one by one; `number` is that of the first.
+    fn lines_of(&mut self, number: u64, lines: &[u8], sink: &mut dyn Sink, watch: &mut dyn Watch) {
+        for (number, line) in (number..).zip(lines.split_inclusive(|byte| *byte == b'\n')) {
+            let line = Line {
+                number,
+                bytes: line,
+                ended: true,
+            };
+            self.whole_line(without_end(line), sink, watch);
+        }
+    }
+
     /// Tells what was read of a block, as [`Self::block`] does.
     fn tell(
         &mut self,
@@ -340,15 +438,7 @@ impl Table<'_> {
         let segments = part.seen.segments().to_vec();
         if !watch.take(part.seen, before) {
             let lines = block.get(part.start..part.end).unwrap_or_default();
-            for (number, line) in (part.number..).zip(lines.split_inclusive(|byte| *byte == b'\n'))
-            {
-                let line = Line {
-                    number: before + number,
-                    bytes: line,
-                    ended: true,
-                };
-                self.whole_line(without_end(line), sink, watch);
-            }
+            self.lines_of(before + part.number, lines, sink, watch);
             return;
         }
         self.damage.good(part.first, sink);

@@ -5,6 +5,7 @@
 //! brackets, …), so that a word stands in the raw text as it stands in the value.
 
 use crate::logsources::RawForm;
+use regex_syntax::hir::{Class, Hir, HirKind};
 use rsigma_parser::value::StringPart;
 use rsigma_parser::{
     ConditionExpr, Detection, DetectionItem, Detections, Modifier, Quantifier, SelectorPattern,
@@ -253,6 +254,9 @@ fn in_item(item: &DetectionItem, words: &Words<'_>) -> Need {
                 | Modifier::WindAsh
         )
     };
+    if item.field.has_modifier(Modifier::Re) {
+        return in_patterns(item, words);
+    }
     if !item.field.modifiers.iter().all(promises) {
         return Need::Nothing;
     }
@@ -261,6 +265,79 @@ fn in_item(item: &DetectionItem, words: &Words<'_>) -> Need {
         Need::all(values, words)
     } else {
         Need::any(values)
+    }
+}
+
+/// Words of regular expressions, of which one is met.
+fn in_patterns(item: &DetectionItem, words: &Words<'_>) -> Need {
+    let is_flag = |modifier: &Modifier| {
+        matches!(
+            modifier,
+            Modifier::Re | Modifier::IgnoreCase | Modifier::Multiline | Modifier::DotAll
+        )
+    };
+    if !item.field.modifiers.iter().all(is_flag) {
+        return Need::Nothing;
+    }
+    let flags = if item.field.has_modifier(Modifier::IgnoreCase) {
+        "(?i)"
+    } else {
+        ""
+    };
+    Need::any(item.values.iter().map(|value| {
+        let SigmaValue::String(pattern) = value else {
+            return Need::Nothing;
+        };
+        match regex_syntax::parse(&format!("{flags}{}", pattern.original)) {
+            Ok(pattern) => in_pattern(&pattern, words, 0),
+            Err(_refused_elsewhere) => Need::Nothing,
+        }
+    }))
+}
+
+fn in_pattern(pattern: &Hir, words: &Words<'_>, depth: usize) -> Need {
+    if depth > DEPTH_MAX {
+        return Need::Nothing;
+    }
+    let deeper = |part: &Hir| in_pattern(part, words, depth + 1);
+    let of_run = |run: &str| words.of_text(std::iter::once(run));
+    match pattern.kind() {
+        HirKind::Concat(parts) => {
+            let mut run = String::new();
+            let mut needs = Vec::new();
+            for part in parts {
+                if let Some(text) = plain_text(part) {
+                    run.push_str(&text);
+                } else {
+                    needs.push(of_run(&run));
+                    needs.push(deeper(part));
+                    run.clear();
+                }
+            }
+            needs.push(of_run(&run));
+            Need::all(needs.into_iter(), words)
+        }
+        HirKind::Alternation(parts) => Need::any(parts.iter().map(deeper)),
+        HirKind::Capture(capture) => deeper(&capture.sub),
+        HirKind::Repetition(repetition) if repetition.min > 0 => deeper(&repetition.sub),
+        _ => plain_text(pattern).map_or(Need::Nothing, |text| of_run(&text)),
+    }
+}
+
+/// The text that a part of a pattern stands for, if it is one text, or a letter of ASCII in either case.
+fn plain_text(pattern: &Hir) -> Option<String> {
+    match pattern.kind() {
+        HirKind::Literal(literal) => String::from_utf8(literal.0.to_vec()).ok(),
+        HirKind::Class(Class::Unicode(class)) => {
+            let mut letters = class.iter().map(|range| {
+                let is_one = range.start() == range.end() && range.start().is_ascii_alphabetic();
+                is_one.then(|| range.start().to_ascii_lowercase())
+            });
+            let first = letters.next()??;
+            let is_same = letters.all(|letter| letter == Some(first));
+            is_same.then(|| first.to_string())
+        }
+        _ => None,
     }
 }
 
