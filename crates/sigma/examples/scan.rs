@@ -5,6 +5,8 @@
 
 #![expect(clippy::print_stdout, reason = "an example prints its figures")]
 
+#[path = "support/bound.rs"]
+mod bound;
 mod support;
 
 use sigma::{Engine, Matcher, Options, Parsed, RuleState, SourceKey, Taxonomy};
@@ -92,7 +94,7 @@ fn load(texts: &[String]) {
 }
 
 fn scan(engine: &Engine, folder: &Path, rounds: usize) {
-    let mut shapes = support::Shapes::default();
+    let mut shapes = bound::Shapes::default();
     let mut events = Vec::new();
     let mut partitions = BTreeMap::new();
     let start = Instant::now();

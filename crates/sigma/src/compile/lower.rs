@@ -241,6 +241,10 @@ impl Lowerer {
 }
 
 /// What is done to an item's values, and how they are compared.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a modifier that is there or not"
+)]
 struct Plan {
     encodings: Vec<Modifier>,
     how: How,
@@ -549,7 +553,7 @@ impl Plan {
             } else {
                 parts
             };
-            return Ok(vec![Pattern::of(self.placed(parts, self.how), self.cased)]);
+            return Ok(vec![Pattern::of(placed(parts, self.how), self.cased)]);
         }
         let Some(plain) = plain(&parts).filter(|text| !text.is_empty()) else {
             return Err(wrong(
@@ -565,19 +569,8 @@ impl Plan {
         let encoded = encoded(plain, &self.encodings)?;
         let patterns = encoded
             .into_iter()
-            .map(|text| Pattern::of(self.placed(vec![Part::Literal(text)], how), self.cased));
+            .map(|text| Pattern::of(placed(vec![Part::Literal(text)], how), self.cased));
         Ok(patterns.collect())
-    }
-
-    /// Puts stars where the comparison allows for more text.
-    fn placed(&self, mut parts: Vec<Part>, how: How) -> Vec<Part> {
-        if matches!(how, How::Ends | How::Contains) {
-            parts.insert(0, Part::Many);
-        }
-        if matches!(how, How::Starts | How::Contains) {
-            parts.push(Part::Many);
-        }
-        parts
     }
 
     fn check_expanded(&self, text: &str) -> Result<(), Problem> {
@@ -592,6 +585,17 @@ impl Plan {
             )),
         }
     }
+}
+
+/// Puts stars where the comparison allows for more text.
+fn placed(mut parts: Vec<Part>, how: How) -> Vec<Part> {
+    if matches!(how, How::Ends | How::Contains) {
+        parts.insert(0, Part::Many);
+    }
+    if matches!(how, How::Starts | How::Contains) {
+        parts.push(Part::Many);
+    }
+    parts
 }
 
 /// Names between percent signs: letters, digits, `_`, `-` and `.`.

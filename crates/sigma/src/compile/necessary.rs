@@ -34,12 +34,11 @@ fn of(
             frequency: 0.0,
             predicates: Vec::new(),
         }),
-        Expr::Constant(_) => None,
         Expr::Leaf(predicate) if positive => Some(Necessary {
             frequency: frequency(*predicate)?,
             predicates: vec![*predicate],
         }),
-        Expr::Leaf(_) => None,
+        Expr::Constant(_) | Expr::Leaf(_) => None,
         Expr::Not(below) => of(below, !positive, frequency),
         Expr::And(parts) if positive => rarest(parts, positive, frequency),
         Expr::Or(parts) if !positive => rarest(parts, positive, frequency),

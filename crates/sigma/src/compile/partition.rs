@@ -91,10 +91,10 @@ pub(crate) fn build(
     };
     // Where the key says nothing of a predicate it is still as common as its source.
     let frequency = |predicate: u32| {
-        if key_places[predicate as usize] != NOT_OF_KEY {
-            None
-        } else {
+        if key_places[predicate as usize] == NOT_OF_KEY {
             rarity.frequency(&predicates[predicate as usize])
+        } else {
+            None
         }
     };
     let mut partition = Partition {

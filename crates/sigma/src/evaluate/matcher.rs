@@ -326,12 +326,13 @@ impl Held {
     fn holds(&self, test: &Test<SlotId>, folded: &[u8]) -> Option<bool> {
         match (self.kind, test) {
             (Kind::Null, test) => Some(matches!(test, Test::Null)),
-            (_, Test::Null) => Some(false),
             (Kind::Number(own), Test::Number(comparison, number)) => {
                 Some(comparison.holds(own.compare(*number)))
             }
             (Kind::Truth(own), Test::Truth(wanted)) => Some(own == *wanted),
-            (Kind::Number(_), Test::Truth(_)) | (Kind::Truth(_), Test::Number(..)) => Some(false),
+            (_, Test::Null)
+            | (Kind::Number(_), Test::Truth(_))
+            | (Kind::Truth(_), Test::Number(..)) => Some(false),
             (_, test) => holds_on_text(test, &folded[self.start as usize..self.end as usize]),
         }
     }
@@ -392,7 +393,9 @@ fn hold(value: &Value<'_>, held: &mut Vec<Held>, text: &mut Vec<u8>) {
     let start = small(text.len());
     let kind = match value {
         Value::List(values) => {
-            values.iter().for_each(|one| hold(one, held, text));
+            for one in values {
+                hold(one, held, text);
+            }
             return;
         }
         Value::Text(own) => {

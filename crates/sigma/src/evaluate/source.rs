@@ -65,9 +65,13 @@ impl Source {
                 None => false,
             },
             Self::First(parts) => parts.iter().any(|part| part.visit(fields, visit)),
-            Self::Any(parts) => parts
-                .iter()
-                .fold(false, |any, part| part.visit(fields, visit) || any),
+            Self::Any(parts) => {
+                let mut any = false;
+                for part in parts {
+                    any |= part.visit(fields, visit);
+                }
+                any
+            }
             Self::Url(path, query) => match path.text(fields) {
                 Some(path) => {
                     // An empty query is written `-` in some logs.

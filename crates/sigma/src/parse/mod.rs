@@ -95,7 +95,7 @@ pub fn parse(text: &str) -> Parsed {
             lines_before: document.lines_before,
             refused: None,
         };
-        read_document(document, origin, &mut parsed);
+        read_document(document, &origin, &mut parsed);
     }
     parsed
 }
@@ -121,7 +121,7 @@ pub fn parse_all<T: AsRef<str> + Sync>(files: &[T], workers: usize) -> Vec<Parse
     })
 }
 
-fn read_document(document: &node::Document<'_>, origin: Origin, parsed: &mut Parsed) {
+fn read_document(document: &node::Document<'_>, origin: &Origin, parsed: &mut Parsed) {
     let mut found = Vec::new();
     let node = match node::read(document) {
         Ok(node) => node,

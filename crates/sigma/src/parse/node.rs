@@ -335,6 +335,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Write as _;
 
     fn only(text: &str) -> Result<Node, Problem> {
         let documents = documents(text);
@@ -366,10 +367,8 @@ mod tests {
         let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
         for level in 1..9 {
             let below = level - 1;
-            bomb.push_str(&format!(
-                "a{level}: &a{level} [{}]\n",
-                vec![format!("*a{below}"); 10].join(",")
-            ));
+            let list = vec![format!("*a{below}"); 10].join(",");
+            writeln!(bomb, "a{level}: &a{level} [{list}]").unwrap();
         }
         assert!(only(&bomb).is_err());
         assert!(

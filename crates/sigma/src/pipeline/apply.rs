@@ -268,19 +268,19 @@ impl Change<'_> {
                 }
             }
             Transformation::AddPrefix(prefix) => {
-                rename(&mut item, |field| format!("{prefix}{field}"))
+                rename(&mut item, |field| format!("{prefix}{field}"));
             }
             Transformation::AddSuffix(suffix) => {
-                rename(&mut item, |field| format!("{field}{suffix}"))
+                rename(&mut item, |field| format!("{field}{suffix}"));
             }
             Transformation::FieldCase(case) => rename(&mut item, |field| case.applied(field)),
             Transformation::WildcardPlaceholders(chosen) => {
-                self.placeholders(&mut item, &|name| {
+                expand_placeholders(&mut item, &|name| {
                     chosen.means(name).then(|| vec!["*".to_owned()])
                 })?;
             }
             Transformation::ValuePlaceholders(chosen) => {
-                self.placeholders(&mut item, &|name| {
+                expand_placeholders(&mut item, &|name| {
                     chosen
                         .means(name)
                         .then(|| self.variables.get(name).cloned())?
@@ -329,58 +329,57 @@ impl Change<'_> {
         }
         Ok(Some(Detection::Item(item)))
     }
+}
 
-    /// Puts values in the place of placeholders. Where all are gone, the modifier that asks for them goes too.
-    fn placeholders(
-        &self,
-        item: &mut Item,
-        values_of: &dyn Fn(&str) -> Option<Vec<String>>,
-    ) -> Result<(), Problem> {
-        if !item.has(Modifier::Expand) {
-            return Ok(());
-        }
-        let mut left = false;
-        let mut expanded = Vec::new();
-        for value in std::mem::take(&mut item.values) {
-            let Literal::Text(text) = value else {
-                expanded.push(value);
+/// Puts values in the place of placeholders. Where all are gone, the modifier that asks for them goes too.
+fn expand_placeholders(
+    item: &mut Item,
+    values_of: &dyn Fn(&str) -> Option<Vec<String>>,
+) -> Result<(), Problem> {
+    if !item.has(Modifier::Expand) {
+        return Ok(());
+    }
+    let mut left = false;
+    let mut expanded = Vec::new();
+    for value in std::mem::take(&mut item.values) {
+        let Literal::Text(text) = value else {
+            expanded.push(value);
+            continue;
+        };
+        let mut texts = vec![text.clone()];
+        for name in crate::compile::lower::placeholders(&text) {
+            let Some(values) = values_of(&name) else {
+                left = true;
                 continue;
             };
-            let mut texts = vec![text.clone()];
-            for name in crate::compile::lower::placeholders(&text) {
-                let Some(values) = values_of(&name) else {
-                    left = true;
-                    continue;
-                };
-                let sign = format!("%{name}%");
-                texts = texts
-                    .iter()
-                    .flat_map(|text| values.iter().map(|value| text.replace(&sign, value)))
-                    .collect();
-                if texts.len() + expanded.len() > VALUES_MAX {
-                    return Err(Problem::error(
-                        "",
-                        format!("its placeholders come to more than {VALUES_MAX} values"),
-                        "give them fewer values",
-                    ));
-                }
+            let sign = format!("%{name}%");
+            texts = texts
+                .iter()
+                .flat_map(|text| values.iter().map(|value| text.replace(&sign, value)))
+                .collect();
+            if texts.len() + expanded.len() > VALUES_MAX {
+                return Err(Problem::error(
+                    "",
+                    format!("its placeholders come to more than {VALUES_MAX} values"),
+                    "give them fewer values",
+                ));
             }
-            expanded.extend(texts.into_iter().map(Literal::Text));
         }
-        if expanded.is_empty() {
-            return Err(Problem::error(
-                "",
-                "its placeholders have no values",
-                "give them values",
-            ));
-        }
-        item.values = expanded;
-        if !left {
-            item.modifiers
-                .retain(|modifier| *modifier != Modifier::Expand);
-        }
-        Ok(())
+        expanded.extend(texts.into_iter().map(Literal::Text));
     }
+    if expanded.is_empty() {
+        return Err(Problem::error(
+            "",
+            "its placeholders have no values",
+            "give them values",
+        ));
+    }
+    item.values = expanded;
+    if !left {
+        item.modifiers
+            .retain(|modifier| *modifier != Modifier::Expand);
+    }
+    Ok(())
 }
 
 fn rename(item: &mut Item, change: impl Fn(&str) -> String) {
@@ -488,18 +487,17 @@ fn hashes(
     for value in &item.values {
         let text = value.to_string();
         let text = text.trim_matches('*');
-        let (algorithm, hash) = match text.split_once(['=', '|']) {
-            Some((algorithm, hash)) => (algorithm.to_uppercase(), hash),
-            None => {
-                let by_length = match text.len() {
-                    32 => "MD5",
-                    40 => "SHA1",
-                    64 => "SHA256",
-                    128 => "SHA512",
-                    _ => "",
-                };
-                (by_length.to_owned(), text)
-            }
+        let (algorithm, hash) = if let Some((algorithm, hash)) = text.split_once(['=', '|']) {
+            (algorithm.to_uppercase(), hash)
+        } else {
+            let by_length = match text.len() {
+                32 => "MD5",
+                40 => "SHA1",
+                64 => "SHA256",
+                128 => "SHA512",
+                _ => "",
+            };
+            (by_length.to_owned(), text)
         };
         if !algorithms
             .iter()

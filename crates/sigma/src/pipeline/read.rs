@@ -477,14 +477,16 @@ fn replacement(text: &str) -> String {
                 if letters.peek() == Some(&'<') {
                     letters.next();
                     let name: String = letters.by_ref().take_while(|one| *one != '>').collect();
-                    changed.push_str(&format!("${{{name}}}"));
+                    changed.push_str("${");
+                    changed.push_str(&name);
+                    changed.push('}');
                 } else {
                     changed.push_str("\\g");
                 }
             }
             ('\\', Some(digit)) if digit.is_ascii_digit() => {
                 letters.next();
-                changed.push_str(&format!("${{{digit}}}"));
+                changed.extend(['$', '{', digit, '}']);
             }
             ('\\', Some('\\')) => {
                 letters.next();

@@ -82,6 +82,10 @@ impl SourceKey {
 
     /// The key with one attribute more: `channel`, `event_id`, `provider`, `source`, or whatever the taxonomy names.
     #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "numbers and texts are given as they are"
+    )]
     pub fn with(mut self, attribute: &str, value: impl ToString) -> Self {
         self.attributes.retain(|(known, _)| known != attribute);
         self.attributes

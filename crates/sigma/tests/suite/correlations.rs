@@ -192,7 +192,7 @@ fn rules_of_a_correlation_are_told_alone_only_where_it_asks_for_that() {
         };
         let mut alone = None;
         Matcher::new(&engine).evaluate(engine.partition(&SourceKey::new()), &event, &mut |one| {
-            alone = Some(one.alone)
+            alone = Some(one.alone);
         });
         alone.unwrap()
     };

@@ -6,19 +6,19 @@ use sigma::{
 };
 
 /// A JSON object; `a.b` looks into objects.
-pub struct Event<'a> {
-    pub engine: &'a Engine,
-    pub object: &'a Map<String, Json>,
+pub(crate) struct Event<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) object: &'a Map<String, Json>,
 }
 
-pub fn value_of(json: &Json) -> Value<'_> {
+pub(crate) fn value_of(json: &Json) -> Value<'_> {
     match json {
         Json::Null => Value::Null,
         Json::Bool(value) => Value::Truth(*value),
         Json::Number(number) => match (number.as_i64(), number.as_u64()) {
             (Some(number), _) => Value::Integer(number),
             (None, Some(number)) => Value::Unsigned(number),
-            (None, None) => Value::Float(number.as_f64().unwrap()),
+            (None, None) => Value::Float(number.as_f64().expect("a test's own input")),
         },
         Json::String(text) => Value::text(text.as_str()),
         Json::Array(values) => Value::List(values.iter().map(value_of).collect()),
@@ -52,21 +52,21 @@ impl Fields for Event<'_> {
     }
 }
 
-pub fn object(text: &str) -> Map<String, Json> {
+pub(crate) fn object(text: &str) -> Map<String, Json> {
     let json: Json = serde_json::from_str(text).expect(text);
-    json.as_object().unwrap().clone()
+    json.as_object().expect("a test's own input").clone()
 }
 
-pub fn compile(rules: &str) -> Engine {
+pub(crate) fn compile(rules: &str) -> Engine {
     compile_with(sigma::parse(rules), Taxonomy::everything())
 }
 
-pub fn compile_with(parsed: Parsed, taxonomy: Taxonomy) -> Engine {
+pub(crate) fn compile_with(parsed: Parsed, taxonomy: Taxonomy) -> Engine {
     Engine::compile(parsed, taxonomy, Options::default())
 }
 
 /// Titles of the rules that match; the explanation of every rule must come to the same.
-pub fn matches(engine: &Engine, key: &SourceKey, object: &Map<String, Json>) -> Vec<String> {
+pub(crate) fn matches(engine: &Engine, key: &SourceKey, object: &Map<String, Json>) -> Vec<String> {
     let event = Event { engine, object };
     let partition = engine.partition(key);
     let mut found = Vec::new();
@@ -77,8 +77,7 @@ pub fn matches(engine: &Engine, key: &SourceKey, object: &Map<String, Json>) -> 
             assert_eq!(
                 explained.holds,
                 found.contains(&rule),
-                "explanation of {:?}:\n{explained}",
-                object
+                "explanation of {object:?}:\n{explained}"
             );
         }
     }
@@ -89,16 +88,13 @@ pub fn matches(engine: &Engine, key: &SourceKey, object: &Map<String, Json>) -> 
 }
 
 /// A rule with this detection section, written as a YAML flow mapping or block of two spaces.
-pub fn rule(detection: &str) -> String {
-    let body: String = detection
-        .lines()
-        .map(|line| format!("  {line}\n"))
-        .collect();
-    format!("title: t\nlogsource: {{product: any}}\ndetection:\n{body}")
+pub(crate) fn rule(detection: &str) -> String {
+    let body = detection.replace('\n', "\n  ");
+    format!("title: t\nlogsource: {{product: any}}\ndetection:\n  {body}\n")
 }
 
 /// What became of the only rule, in one line.
-pub fn state(rules: &str) -> String {
+pub(crate) fn state(rules: &str) -> String {
     let parsed = sigma::parse(rules);
     if parsed.rules.is_empty() {
         return parsed

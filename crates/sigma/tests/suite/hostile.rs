@@ -3,6 +3,7 @@
 use crate::event::{compile, matches, object, rule, state};
 use proptest::prelude::*;
 use sigma::SourceKey;
+use std::fmt::Write as _;
 
 #[test]
 fn deep_wide_and_self_referring_documents_are_refused_soon() {
@@ -16,14 +17,10 @@ fn deep_wide_and_self_referring_documents_are_refused_soon() {
     assert!(state(&rule(&wide)).contains("more than 20000 values"));
     let mut bomb = "x0: &x0 [a,a,a,a,a,a,a,a,a,a]\n".to_owned();
     for level in 1..12 {
-        bomb.push_str(&format!(
-            "x{level}: &x{level} [{}]\n",
-            vec![format!("*x{}", level - 1); 10].join(",")
-        ));
+        let list = vec![format!("*x{}", level - 1); 10].join(",");
+        writeln!(bomb, "x{level}: &x{level} [{list}]").unwrap();
     }
-    assert!(
-        state(&format!("{bomb}{}", rule("s: {a: 1}\ncondition: s"))).contains("can be read")
-    );
+    assert!(state(&format!("{bomb}{}", rule("s: {a: 1}\ncondition: s"))).contains("can be read"));
     let brackets = format!(
         "s: {{a: 1}}\ncondition: '{}s{}'",
         "(".repeat(10_000),

@@ -17,7 +17,7 @@ fn detection(text: &str, fitting: &[&str], others: &[&str]) {
                 found,
                 expected,
                 "{text}\non {event}\n{:?}",
-                engine.state(engine.find("t").unwrap())
+                engine.states().collect::<Vec<_>>()
             );
         }
     }
@@ -35,7 +35,7 @@ fn plain_values_are_compared_whole_and_without_case() {
     item(
         "a: ''",
         &[r#"{"a":""}"#],
-        &[r#"{"a":"x"}"#, r#"{}"#, r#"{"a":null}"#],
+        &[r#"{"a":"x"}"#, "{}", r#"{"a":null}"#],
     );
     item(
         "a: '42'",
@@ -79,23 +79,19 @@ fn numbers_truth_and_null() {
     item(
         "a: true",
         &[r#"{"a":true}"#, r#"{"a":"True"}"#],
-        &[r#"{"a":false}"#, r#"{}"#],
+        &[r#"{"a":false}"#, "{}"],
     );
     item(
         "a: false",
         &[r#"{"a":false}"#, r#"{"a":"false"}"#],
-        &[r#"{"a":0}"#, r#"{}"#],
+        &[r#"{"a":0}"#, "{}"],
     );
     item(
         "a: null",
-        &[r#"{}"#, r#"{"a":null}"#],
+        &["{}", r#"{"a":null}"#],
         &[r#"{"a":""}"#, r#"{"a":0}"#],
     );
-    item(
-        "a: [null, '']",
-        &[r#"{}"#, r#"{"a":""}"#],
-        &[r#"{"a":"x"}"#],
-    );
+    item("a: [null, '']", &["{}", r#"{"a":""}"#], &[r#"{"a":"x"}"#]);
 }
 
 #[test]
@@ -110,7 +106,7 @@ fn wildcards_and_escapes() {
     item(
         "a: '*'",
         &[r#"{"a":""}"#, r#"{"a":1}"#],
-        &[r#"{"a":null}"#, r#"{}"#],
+        &[r#"{"a":null}"#, "{}"],
     );
     item(
         "a|contains: 'x*y'",
@@ -152,19 +148,15 @@ fn modifiers_of_texts() {
         &[r#"{"a":"xFoo"}"#],
         &[r#"{"a":"xfoo"}"#],
     );
-    item("a|neq: x", &[r#"{"a":"y"}"#, r#"{}"#], &[r#"{"a":"X"}"#]);
+    item("a|neq: x", &[r#"{"a":"y"}"#, "{}"], &[r#"{"a":"X"}"#]);
     item(
         "a|neq: [1, 2]",
         &[r#"{"a":3}"#],
         &[r#"{"a":1}"#, r#"{"a":"2"}"#],
     );
     item("a|contains|neq: x", &[r#"{"a":"y"}"#], &[r#"{"a":"yxy"}"#]);
-    item(
-        "a|exists: true",
-        &[r#"{"a":""}"#, r#"{"a":null}"#],
-        &[r#"{}"#],
-    );
-    item("a|exists: false", &[r#"{}"#], &[r#"{"a":null}"#]);
+    item("a|exists: true", &[r#"{"a":""}"#, r#"{"a":null}"#], &["{}"]);
+    item("a|exists: false", &["{}"], &[r#"{"a":null}"#]);
 }
 
 #[test]
@@ -249,7 +241,7 @@ fn expressions_networks_and_comparisons() {
     item(
         "a|gte: 5",
         &[r#"{"a":5}"#, r#"{"a":"5.5"}"#],
-        &[r#"{"a":4}"#, r#"{"a":"x"}"#, r#"{}"#],
+        &[r#"{"a":4}"#, r#"{"a":"x"}"#, "{}"],
     );
     item("a|gt: -5", &[r#"{"a":-4}"#], &[r#"{"a":-5}"#]);
     item("a|lt: 0.5", &[r#"{"a":0}"#], &[r#"{"a":0.5}"#]);
@@ -291,12 +283,7 @@ fn fields_are_compared_with_each_other() {
             r#"{"a":1,"b":"1"}"#,
             r#"{"a":"x","b":["y","x"]}"#,
         ],
-        &[
-            r#"{"a":"x","b":"y"}"#,
-            r#"{"a":"x"}"#,
-            r#"{"b":"x"}"#,
-            r#"{}"#,
-        ],
+        &[r#"{"a":"x","b":"y"}"#, r#"{"a":"x"}"#, r#"{"b":"x"}"#, "{}"],
     );
     item(
         "a|fieldref|neq: b",
@@ -390,7 +377,7 @@ fn conditions() {
         &[r#"{"x":1,"y":1,"z":1}"#],
         &[r#"{"x":1,"y":1,"w":1}"#],
     );
-    check("not 1 of b_*", &[r#"{"x":1}"#, r#"{}"#], &[r#"{"y":1}"#]);
+    check("not 1 of b_*", &[r#"{"x":1}"#, "{}"], &[r#"{"y":1}"#]);
     check("any of _c*", &[r#"{"w":1}"#], &[r#"{"x":1}"#]);
     check(
         "[a, b_1 and b_2]",

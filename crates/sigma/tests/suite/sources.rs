@@ -6,7 +6,10 @@ use sigma::{Engine, RuleState, SourceKey, Taxonomy};
 const TAXONOMY: &str = include_str!("../../../../knowledge/sigma/taxonomy.yaml");
 
 fn engine(rules: &str) -> Engine {
-    compile_with(sigma::parse(rules), Taxonomy::parse(TAXONOMY).unwrap())
+    compile_with(
+        sigma::parse(rules),
+        Taxonomy::parse(TAXONOMY).expect("the table that comes with Allclear"),
+    )
 }
 
 fn windows(channel: &str, event_id: u32) -> SourceKey {
