@@ -76,6 +76,9 @@ pub(crate) struct Suspect {
     pub(crate) time: Timestamp,
 }
 
+/// The bytes of a block, and what they hold.
+type Contents = (Vec<u8>, Vec<Piece>);
+
 /// A block that was read: the number of its first line, its bytes, and what they hold.
 pub(crate) type ReadBlock = (u64, Vec<u8>, Vec<Piece>);
 
@@ -84,9 +87,9 @@ pub(crate) struct Helper<'l> {
     lane: &'l Lane,
     own: Worker,
     give: Option<SyncSender<Vec<u8>>>,
-    read: Receiver<(Vec<u8>, Vec<Piece>)>,
+    read: Receiver<Contents>,
     /// Blocks in their order, with their first line's number; `None` is with the helper.
-    blocks: VecDeque<(u64, Option<(Vec<u8>, Vec<Piece>)>)>,
+    blocks: VecDeque<(u64, Option<Contents>)>,
     /// Buffers for blocks to come.
     spare: Vec<Vec<u8>>,
 }

@@ -157,7 +157,7 @@ pub(crate) fn read_rows(
         format,
         source,
         head: None,
-        lane: None,
+        lane: Lanes::Open,
         lanes: 0,
         default_heads: format
             .default_heads
@@ -219,8 +219,7 @@ struct Table<'f> {
     format: &'f Format,
     source: &'f SourceName,
     head: Option<Arc<Head>>,
-    /// How rows under this head are read in blocks; within, `None` where they cannot be.
-    lane: Option<Option<(Arc<Lane>, Worker)>>,
+    lane: Lanes,
     lanes: usize,
     default_heads: Vec<Head>,
     fields: Vec<Field>,
@@ -232,6 +231,17 @@ struct Table<'f> {
     begun: Option<Timestamp>,
     log: LogRows,
     damage: Damage,
+}
+
+/// How rows under the head in force are read in blocks.
+#[derive(Default)]
+enum Lanes {
+    /// Nobody has tried yet.
+    #[default]
+    Open,
+    /// They cannot be.
+    Closed,
+    In(Arc<Lane>, Worker),
 }
 
 struct OpenRow {
@@ -274,23 +284,24 @@ impl Table<'_> {
         let Some(head) = &self.head else {
             return false;
         };
-        if self.lane.is_none() {
+        if matches!(self.lane, Lanes::Open) {
             self.lanes += 1;
-            let lane = if self.lanes > LANES_MAX {
-                None
-            } else {
-                Lane::new(head, self.format, self.source, sink, watch).map(|lane| {
+            let lane = (self.lanes <= LANES_MAX)
+                .then(|| Lane::new(head, self.format, self.source, sink, watch))
+                .flatten();
+            self.lane = match lane {
+                Some(lane) => {
                     let worker = lane.begin();
-                    (lane, worker)
-                })
+                    Lanes::In(lane, worker)
+                }
+                None => Lanes::Closed,
             };
-            self.lane = Some(lane);
         }
-        self.lane.as_ref().is_some_and(Option::is_some)
+        matches!(self.lane, Lanes::In(..))
     }
 
     fn leave_lane(&mut self) {
-        if let Some(Some((lane, worker))) = self.lane.take() {
+        if let Lanes::In(lane, worker) = std::mem::take(&mut self.lane) {
             lane.end(worker);
         }
     }
@@ -303,7 +314,7 @@ impl Table<'_> {
         sink: &mut dyn Sink,
         watch: &mut dyn Watch,
     ) -> (usize, u64) {
-        let Some(Some((lane, worker))) = &mut self.lane else {
+        let Lanes::In(lane, worker) = &mut self.lane else {
             return (0, 0);
         };
         let lane = Arc::clone(lane);
@@ -319,7 +330,7 @@ impl Table<'_> {
         sink: &mut dyn Sink,
         watch: &mut dyn Watch,
     ) -> bool {
-        let Some(Some((lane, own))) = self.lane.take() else {
+        let Lanes::In(lane, own) = std::mem::take(&mut self.lane) else {
             return false;
         };
         let (came, own) = std::thread::scope(|scope| {
@@ -352,7 +363,7 @@ impl Table<'_> {
             .as_ref()
             .is_some_and(|head| Arc::ptr_eq(head, &lane.head));
         if is_same {
-            self.lane = Some(Some((lane, own)));
+            self.lane = Lanes::In(lane, own);
         } else {
             lane.end(own);
         }
