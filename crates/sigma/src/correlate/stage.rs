@@ -16,6 +16,9 @@ const GROUPS_MAX: usize = 200_000;
 /// Matches kept by all correlations together, about 100 bytes each.
 const ENTRIES_MAX: usize = 500_000;
 
+/// Bytes of a value that groups are told apart by, or that is counted; longer ones would fill the memory.
+const VALUE_BYTES_MAX: usize = 4_096;
+
 /// Events named with one correlation's match.
 const EVENTS_MAX: usize = 1_000;
 
@@ -202,6 +205,11 @@ impl<'e> Correlator<'e> {
             return None;
         };
         let values: Option<Vec<_>> = feed.values.iter().map(value).collect();
+        let mut texts = group.iter().chain(values.iter().flatten());
+        if texts.any(|text| text.len() > VALUE_BYTES_MAX) {
+            self.lose(correlation, "a value is longer than those that are kept", 1);
+            return None;
+        }
         let Some(value) = entry_value(judged, values) else {
             self.lose(
                 correlation,

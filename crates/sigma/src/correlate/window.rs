@@ -9,6 +9,9 @@ use std::collections::VecDeque;
 /// Matches of one group that are kept; a condition that needs more is told to have lost some.
 const ENTRIES_MAX: usize = 100_000;
 
+/// The same where every match is judged by walking over all of them.
+const ENTRIES_JUDGED_AT_ONCE_MAX: usize = 10_000;
+
 /// One match.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
@@ -54,12 +57,11 @@ impl Window {
             *self.distinct.entry(text.clone()).or_default() += 1;
         }
         self.entries.push_back(entry);
-        let kept = room(judged);
+        let room = Room::of(judged);
         let mut lost = 0;
-        while self.entries.len() > kept {
+        while self.entries.len() > room.entries {
             self.pop();
-            // A count that has been reached needs no more than what it counts.
-            lost += usize::from(kept == ENTRIES_MAX);
+            lost += usize::from(room.is_limit);
         }
         lost
     }
@@ -168,18 +170,39 @@ impl Window {
     }
 }
 
-/// Matches that are worth keeping.
-fn room(judged: &Judged) -> usize {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a cast of a float keeps to the range of the integer"
-    )]
-    let needed = judged.largest.ceil() as usize;
-    if judged.at_once && judged.kind == CorrelationKind::EventCount {
-        needed.saturating_add(1).min(ENTRIES_MAX)
-    } else {
-        ENTRIES_MAX
+/// How many matches of a group are kept.
+struct Room {
+    entries: usize,
+    /// Those dropped could have counted.
+    is_limit: bool,
+}
+
+impl Room {
+    fn of(judged: &Judged) -> Self {
+        let limit = |entries| Self {
+            entries,
+            is_limit: true,
+        };
+        match judged.kind {
+            CorrelationKind::EventCount if judged.at_once => {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a cast of a float keeps to the range of the integer"
+                )]
+                let needed = judged.largest.ceil() as usize;
+                let needed = needed.saturating_add(1);
+                // A count that has been reached needs no more than what it counts.
+                Self {
+                    entries: needed.min(ENTRIES_MAX),
+                    is_limit: needed > ENTRIES_MAX,
+                }
+            }
+            CorrelationKind::TemporalOrdered | CorrelationKind::ValueSum if judged.at_once => {
+                limit(ENTRIES_JUDGED_AT_ONCE_MAX)
+            }
+            _ => limit(ENTRIES_MAX),
+        }
     }
 }
 

@@ -215,6 +215,13 @@ fn what_cannot_be_counted_is_told() {
         lost,
         ["1 x a match lacks a field by which the correlation is grouped"]
     );
+    let long = format!(r#"{{"k":"a","host":"{}"}}"#, "x".repeat(5_000));
+    let (_, lost) = run(rule, &[(5, &long)]);
+    assert_eq!(lost, ["1 x a value is longer than those that are kept"]);
+    let ordered = "title: c\ncorrelation: {type: temporal_ordered, rules: [a, b], timespan: 1h}";
+    let flood: Vec<_> = (0..10_005).map(|second| (second / 10, A1)).collect();
+    let (_, lost) = run(ordered, &flood);
+    assert_eq!(lost, ["5 x a group has more matches than are kept"]);
     let ungrouped = "title: c\ncorrelation: {type: event_count, rules: [a], timespan: 10s, condition: {gte: 9}}";
     let (_, lost) = run(ungrouped, &[(5, A1), (4, A1)]);
     assert_eq!(lost, ["1 x a match came after a later one"]);
