@@ -2,10 +2,10 @@
 //! statement.
 
 use crate::exit::Failure;
+use crate::settings;
 use csv::{ReaderBuilder, StringRecord, Trim};
 use model::{Answer, Attestation, Place, Timestamp};
 use pack::{GateDecision, Pack};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 const COLUMNS: [&str; 8] = [
@@ -18,9 +18,6 @@ const COLUMNS: [&str; 8] = [
     "time",
     "statement",
 ];
-
-/// Larger tables are refused; a statement for each gate of 30,000 hosts takes less.
-const TABLE_BYTES_MAX: u64 = 256 << 20;
 
 const ADVICE: &str = "a table of attestations has the columns host,campaign,gate,answer,by,role,time,statement; only role may be empty";
 
@@ -35,22 +32,7 @@ pub(crate) fn read(paths: &[PathBuf], packs: &[Pack]) -> Result<Vec<Attestation>
 
 fn table(path: &Path, packs: &[Pack], out: &mut Vec<Attestation>) -> Result<(), Failure> {
     let shown = path.display().to_string();
-    let unreadable = |error: &dyn std::error::Error| {
-        Failure::usage(
-            format!("{shown} cannot be read: {error}"),
-            "name a file that exists",
-        )
-    };
-    let size = fs::metadata(path)
-        .map_err(|error| unreadable(&error))?
-        .len();
-    if size > TABLE_BYTES_MAX {
-        return Err(Failure::usage(
-            format!("{shown} is larger than {} MiB", TABLE_BYTES_MAX >> 20),
-            ADVICE,
-        ));
-    }
-    let bytes = fs::read(path).map_err(|error| unreadable(&error))?;
+    let bytes = settings::read(path)?;
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(text);
     let refused = |line: u64, problem: String| {

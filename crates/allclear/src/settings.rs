@@ -159,7 +159,8 @@ fn below(folder: &Path, endings: &[&str], files: &mut Vec<PathBuf>) -> Result<()
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+/// A file of settings, whole.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     use std::io::Read;
     let mut bytes = Vec::new();
     open(path)?

@@ -100,7 +100,7 @@ fn a_grave_error_stands_on_top_and_fails() {
     let run = allclear(folder.path(), &["range", "score", "case", "truth.json"]);
     assert!(!run.stdout.contains('\u{1b}'));
     let top: Vec<&str> = run.stdout.lines().take(8).collect();
-    expect![[r#"
+    expect![[r"
         Score: verdicts 1, hosts of the truth 1, of them in the report 1
 
         GRAVE ERRORS: 1
@@ -109,7 +109,7 @@ fn a_grave_error_stands_on_top_and_fails() {
             - all <U+001B>[32mgreen<U+001B>[0m
 
         HEADLINES
-        exit 1"#]]
+        exit 1"]]
     .assert_eq(&format!("{}\nexit {}", top.join("\n"), run.code));
 }
 
@@ -137,18 +137,18 @@ fn a_score_without_grave_errors_passes_until_a_threshold_is_missed() {
     write(folder, "thresholds.json", &thresholds);
     let missed = score(&["--thresholds", "thresholds.json"]);
     let worse: Vec<&str> = missed.stdout.lines().skip(4).take(3).collect();
-    expect![[r#"
+    expect![[r"
         WORSE THAN THE THRESHOLDS: 2
           1 verdicts scored; there must be 2
           footholds_recall has nothing to count; it must be 50.0 %
-        exit 1"#]]
+        exit 1"]]
     .assert_eq(&format!("{}\nexit {}", worse.join("\n"), missed.code));
     let missed = score(&["--thresholds", "thresholds.json", "--output", "score.txt"]);
-    expect![[r#"
+    expect![[r"
         2| allclear: 1 verdicts scored; there must be 2
         2| allclear: footholds_recall has nothing to count; it must be 50.0 %
         exit 1
-    "#]]
+    "]]
     .assert_eq(&shown(&missed));
 }
 
@@ -181,7 +181,7 @@ fn files_that_are_something_else_are_told_for_what_they_are() {
         text.push_str(&shown(&allclear(folder, &arguments)));
     }
     assert!(!text.contains('\u{1b}'));
-    expect![[r#"
+    expect![[r"
         $ score truth.json case
         2| allclear: truth.json is no report: it is a truth, not of the form allclear/report/1
         2|   the report or case comes first, then the truth: allclear range score CASE truth.json
@@ -218,7 +218,7 @@ fn files_that_are_something_else_are_told_for_what_they_are() {
         2| allclear: cannot write nosuch/score: its folder does not exist
         2|   name a file in a folder that exists and that you may write to
         exit 2
-    "#]].assert_eq(&text);
+    "]].assert_eq(&text);
 }
 
 /// Makes a drill of two servers by a seed that is known, in `drill`, with its key beside it.
@@ -361,12 +361,12 @@ fn a_drill_hands_out_evidence_and_keeps_the_truth() {
 
     let wrong = "host,campaign,verdict,first_effect,footholds,patched\nNOSUCH\u{1b}[2J,proxylogon,clear,,,\n";
     fs::write(folder.join("wrong.csv"), wrong).expect("a new file");
-    expect![[r#"
+    expect![[r"
         2| allclear: wrong.csv cannot be scored
         2|   line 2: no host is named `NOSUCH<U+001B>[2J`; leave the column as it was in the empty table
         2|   nothing was scored; the other rows may be right
         exit 2
-    "#]].assert_eq(&shown(&score(folder, "key", "wrong.csv", &[])));
+    "]].assert_eq(&shown(&score(folder, "key", "wrong.csv", &[])));
 
     // Neither a second drill's key nor a changed seal, brief or key is taken.
     let mut text = String::new();
@@ -393,7 +393,7 @@ fn a_drill_hands_out_evidence_and_keeps_the_truth() {
     text.push_str(&shown(&score(folder, "key", "right.csv", &[])));
     fs::write(&brief, "no hash").expect("it can be written");
     text.push_str(&shown(&score(folder, "key", "right.csv", &[])));
-    expect![[r#"
+    expect![[r"
         2| allclear: cannot open drill/truth.sealed: the key is of another drill
         2|   give folder and key of the same drill
         exit 2
@@ -406,7 +406,7 @@ fn a_drill_hands_out_evidence_and_keeps_the_truth() {
         2| allclear: drill/brief.md states no hash of truth.sealed
         2|   use the brief that was handed out
         exit 2
-    "#]].assert_eq(&text);
+    "]].assert_eq(&text);
 }
 
 #[test]
@@ -426,7 +426,7 @@ fn a_drill_is_not_made_where_it_would_give_itself_away_or_destroy() {
     ] {
         text.push_str(&shown(&make(folder, out, key)));
     }
-    expect![[r#"
+    expect![[r"
         2| allclear: drill/key lies inside of drill
         2|   the team gets that folder: keep the key somewhere else
         exit 2
@@ -442,7 +442,7 @@ fn a_drill_is_not_made_where_it_would_give_itself_away_or_destroy() {
         2| allclear: full is not empty
         2|   name a folder that does not exist yet
         exit 2
-    "#]]
+    "]]
     .assert_eq(&text);
     assert_eq!(read(&folder.join("old-key")), "precious");
     assert_eq!(read(&folder.join("full/truth.json")), "another's");

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) const WEB_ROOTS: &str = "files:web_roots";
 
 /// A folder and so many above it may have vanished with the last file in them.
-pub(crate) const EMPTY_FOLDERS_MAX: usize = 3;
+pub(crate) const EMPTY_FOLDERS_MAX: usize = 4;
 
 /// Gaps of one kind that are told one by one; more are summed up.
 const SINGLE_GAPS_MAX: usize = 50;

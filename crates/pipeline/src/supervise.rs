@@ -445,7 +445,14 @@ mod tests {
             seconds_per_mib: 1,
         };
         let collections = [collection("a"), collection("b")];
-        let told = match read(&collections, &Knowledge::default(), &crew, &mut |_| {}) {
+        let told = match read(
+            &collections,
+            &Knowledge::default(),
+            &crew,
+            Task::Check,
+            &mut |_| {},
+            &mut |_| {},
+        ) {
             Ok(seen) => seen
                 .collections
                 .iter()

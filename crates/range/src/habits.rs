@@ -60,7 +60,12 @@ impl Habits {
         let balancer = Balancer {
             address: neighbour(&mut random),
             hides_clients: random.chance(HIDING_PERCENT),
-            agent: *random.pick(&["", "HAProxy", "KEMP-HealthCheck/1.0", "F5-HealthMonitor"]),
+            agent: random.pick::<&str>(&[
+                "",
+                "HAProxy",
+                "KEMP-HealthCheck/1.0",
+                "F5-HealthMonitor",
+            ]),
         };
         let balancer = random.chance(BALANCED_PERCENT).then_some(balancer);
         let monitor = (

@@ -94,7 +94,7 @@ pub struct Options {
     pub seed: u64,
     /// One of [`scenarios`], or several joined by `+`.
     pub scenario: String,
-    /// The organisation's domain name without `.example`, and its NetBIOS name; drawn where absent.
+    /// The organisation's domain name without `.example`, and its `NetBIOS` name; drawn where absent.
     pub organisation: Option<(String, String)>,
     /// Two letters, ISO 3166-1: decides the time zone, which is drawn where absent.
     pub country: Option<String>,

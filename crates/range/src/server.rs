@@ -124,6 +124,10 @@ pub(crate) struct Product {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says of its own what the server has; none excludes another"
+)]
 pub(crate) struct Server {
     pub(crate) seed: u64,
     pub(crate) host: String,

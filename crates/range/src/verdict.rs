@@ -2,6 +2,10 @@
 
 /// What a right verdict depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the table of verdicts is over independent facts"
+)]
 pub struct Circumstances {
     /// Whether the server runs the campaign's product.
     pub has_product: bool,

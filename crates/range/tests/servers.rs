@@ -556,7 +556,7 @@ fn a_folder_gets_the_evidence_its_truth_and_the_known_files() {
     assert_eq!(Timestamp::try_from(modified).expect("a time"), options.end);
     let truth = std::fs::read_to_string(folder.path().join("truth.json")).expect("present");
     let truth: range::FleetTruth = serde_json::from_str(&truth).expect("a truth");
-    assert_eq!(truth.hosts, [made.truth.clone()]);
+    assert_eq!(truth.hosts, std::slice::from_ref(&made.truth));
     assert_eq!(made.truth.collections[0].path, made.truth.host);
     assert!(folder.path().join("known-files.csv").exists());
 

@@ -43,6 +43,11 @@ pub(crate) struct RangeMake {
     #[arg(long, value_name = "SIZE")]
     pub(crate) scale: Option<String>,
 
+    /// Minutes between the probes by which Exchange watches itself, which make most of a small server's evidence; a real
+    /// server probes every minute.
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=240))]
+    pub(crate) probe_minutes: u16,
+
     /// Leave out evidence: source, source:instance, and either with @from..until; may be given several times.
     #[arg(long, value_name = "SPEC")]
     pub(crate) withhold: Vec<String>,

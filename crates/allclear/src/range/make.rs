@@ -40,18 +40,17 @@ fn is_fleet(arguments: &RangeMake) -> bool {
 fn server(arguments: &RangeMake) -> Outcome {
     let scenario = arguments.scenario.as_deref().unwrap_or("proxylogon");
     known_scenario(scenario)?;
-    let kind = match containers(arguments.container.as_deref(), ContainerKind::Folder)?[..] {
-        [kind] => kind,
-        _ => {
-            return Err(Failure::usage(
-                "one server has one container",
-                format!("name one of {}, or make several servers", container_names()),
-            ));
-        }
+    let kinds = containers(arguments.container.as_deref(), ContainerKind::Folder)?;
+    let [kind] = kinds[..] else {
+        return Err(Failure::usage(
+            "one server has one container",
+            format!("name one of {}, or make several servers", container_names()),
+        ));
     };
     let options = range::Options {
         text_bytes: arguments.scale.as_deref().map(size).transpose()?,
         withhold: withheld(&arguments.withhold)?,
+        probe_minutes: arguments.probe_minutes,
         ..range::Options::new(scenario, arguments.seed)
     };
     let made = range::make_server(&options, kind, &arguments.out).map_err(failure)?;
@@ -84,6 +83,7 @@ fn fleet(arguments: &RangeMake) -> Outcome {
         containers: containers(arguments.container.as_deref(), ContainerKind::Zip)?,
         text_bytes: arguments.scale.as_deref().map(size).transpose()?,
         withhold: withheld(&arguments.withhold)?,
+        probe_minutes: arguments.probe_minutes,
         jobs: jobs.unwrap_or(processors),
         ..FleetOptions::new(arguments.seed, hosts)
     };

@@ -60,7 +60,7 @@ impl Server {
         let mut fields = self.subject();
         fields.push(("TaskName", format!(r"\{name}").into()));
         fields.push(("TaskContent", xml.into()));
-        self.audited(time, (4_698, 0, 12_804), fields)
+        Self::audited(time, (4_698, 0, 12_804), fields)
     }
 
     /// A local account that was made, and became a member of the administrators: events 4720 and 4732.
@@ -110,13 +110,13 @@ impl Server {
             vec![("PrivilegeList", "-".into())],
         ];
         vec![
-            self.audited(time, (4_720, 0, 13_824), made.concat()),
-            self.audited(time.after(620), (4_732, 0, 13_826), added.concat()),
+            Self::audited(time, (4_720, 0, 13_824), made.concat()),
+            Self::audited(time.after(620), (4_732, 0, 13_826), added.concat()),
         ]
     }
 
     /// The first record of an event log that was emptied: event 1102 of the security log, 104 of others' in the system log.
-    pub(crate) fn log_cleared(&self, time: Moment, channel: Channel) -> Logged {
+    pub(crate) fn log_cleared(time: Moment, channel: Channel) -> Logged {
         let subject = vec![
             ("SubjectUserSid", Value::Sid(SYSTEM_SID.into())),
             ("SubjectUserName", Value::from("SYSTEM")),
@@ -207,7 +207,6 @@ impl Server {
     }
 
     fn audited(
-        &self,
         time: Moment,
         (id, version, task): (u16, u8, u16),
         fields: Vec<(&str, Value)>,

@@ -470,7 +470,7 @@ impl Scenario {
         for damage in &mut self.damage {
             damage.at.rename(&names);
         }
-        for window in self.patch.iter_mut() {
+        if let Some(window) = &mut self.patch {
             window.rename(&names);
         }
         if let Some(eviction) = &mut self.eviction {

@@ -607,7 +607,7 @@ impl<'a> Teller<'a> {
         self.traces.cleared.insert(source, time);
         for channel in Channel::ALL {
             if channel.source() == source {
-                self.event(self.server.log_cleared(time, channel), true);
+                self.event(Server::log_cleared(time, channel), true);
             }
         }
     }

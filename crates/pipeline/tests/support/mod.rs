@@ -1,0 +1,80 @@
+//! Checks what the range made, in this process.
+
+use model::report::Report;
+use model::{Answer, Attestation, Place};
+use pipeline::Judgement;
+use pipeline::job::Knowledge;
+use pipeline::supervise::Crew;
+use std::path::Path;
+
+/// Judges everything below `path` by the pack `proxylogon`, with the files that the range's product ships.
+pub(crate) fn report(
+    path: &Path,
+    known: &[range::KnownFile],
+    attestations: &[range::Attestation],
+    workers: u64,
+) -> Report {
+    let knowledge = Knowledge {
+        builtin_packs: true,
+        ..Knowledge::default()
+    };
+    let packs = pipeline::worker::packs(&knowledge).expect("the built-in packs load");
+    let packs: Vec<_> = packs
+        .into_iter()
+        .filter(|pack| pack.manifest.name == "proxylogon")
+        .collect();
+    let known = range::known_files_csv(known);
+    let mut shipped = pack::shipped_files::ShippedFiles::builtin();
+    shipped.merge(
+        pack::shipped_files::ShippedFiles::from_csv(known.as_bytes(), "range")
+            .expect("the range's table"),
+    );
+    let builds = pack::BuildTable::builtin();
+    let products = pack::products();
+    let attestations: Vec<Attestation> = attestations.iter().map(stated).collect();
+    let judgement = Judgement {
+        packs: &packs,
+        knowledge: assess::Knowledge {
+            builds: &builds,
+            products: &products,
+            shipped: &shipped,
+        },
+        host: None,
+        as_of: None,
+        attestations: &attestations,
+    };
+    let crew = Crew {
+        workers,
+        command: None,
+        item_seconds: 120,
+        seconds_per_mib: 2,
+    };
+    let collections =
+        evidence::discover(&[path.to_path_buf()], &knowledge.options).expect("the path exists");
+    pipeline::check(
+        &collections,
+        &knowledge,
+        &crew,
+        &judgement,
+        &mut |_, _| Ok(()),
+        &mut |_| {},
+    )
+    .expect("workers run in this process")
+}
+
+fn stated(attestation: &range::Attestation) -> Attestation {
+    Attestation {
+        host: attestation.host.clone(),
+        campaign: attestation.campaign.clone(),
+        gate: attestation.gate.clone(),
+        answer: Answer::ALL
+            .into_iter()
+            .find(|answer| answer.name() == attestation.answer)
+            .expect("one of the answers"),
+        by: attestation.by.clone(),
+        role: attestation.role.clone(),
+        time: attestation.time,
+        statement: attestation.statement.clone(),
+        place: Place::default(),
+    }
+}

@@ -1,0 +1,154 @@
+//! The first law over every scenario: a server and its thinned twins, on which each need's evidence is withheld in turn,
+//! whole and by a span that the seed draws. A twin is never assured beyond its truth, and no coverage rises.
+
+mod support;
+
+use model::Timestamp;
+use model::report::{CampaignReport, Report};
+use range::{Collection, FleetTruth, Layout, Options, SCHEMA, Source, Withheld, Zip, make_host};
+use std::fs::File;
+use std::io::BufWriter;
+use tempfile::TempDir;
+
+/// What every need of the pack rests on: sources that may stand in for one another are withheld together. The logs come
+/// first, as spans can be taken only from them.
+const LOGS: &[&[Source]] = &[
+    &[Source::HttpProxy, Source::Iis],
+    &[Source::EcpServer, Source::Management],
+    &[Source::OabGenerator],
+    &[Source::Application],
+];
+
+const FILES: &[&[Source]] = &[
+    &[Source::WebRoots],
+    &[Source::IisConfig],
+    &[Source::SystemHive],
+    &[Source::SoftwareHive],
+    &[Source::Tasks],
+];
+
+const HOUR: i64 = 3_600;
+
+/// Twins of one scenario: what each lacks.
+fn thinned(number: u64) -> Vec<Vec<Withheld>> {
+    let whole = |sources: &&[Source]| sources.iter().copied().map(Withheld::whole).collect();
+    let mut twins: Vec<Vec<Withheld>> = vec![Vec::new()];
+    twins.extend(LOGS.iter().chain(FILES).map(whole));
+    let begin: Timestamp = "2021-01-02T00:00:00Z".parse().expect("a time");
+    for (position, sources) in (0_i64..).zip(LOGS) {
+        // Half a day to three days, anywhere in the two months before the first patches.
+        let draw = i64::try_from(number).expect("few scenarios") * 7_919 + position * 104_729;
+        let from = begin.as_second() + draw.rem_euclid(58 * 24) * HOUR;
+        let until = from + (12 + draw.rem_euclid(61)) * HOUR;
+        let at = |second| Timestamp::from_second(second).expect("a time in 2021");
+        let span = |source: &Source| Withheld::span(*source, at(from), at(until));
+        twins.push(sources.iter().map(span).collect());
+    }
+    twins
+}
+
+/// One scenario with all its twins, each as a host of its own, checked in one run.
+fn hold(number: u64, scenario: &str) {
+    let folder = TempDir::new().expect("a temporary folder");
+    let mut truth = FleetTruth {
+        schema: SCHEMA.to_owned(),
+        seed: number,
+        organisations: Vec::new(),
+        hosts: Vec::new(),
+    };
+    let (mut known, mut attestations) = (Vec::new(), Vec::new());
+    for (twin, withheld) in thinned(number).into_iter().enumerate() {
+        let options = Options {
+            host: Some(format!("TWIN-{twin:02}")),
+            probe_minutes: 240,
+            withhold: withheld,
+            ..Options::new(scenario, 500 + number)
+        };
+        let made = make_host(&options, &mut |collected| {
+            let name = format!("{}-{}.zip", collected.host, collected.number);
+            let file = BufWriter::new(File::create(folder.path().join(name))?);
+            Ok(Box::new(Collection::new(Zip::new(file), Layout::Drives)))
+        })
+        .unwrap_or_else(|error| panic!("{scenario}: {error}"));
+        known = made.known_files;
+        attestations.extend(made.attestations);
+        truth.hosts.push(made.truth);
+    }
+    let report = support::report(folder.path(), &known, &attestations, 1);
+    let score = range::score::score(&report, &truth);
+    assert!(
+        score.hosts.missing.is_empty(),
+        "{scenario}: {:?}",
+        score.hosts
+    );
+    assert!(
+        score.grave_errors.is_empty(),
+        "{scenario}: {:#?}",
+        score.grave_errors
+    );
+    let whole = campaign(&report, "TWIN-00");
+    for (twin, withheld) in thinned(number).iter().enumerate().skip(1) {
+        let name = format!("TWIN-{twin:02}");
+        let thinned = campaign(&report, &name);
+        for need in &thinned.coverage.needs {
+            let before = whole
+                .coverage
+                .needs
+                .iter()
+                .find(|known| known.need == need.need)
+                .expect("the same pack has the same needs");
+            assert!(
+                need.seen <= before.seen,
+                "{scenario}: {} rises without {withheld:?}",
+                need.need
+            );
+        }
+        if thinned.verdict.assures() {
+            // Only where nothing that counts was taken away; the truth, which has no grave error above, says so.
+            assert_eq!(
+                thinned.verdict, whole.verdict,
+                "{scenario} without {withheld:?}"
+            );
+        }
+    }
+}
+
+fn campaign<'a>(report: &'a Report, host: &str) -> &'a CampaignReport {
+    let host = report.hosts.iter().find(|known| known.host == host);
+    host.expect("every twin has an entry")
+        .campaigns
+        .first()
+        .expect("one pack was used")
+}
+
+/// Every fourth scenario from `first` on, so that four processes share the work.
+fn hold_every_fourth(first: usize) {
+    for (number, scenario) in range::scenarios()
+        .into_iter()
+        .enumerate()
+        .skip(first)
+        .step_by(4)
+    {
+        hold(number as u64, scenario);
+    }
+}
+
+#[test]
+fn no_scenario_says_more_with_less_evidence_1() {
+    hold_every_fourth(0);
+}
+
+#[test]
+fn no_scenario_says_more_with_less_evidence_2() {
+    hold_every_fourth(1);
+}
+
+#[test]
+fn no_scenario_says_more_with_less_evidence_3() {
+    hold_every_fourth(2);
+}
+
+#[test]
+fn no_scenario_says_more_with_less_evidence_4() {
+    hold_every_fourth(3);
+}
