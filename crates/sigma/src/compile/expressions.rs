@@ -6,11 +6,16 @@
 use super::test::Expression;
 use super::text::fold_char;
 use crate::problem::Problem;
-use regex::RegexBuilder;
-use regex_syntax::hir::{Hir, HirKind};
+use regex::{Regex, RegexBuilder};
+use regex_syntax::hir::{Class, Hir, HirKind};
+use std::sync::{Arc, OnceLock};
 
 /// Bytes that one compiled expression may take; the largest published one takes a third of it.
 const COMPILED_BYTES_MAX: usize = 10 * 1024 * 1024;
+
+/// Expressions of fewer steps are far below the limit above, at some 40 bytes each, and are compiled when they are first
+/// needed: most never are.
+const STEPS_LEFT_FOR_LATER_MAX: usize = 50_000;
 
 /// Brackets within brackets.
 const NEST_MAX: u32 = 64;
@@ -53,20 +58,55 @@ pub(crate) fn compile(pattern: &str, flags: Flags) -> Result<Expression, Problem
             "look-around and references back are not part of Sigma's flavour",
         )
     };
-    let regex = RegexBuilder::new(&written)
-        .size_limit(COMPILED_BYTES_MAX)
-        .nest_limit(NEST_MAX)
-        .build()
-        .map_err(|error| refuse(last_line(&error.to_string())))?;
     let parsed = regex_syntax::ParserBuilder::new()
         .nest_limit(NEST_MAX)
         .build()
         .parse(&written)
         .map_err(|error| refuse(last_line(&error.to_string())))?;
+    let compiled = OnceLock::new();
+    if steps_of(&parsed) > STEPS_LEFT_FOR_LATER_MAX {
+        let regex = build(&written).map_err(|error| refuse(last_line(&error.to_string())))?;
+        compiled.set(regex).expect("nobody else knows of it as yet");
+    }
     Ok(Expression {
-        regex,
         literals: required(&parsed).unwrap_or_default(),
+        compiled: Arc::new(compiled),
+        written,
     })
+}
+
+/// Compiles an expression with its flags.
+pub(super) fn build(written: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(written)
+        .size_limit(COMPILED_BYTES_MAX)
+        .nest_limit(NEST_MAX)
+        .build()
+}
+
+/// How many steps the compiled expression takes, estimated from above.
+fn steps_of(hir: &Hir) -> usize {
+    let sum = |parts: &[Hir]| {
+        parts
+            .iter()
+            .fold(1_usize, |sum, part| sum.saturating_add(steps_of(part)))
+    };
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => 1,
+        HirKind::Literal(literal) => literal.0.len(),
+        // A range of characters comes to a few ranges of up to four bytes each.
+        HirKind::Class(Class::Unicode(class)) => class.ranges().len().saturating_mul(20),
+        HirKind::Class(Class::Bytes(class)) => class.ranges().len(),
+        HirKind::Repetition(repetition) => {
+            let least = repetition.min.saturating_add(1);
+            let times = repetition.max.unwrap_or(least).max(least);
+            let times = usize::try_from(times).unwrap_or(usize::MAX);
+            steps_of(&repetition.sub)
+                .saturating_add(2)
+                .saturating_mul(times)
+        }
+        HirKind::Capture(capture) => steps_of(&capture.sub).saturating_add(2),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => sum(parts),
+    }
 }
 
 /// The library's messages show the pattern over several lines; the last tells what is wrong.
@@ -137,7 +177,7 @@ fn append_fixed(part: &Hir, run: &mut String) -> bool {
             }
             Err(_part_of_a_character) => false,
         },
-        HirKind::Class(regex_syntax::hir::Class::Unicode(class)) => {
+        HirKind::Class(Class::Unicode(class)) => {
             let mut folds: Option<String> = None;
             for range in class.ranges() {
                 // A letter and its other cases are a few ranges of one.
@@ -198,7 +238,7 @@ mod tests {
         ];
         for (pattern, text) in cases {
             let expression = compile(pattern, Flags::default()).unwrap();
-            assert!(expression.regex.is_match(text), "{pattern}");
+            assert!(expression.is_match(text), "{pattern}");
             let folded = super::super::text::folded(text);
             assert!(
                 expression.literals.is_empty()
@@ -221,10 +261,6 @@ mod tests {
             assert!(compile(pattern, Flags::default()).is_err(), "{pattern}");
         }
         let catastrophic = compile("(a+)+$", Flags::default()).unwrap();
-        assert!(
-            !catastrophic
-                .regex
-                .is_match(&format!("{}b", "a".repeat(100_000)))
-        );
+        assert!(!catastrophic.is_match(&format!("{}b", "a".repeat(100_000))));
     }
 }

@@ -6,6 +6,7 @@ use crate::rule::Comparison;
 use regex::Regex;
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
+use std::sync::{Arc, OnceLock};
 
 /// What a value is compared with. `S` names another field: by its name at first, by its slot once compiled.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -214,17 +215,31 @@ impl std::fmt::Display for Number {
     }
 }
 
-/// A regular expression; two are the same where they are written the same.
+/// A regular expression, compiled when it is first needed; two are the same where they are written the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Expression {
-    pub(crate) regex: Regex,
+    /// Its flags included.
+    pub(crate) written: String,
+    /// Shared by all copies.
+    pub(crate) compiled: Arc<OnceLock<Regex>>,
     /// Folded literals of which one stands in every text that matches; empty where none is known.
     pub(crate) literals: Vec<String>,
 }
 
+impl Expression {
+    /// Whether a text holds a match.
+    pub(crate) fn is_match(&self, text: &str) -> bool {
+        let compiled = self.compiled.get_or_init(|| {
+            super::expressions::build(&self.written)
+                .expect("its syntax was read and its size estimated when the rule was compiled")
+        });
+        compiled.is_match(text)
+    }
+}
+
 impl PartialEq for Expression {
     fn eq(&self, other: &Self) -> bool {
-        self.regex.as_str() == other.regex.as_str()
+        self.written == other.written
     }
 }
 
@@ -232,6 +247,6 @@ impl Eq for Expression {}
 
 impl Hash for Expression {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.regex.as_str().hash(state);
+        self.written.hash(state);
     }
 }

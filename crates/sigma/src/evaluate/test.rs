@@ -23,9 +23,7 @@ pub(crate) fn holds_on_value<S>(test: &Test<S>, value: &Value<'_>) -> bool {
             Some(own) => comparison.holds(own.compare(*number)),
             None => false,
         },
-        Test::Regex(Expression { regex, .. }) => {
-            text_of(value).is_some_and(|text| regex.is_match(&text))
-        }
+        Test::Regex(expression) => text_of(value).is_some_and(|text| expression.is_match(&text)),
         Test::Network(network) => text_of(value).is_some_and(|text| network.holds(&text)),
         Test::Time(part, comparison, number) => match time_part(value, *part) {
             Some(own) => comparison.holds(Number::Integer(own.into()).compare(*number)),
