@@ -382,9 +382,7 @@ fn served_open_folders(observed: &Observed, findings: &mut Vec<Finding>) {
             count: 1,
             place: known.place.clone(),
             author: "Allclear".to_owned(),
-            reference:
-                "https://github.com/Neo23x0/signature-base/blob/master/yara/expl_proxyshell.yar"
-                    .to_owned(),
+            reference: "https://attack.mitre.org/techniques/T1505/004/".to_owned(),
             evidence: format!(
                 "path={} physicalPath={}",
                 directory.url_path, directory.physical_path

@@ -227,7 +227,7 @@ fn patched(exposure: &ExposureJudged) -> (GateState, String) {
 }
 
 /// What ASP.NET compiled of a page answers nobody once the page is gone; the page is a foothold of its own.
-fn is_leftover(foothold: &FootholdReport) -> bool {
+pub(crate) fn is_leftover(foothold: &FootholdReport) -> bool {
     foothold.kind == FootholdKind::CompiledShell
         && foothold
             .path

@@ -3,7 +3,7 @@
 use crate::Judged;
 use crate::compromise::CompromiseJudged;
 use crate::coverage::{Coverage, Sufficient};
-use crate::eviction::EvictionJudged;
+use crate::eviction::{self, EvictionJudged};
 use crate::exposure::ExposureJudged;
 use crate::words::{self, PLACES_MAX};
 use model::FootholdState;
@@ -175,6 +175,9 @@ fn still_there(compromise: &CompromiseJudged) -> Vec<Reason> {
             FootholdState::Present => "is still there",
             FootholdState::AbsentVerified => {
                 "was there and is gone; that is past compromise, not health"
+            }
+            FootholdState::Unknown if eviction::is_leftover(foothold) => {
+                "was there; it answers nobody once its page is gone"
             }
             FootholdState::Unknown => "was there; whether it still is cannot be said",
         };

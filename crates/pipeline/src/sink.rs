@@ -245,6 +245,7 @@ mod tests {
     use detect::{Engine, Extra};
     use evidence::{Bytes, Content};
     use proptest::prelude::*;
+    use std::fmt::Write as _;
 
     /// A sink that is asked for no screen, and so gets every row as a record.
     struct RowByRow<'s, 'a, 'd>(&'s mut ItemSink<'a, 'd>);
@@ -443,9 +444,9 @@ detection: {a: {'AnchorMailbox|contains': ']@'}, b: {'UrlStem|re': '^/ecp/.$'}, 
                 let method = ["GET", "POST", "HEAD"][*method];
                 let status = 200 + number % 2 * 204;
                 let minute = number % 7;
-                web.push_str(&format!("2021-03-03 06:0{minute}:00 {method} {path} {query} {client} {agent} {referer} {status}\n"));
+                writeln!(web, "2021-03-03 06:0{minute}:00 {method} {path} {query} {client} {agent} {referer} {status}").expect("a string");
                 let agent = agent.replace('+', " ");
-                proxy.push_str(&format!("2021-03-03T06:0{minute}:00.000Z,Ecp,{path},ServerInfo~a]@{referer},{agent},{client},{status},{method},,?{query}\n"));
+                writeln!(proxy, "2021-03-03T06:0{minute}:00.000Z,Ecp,{path},ServerInfo~a]@{referer},{agent},{client},{status},{method},,?{query}").expect("a string");
             }
             ENGINE.with(|engine| {
                 for (path, text) in [("C:\\inetpub\\logs\\LogFiles\\W3SVC1\\u_ex210303.log", &web), ("C:\\Logging\\HttpProxy\\Ecp\\HttpProxy_2021030306-1.LOG", &proxy)] {

@@ -1,4 +1,5 @@
-//! The range: synthetic evidence of one server, with the truth about it, for tests, demonstrations and benchmarks.
+//! The range: synthetic evidence of servers and fleets, with the truth about them, for tests, demonstrations, benchmarks
+//! and drills.
 //!
 //! [`make`] writes what a collector would have taken from an Exchange server on which a [scenario](scenarios) happened:
 //! proxy, web and component logs, event logs, registry hives, configuration, web folders, compiled pages. It returns the
@@ -14,12 +15,15 @@
 //! judges them. Programs cannot run. Web shells are the real texts, as they must be found; in this repository they are
 //! kept in parts, and put together only when evidence is made.
 //!
-//! **A new scenario** is a file in `scenarios/` and a line in `story`: which chapters happen, when, and what a right report
-//! says. Chapters are lists of steps with the records that they leave; they and the texts that vary by seed stand in
-//! `scenarios/actors.json`.
+//! **A new scenario** is a file in `scenarios/` and its name in `story::scenario`: acts (who, when, which chapters), the
+//! server's traits, its collections, and what a right report says. Chapters are lists of steps with the records that they
+//! leave (`scenarios/chapters.json`); what an actor draws by seed stands in `scenarios/actors.json`. See `docs/range.md`.
 //!
-//! **Small and quick.** A default server has about 50 MB, most of it heads of hourly log files. Tests that make many of
+//! **Small and quick.** A default server has about 60 MB, most of it heads of hourly log files. Tests that make many of
 //! them raise [`probe_minutes`](Options::probe_minutes) or shorten the time simulated.
+//!
+//! **Fleets** are drawn by [`draw_fleet`] and written by [`make_fleet`]; [`score`] holds a report against the truth;
+//! [`drill`] seals a truth for a team.
 //!
 //! **Not simulated**: message tracking and protocol logs, `$MFT`, memory, and the reports of earlier responders' tools.
 //!
@@ -78,7 +82,7 @@ pub use layout::{Collection, Layout};
 pub use make::{Collected, Made, collection_name, make, make_host, make_in_folder};
 pub use sink::{Container, Folder, Memory, Sink, Taken};
 pub use source::{Source, Withheld};
-pub use story::{About, about, actors, scenarios, summary};
+pub use story::{About, about, actors, scenarios, showcase, summary};
 pub use truth::{
     Attestation, BuildSpan, CampaignTruth, CollectionTruth, FleetTruth, Foothold, HostTruth,
     KnownFile, Organisation, SCHEMA, Step, attestations_csv, known_files_csv,

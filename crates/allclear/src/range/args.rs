@@ -21,7 +21,7 @@ pub(crate) enum RangeCommand {
 #[derive(Debug, Args)]
 pub(crate) struct RangeMake {
     /// What happened; see `allclear range scenarios`. Names joined by `+` happen on the same server. Of a fleet, `campaign`
-    /// draws what befell each host as in the real campaign, and `every` takes each scenario in turn [default: proxylogon;
+    /// draws what befell each host as in the real campaign, and `every` takes each scenario in turn [default: a break-in;
     /// of a fleet: campaign]
     #[arg(long, value_name = "NAME[+NAME…]")]
     pub(crate) scenario: Option<String>,

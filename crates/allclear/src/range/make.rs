@@ -38,7 +38,7 @@ fn is_fleet(arguments: &RangeMake) -> bool {
 
 /// Makes one server, whose evidence carries its name only.
 fn server(arguments: &RangeMake) -> Outcome {
-    let scenario = arguments.scenario.as_deref().unwrap_or("proxylogon");
+    let scenario = arguments.scenario.as_deref().unwrap_or(range::showcase());
     known_scenario(scenario)?;
     let kinds = containers(arguments.container.as_deref(), ContainerKind::Folder)?;
     let [kind] = kinds[..] else {

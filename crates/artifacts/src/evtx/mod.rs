@@ -542,6 +542,7 @@ fn known_time(time: Timestamp) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
+#[path = "tests/agreement.rs"]
 mod agreement;
 #[cfg(test)]
 mod made;

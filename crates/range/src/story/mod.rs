@@ -8,7 +8,7 @@ mod scenario;
 mod teller;
 mod traces;
 
-pub use scenario::{About, about, actors, scenarios, summary};
+pub use scenario::{About, about, actors, scenarios, showcase, summary};
 pub(crate) use scenario::{Damage, DamageKind, Scenario, Traits};
 pub(crate) use traces::{Setting, State, Traces, WebServiceCall};
 

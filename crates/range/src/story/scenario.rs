@@ -82,6 +82,11 @@ const SCENARIOS: &[(&str, &str)] = &scenario_files![
 /// What stands between the names of scenarios that happen together.
 const JOIN: char = '+';
 
+/// The scenario that shows the most: what is made where nobody asks for another.
+pub fn showcase() -> &'static str {
+    include_str!("../../scenarios/showcase.txt").trim_end()
+}
+
 /// The names of all scenarios.
 pub fn scenarios() -> Vec<&'static str> {
     SCENARIOS.iter().map(|(name, _)| *name).collect()

@@ -531,8 +531,10 @@ fn eviction() -> Eviction {
         title: title.to_owned(),
         state,
         reason: reason.to_owned(),
+        attested: None,
     };
     Eviction {
+        accepted: None,
         gates: vec![
             gate(
                 "patched",
@@ -701,6 +703,7 @@ fn clear_campaign() -> CampaignReport {
         eviction: Eviction {
             gates: vec![],
             steps: vec![],
+            accepted: None,
         },
         reasons: vec![
             "Patched on 2021-03-04, nothing found, and all 2 needs were seen whole.".to_owned(),
