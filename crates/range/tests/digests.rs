@@ -54,7 +54,7 @@ fn digests(seed: u64) -> String {
 
 #[test]
 fn a_server_of_seed_1_is_what_it_was() {
-    expect![[r#"
+    expect![[r"
         ECP: 12 files, 186733 bytes, bedb80e40b63106d6061689bc2bcf01280bb63706858ea2c92da571f848d4157
         HttpProxy: 951 files, 2762363 bytes, a83b0c00132ac93d09abfc7035d45a02f1d9d958a14f148ad99fb4d7edb209e3
         LogFiles: 13 files, 903231 bytes, b58328933153472848bdff1a0a222f33d82e3e3403d45f3d50ce91497ddf9c47
@@ -62,12 +62,12 @@ fn a_server_of_seed_1_is_what_it_was() {
         config: 3 files, 36336 bytes, 0cf67659c1456f17c4836eefc24e18b801fa6783805076481fdd1dd633d91f08
         other: 172 files, 315147 bytes, bc498a30f036d36cddab2213f8d93f25d7aadf148e0a02326bba98991ab16bdb
         winevt: 8 files, 557056 bytes, 3953501303cdb8d2e3394c586e13af1308bf561ea4fcfce7fd011d29155221fe
-    "#]].assert_eq(&digests(1));
+    "]].assert_eq(&digests(1));
 }
 
 #[test]
 fn a_server_of_seed_2_is_what_it_was() {
-    expect![[r#"
+    expect![[r"
         ECP: 12 files, 188810 bytes, 4047c523ac432bdfb56acf608174f6ebe30f4fac8eeff9aa30f84d9b83504ae1
         HttpProxy: 968 files, 2913977 bytes, 64194b934383dcee0ef01321ed9e1560c3c38222a4f729fbdd9f6672a261d635
         LogFiles: 13 files, 1004651 bytes, bf17e713e6db6c85edbbcdbf839620e91a567d069b375cfc5ccd3e3075cdf36a
@@ -75,5 +75,5 @@ fn a_server_of_seed_2_is_what_it_was() {
         config: 3 files, 36336 bytes, 408c2b5820ffdcb2b2649075b895c3d304ff55873cb286b2e6930c3f44d009c7
         other: 168 files, 298001 bytes, 0efb26a942cfdfc4d76f15255fa8cdf8ac42aef00027968adb9ca263bc2aa5b6
         winevt: 8 files, 557056 bytes, 3ff6e6e69158bac672782e504e2e2318d7ce1c4850dfd5e36e4a959f98e4609d
-    "#]].assert_eq(&digests(2));
+    "]].assert_eq(&digests(2));
 }

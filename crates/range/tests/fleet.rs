@@ -13,18 +13,23 @@ use std::sync::Mutex;
 const FIGURES: &str = include_str!("../data/fleet-patching.csv");
 
 fn drawn(seed: u64, hosts: usize) -> Fleet {
-    draw_fleet(&FleetOptions::new(seed, hosts)).unwrap()
+    draw_fleet(&FleetOptions::new(seed, hosts)).expect("as the test means it")
 }
 
 fn time(text: &str) -> Timestamp {
-    text.parse().unwrap()
+    text.parse().expect("as the test means it")
 }
 
 /// The points of the published curve.
 fn points() -> Vec<(Timestamp, f64)> {
     let rows = FIGURES.lines().skip(1).filter_map(|line| {
         let fields: Vec<&str> = line.splitn(4, ',').collect();
-        (fields[2] == "curve").then(|| (time(fields[0]), fields[1].parse().unwrap()))
+        (fields[2] == "curve").then(|| {
+            (
+                time(fields[0]),
+                fields[1].parse().expect("as the test means it"),
+            )
+        })
     });
     rows.collect()
 }
@@ -32,16 +37,21 @@ fn points() -> Vec<(Timestamp, f64)> {
 /// The published share at a time, straight between the points.
 fn published(at: Timestamp) -> f64 {
     let points = points();
-    let after = points.iter().position(|(time, _)| *time >= at).unwrap();
+    let after = points
+        .iter()
+        .position(|(time, _)| *time >= at)
+        .expect("as the test means it");
     let ((from, more), (until, less)) = (points[after - 1], points[after]);
     let seconds = |from: Timestamp, until: Timestamp| {
-        f64::from(i32::try_from(until.as_second() - from.as_second()).unwrap())
+        f64::from(
+            i32::try_from(until.as_second() - from.as_second()).expect("as the test means it"),
+        )
     };
     more - (more - less) * seconds(from, at) / seconds(from, until)
 }
 
 fn share(hosts: &[FleetHost], is_so: impl Fn(&FleetHost) -> bool) -> f64 {
-    let count = |number: usize| f64::from(u32::try_from(number).unwrap());
+    let count = |number: usize| f64::from(u32::try_from(number).expect("as the test means it"));
     count(hosts.iter().filter(|host| is_so(host)).count()) / count(hosts.len())
 }
 
@@ -107,7 +117,7 @@ fn groups_patch_at_their_own_pace() {
         .map(|organisation| organisation.employees);
     let many_small = sizes.clone().filter(|employees| *employees < 250).count();
     assert!(many_small * 10 > fleet.organisations.len() * 7);
-    assert!(sizes.max().unwrap() > 3_000);
+    assert!(sizes.max().expect("as the test means it") > 3_000);
 }
 
 #[test]
@@ -133,7 +143,10 @@ fn waves_come_as_in_the_campaign() {
             assert!(visit.time < host.options.end, "{host:?}");
         }
         if let Some(first) = host.visits.first() {
-            assert!(host.options.begin.unwrap() <= first.time, "{host:?}");
+            assert!(
+                host.options.begin.expect("as the test means it") <= first.time,
+                "{host:?}"
+            );
             assert!(
                 host.patched.is_none_or(|patched| first.time < patched),
                 "{host:?}"
@@ -168,7 +181,7 @@ fn every_host_has_a_name_of_its_own_and_scenarios_that_exist() {
     let known: BTreeSet<&str> = scenarios().into_iter().collect();
     let mut names = BTreeSet::new();
     for host in &fleet.hosts {
-        let name = host.options.host.as_deref().unwrap();
+        let name = host.options.host.as_deref().expect("as the test means it");
         assert!(name.len() <= 15 && names.insert(name), "{name}");
         for part in host.options.scenario.split('+') {
             assert!(known.contains(part), "{part}");
@@ -210,7 +223,7 @@ fn a_fleet_of_every_scenario_has_each_once() {
         scenario: FleetScenario::Every,
         ..FleetOptions::new(5, all.len())
     };
-    let fleet = draw_fleet(&options).unwrap();
+    let fleet = draw_fleet(&options).expect("as the test means it");
     let drawn: Vec<&str> = fleet
         .hosts
         .iter()
@@ -221,7 +234,7 @@ fn a_fleet_of_every_scenario_has_each_once() {
 
 #[test]
 fn what_makes_no_fleet_is_said() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("as the test means it");
     let refused = |options: &FleetOptions| {
         make_fleet(options, folder.path(), &|_| ())
             .unwrap_err()
@@ -236,12 +249,21 @@ fn what_makes_no_fleet_is_said() {
         ..FleetOptions::new(1, 2)
     };
     assert!(refused(&unknown).starts_with("no scenario is named nosuch"));
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-    fs::write(folder.path().join("mine.txt"), "mine").unwrap();
+    assert_eq!(
+        fs::read_dir(folder.path())
+            .expect("as the test means it")
+            .count(),
+        0
+    );
+    fs::write(folder.path().join("mine.txt"), "mine").expect("as the test means it");
     assert!(refused(&FleetOptions::new(1, 1)).ends_with(" is not empty"));
 }
 
 /// Every file below the folder, by its path.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the range's output is no evidence of anybody"
+)]
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut left = vec![folder.to_owned()];
@@ -249,12 +271,16 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         if path.is_dir() {
             left.extend(
                 fs::read_dir(&path)
-                    .unwrap()
-                    .map(|entry| entry.unwrap().path()),
+                    .expect("as the test means it")
+                    .map(|entry| entry.expect("as the test means it").path()),
             );
         } else {
-            let name = path.strip_prefix(folder).unwrap().display().to_string();
-            found.insert(name, fs::read(&path).unwrap());
+            let name = path
+                .strip_prefix(folder)
+                .expect("as the test means it")
+                .display()
+                .to_string();
+            found.insert(name, fs::read(&path).expect("as the test means it"));
         }
     }
     found
@@ -262,7 +288,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 
 #[test]
 fn the_same_options_give_the_same_bytes_whatever_the_number_of_jobs() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("as the test means it");
     let make = |name: &str, jobs: usize| {
         let options = FleetOptions {
             jobs,
@@ -272,10 +298,15 @@ fn the_same_options_give_the_same_bytes_whatever_the_number_of_jobs() {
         let told = Mutex::new(BTreeSet::new());
         let truth = make_fleet(&options, &folder.path().join(name), &|progress| {
             assert_eq!(progress.of, 5);
-            told.lock().unwrap().insert(progress.done);
+            told.lock()
+                .expect("as the test means it")
+                .insert(progress.done);
         });
-        assert_eq!(told.into_inner().unwrap(), (1..=5).collect());
-        truth.unwrap()
+        assert_eq!(
+            told.into_inner().expect("as the test means it"),
+            (1..=5).collect()
+        );
+        truth.expect("as the test means it")
     };
     let (one, three) = (make("one", 1), make("three", 3));
     assert_eq!(one, three);
@@ -285,7 +316,8 @@ fn the_same_options_give_the_same_bytes_whatever_the_number_of_jobs() {
     );
     assert!(one_files == three_files, "the bytes differ");
 
-    let written: FleetTruth = serde_json::from_slice(&one_files["truth.json"]).unwrap();
+    let written: FleetTruth =
+        serde_json::from_slice(&one_files["truth.json"]).expect("as the test means it");
     assert_eq!(written, one);
     for host in &one.hosts {
         assert!(!host.collections.is_empty());
@@ -293,9 +325,11 @@ fn the_same_options_give_the_same_bytes_whatever_the_number_of_jobs() {
             assert!(one_files.contains_key(&format!("evidence/{}", collection.path)));
         }
     }
-    let organisations = String::from_utf8(one_files["organisations.csv"].clone()).unwrap();
+    let organisations =
+        String::from_utf8(one_files["organisations.csv"].clone()).expect("as the test means it");
     assert_eq!(organisations.lines().count(), 1 + 5);
-    let known = String::from_utf8(one_files["known-files.csv"].clone()).unwrap();
+    let known =
+        String::from_utf8(one_files["known-files.csv"].clone()).expect("as the test means it");
     let rows: BTreeSet<&str> = known.lines().collect();
     assert_eq!(rows.len(), known.lines().count(), "no row stands twice");
 }
@@ -303,18 +337,20 @@ fn the_same_options_give_the_same_bytes_whatever_the_number_of_jobs() {
 /// Whatever stops one host stops the fleet, and is told with the host's name.
 #[test]
 fn a_host_that_cannot_be_written_is_named() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("as the test means it");
     let options = FleetOptions {
         scenario: FleetScenario::Named("clean".into()),
         ..FleetOptions::new(8, 3)
     };
-    let second = draw_fleet(&options).unwrap().hosts[1].options.clone();
-    let name = second.host.unwrap();
+    let second = draw_fleet(&options).expect("as the test means it").hosts[1]
+        .options
+        .clone();
+    let name = second.host.expect("as the test means it");
     let archive = format!("evidence/{name}-{}.zip", second.end.strftime("%Y%m%d"));
     let made = make_fleet(&options, folder.path(), &|progress| {
         if progress.done == 1 {
             // A folder in the archive's place.
-            fs::create_dir(folder.path().join(&archive)).unwrap();
+            fs::create_dir(folder.path().join(&archive)).expect("as the test means it");
         }
         assert!(progress.done < 3, "nothing more is made after the failure");
     });

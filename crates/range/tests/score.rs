@@ -80,7 +80,7 @@ fn clear(name: &str) -> HostTruth {
 fn host(name: &str, verdict: &str, change: impl FnOnce(&mut HostTruth)) -> HostTruth {
     let mut host = clear(name);
     host.scenario = verdict.replace('_', "-");
-    host.campaigns[0].verdict = verdict.to_owned();
+    verdict.clone_into(&mut host.campaigns[0].verdict);
     change(&mut host);
     host
 }
@@ -133,7 +133,7 @@ fn fleet() -> FleetTruth {
         }),
         host("A05", "unproven", |host| {
             break_in(host);
-            host.scenario = "nothing-left".to_owned();
+            "nothing-left".clone_into(&mut host.scenario);
             let campaign = &mut host.campaigns[0];
             (campaign.provable, campaign.covered) = (false, false);
             for step in &mut campaign.story {
@@ -390,7 +390,7 @@ fn every_wrong_verdict_is_the_error_that_it_is() {
             .unwrap();
         }
     }
-    expect![[r#"
+    expect![[r"
         compromised
           compromised  right
           reinfected   other
@@ -463,7 +463,7 @@ fn every_wrong_verdict_is_the_error_that_it_is() {
           clear        grave:clear_though_not_affected
           not_affected right
           absent       other
-    "#]]
+    "]]
     .assert_eq(&table);
 }
 
@@ -914,7 +914,7 @@ fn what_fell_or_cannot_be_measured_is_a_regression() {
     report.hosts[2].campaigns[0].verdict = VerdictName::Unproven;
     let regressions = compare(&score(&report, &worse), &thresholds);
     let told: Vec<String> = regressions.iter().map(ToString::to_string).collect();
-    expect![[r#"
+    expect![[r"
         4 verdicts scored; there must be 8
         clean_called_clear is 0.0 % (0 of 1); it must be 100.0 %
         compromised_found has nothing to count; it must be 100.0 %
@@ -929,7 +929,7 @@ fn what_fell_or_cannot_be_measured_is_a_regression() {
         stages_recall has nothing to count; it must be 100.0 %
         steps_dated has nothing to count; it must be 100.0 %
         steps_found has nothing to count; it must be 100.0 %
-        verdicts_right is 75.0 % (3 of 4); it must be 100.0 %"#]]
+        verdicts_right is 75.0 % (3 of 4); it must be 100.0 %"]]
     .assert_eq(&told.join("\n"));
 }
 
@@ -951,7 +951,7 @@ fn a_score_reads_as_text() {
         assert!(line.chars().count() <= 80, "{line}");
         assert!(!line.contains('\u{1b}'));
     }
-    expect![[r#"
+    expect![[r"
         Score: verdicts 8, hosts of the truth 8, of them in the report 7
 
         GRAVE ERRORS: 1
@@ -1119,7 +1119,7 @@ fn a_score_reads_as_text() {
           nothing-left                            100.0 %   1 of 1
           reinfected                                0.0 %   0 of 1
           unproven                                100.0 %   1 of 1
-    "#]]
+    "]]
     .assert_eq(&text);
 }
 
@@ -1227,7 +1227,7 @@ fn the_brief_states_the_hash_and_nothing_of_the_truth() {
     assert_eq!(drill::brief(&other, &hash), brief);
     other.hosts.reverse();
     assert_eq!(drill::template(&other), drill::template(&truth));
-    expect![[r#"
+    expect![[r"
         host,campaign,verdict,first_effect,footholds,patched,notes
         A01,lesson,,,,,
         A02,lesson,,,,,
@@ -1237,7 +1237,7 @@ fn the_brief_states_the_hash_and_nothing_of_the_truth() {
         A06,lesson,,,,,
         A07,lesson,,,,,
         A08,lesson,,,,,
-    "#]]
+    "]]
     .assert_eq(&drill::template(&truth));
 }
 
@@ -1311,7 +1311,7 @@ fn rows_that_cannot_be_read_are_told_by_line() {
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
         problems.join("\n")
     };
-    expect![[r#"
+    expect![[r"
         line 2: `hacked` is no verdict; give compromised, reinfected, evicted, exposed, unproven, clear or not_affected
         line 3: `yesterday` in first_effect is no time; write 2021-03-02T04:15:32Z or 2021-03-02, in UTC
         line 4: no host is named `A99`; leave the column as it was in the empty table
@@ -1319,7 +1319,7 @@ fn rows_that_cannot_be_read_are_told_by_line() {
         line 6: the row has answers but no verdict; give compromised, reinfected, evicted, exposed, unproven, clear or not_affected
         line 8: A05 and lesson were answered in line 7 already; keep one row
         line 9: there are 8 cells for 7 columns; put double quotes around a cell that holds a comma
-        line 10: `2021-02-30` in patched is no time; write 2021-03-02T04:15:32Z or 2021-03-02, in UTC"#]].assert_eq(&problems(
+        line 10: `2021-02-30` in patched is no time; write 2021-03-02T04:15:32Z or 2021-03-02, in UTC"]].assert_eq(&problems(
         "host,campaign,verdict,first_effect,footholds,patched,notes\n\
          A01,lesson,hacked,,,,\n\
          A02,lesson,clear,yesterday,,,\n\
@@ -1369,7 +1369,7 @@ fn a_team_is_scored_on_what_it_answered_in_the_words_of_a_report() {
     for line in text.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
-    expect![[r#"
+    expect![[r"
         Drill: 3 of 8 rows answered
 
         GRAVE ERRORS: 1
@@ -1443,7 +1443,7 @@ fn a_team_is_scored_on_what_it_answered_in_the_words_of_a_report() {
           unproven             .       .       .       .       2       .       .
           clear                .       .       .       .       .       1       .
           not_affected         .       .       .       .       .       .       1
-    "#]]
+    "]]
     .assert_eq(&text);
 }
 
