@@ -7,8 +7,9 @@ use crate::sink::{Hunt, ItemSink};
 use artifacts::{Item, Probe};
 use detect::{Engine, ItemDetection, Match};
 use evidence::{Bytes, Content, Decision, Digest, Entry, Visitor};
-use model::{FactAt, Finding, Gap, GapKind, Place, Record, SourceName, Value};
+use model::{Fact, FactAt, Finding, Gap, GapKind, Place, Record, SourceName, Value};
 use serde_json::value::RawValue;
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -59,6 +60,7 @@ pub fn run(
         rule_problems: told(&problems),
     })
     .map_err(WorkerError::Closed)?;
+    let columns = needed_columns(&packs);
     for (index, collection) in job.collections.iter().enumerate() {
         if job
             .resume
@@ -70,6 +72,7 @@ pub fn run(
         let mut reader = Reader {
             job,
             engine: &engine,
+            columns: &columns,
             collection: index,
             say,
             in_hand: None,
@@ -115,6 +118,7 @@ fn problem(problem: &detect::RuleProblem) -> String {
 struct Reader<'a> {
     job: &'a Job,
     engine: &'a Engine,
+    columns: &'a BTreeSet<String>,
     collection: usize,
     say: &'a mut dyn FnMut(Frame) -> std::io::Result<()>,
     in_hand: Option<InHand<'a>>,
@@ -301,7 +305,7 @@ impl Visitor for Reader<'_> {
         let path = entry.path.clone();
         let fallback = in_hand.report.item.clone();
         let outcome = catch_unwind(AssertUnwindSafe(|| finish_item(entry, digest, in_hand)));
-        let report = outcome.unwrap_or_else(|panic| ItemReport {
+        let mut report = outcome.unwrap_or_else(|panic| ItemReport {
             item: fallback,
             gaps: vec![Gap::new(
                 GapKind::Crashed,
@@ -310,6 +314,7 @@ impl Visitor for Reader<'_> {
             )],
             ..ItemReport::default()
         });
+        drop_columns(&mut report, self.columns);
         self.send(Frame::Item {
             position,
             report: Box::new(report),
@@ -367,6 +372,32 @@ fn read_item<'a>(
         collector_record(entry, kept, &mut report);
     }
     (report, source, kept.filter(|_| wanted.is_some()))
+}
+
+/// Columns that any need of the packs rests on.
+fn needed_columns(packs: &[pack::Pack]) -> BTreeSet<String> {
+    packs
+        .iter()
+        .flat_map(|pack| &pack.needs)
+        .flat_map(|need| &need.any_of)
+        .flat_map(|way| &way.sources)
+        .flat_map(|source| source.columns.iter().cloned())
+        .collect()
+}
+
+/// Leaves out the names of columns that nobody asks for: a server has thousands of log files with seventy columns each.
+/// One stays in any case, as it tells that the log names its columns at all.
+fn drop_columns(report: &mut ItemReport, needed: &BTreeSet<String>) {
+    for known in &mut report.facts {
+        if let Fact::LogFile(log) = &mut known.fact {
+            let first = log.columns.first().cloned();
+            log.columns.retain(|column| needed.contains(column));
+            if log.columns.is_empty() {
+                log.columns.extend(first);
+            }
+            log.columns.shrink_to_fit();
+        }
+    }
 }
 
 /// Reads at most `bytes_max` from the start.

@@ -35,15 +35,15 @@ fn thinned(number: u64) -> Vec<Vec<Withheld>> {
     let mut twins: Vec<Vec<Withheld>> = vec![Vec::new()];
     twins.extend(LOGS.iter().chain(FILES).map(whole));
     let begin: Timestamp = "2021-01-02T00:00:00Z".parse().expect("a time");
-    for (position, sources) in (0_i64..).zip(LOGS) {
-        // Half a day to three days, anywhere in the two months before the first patches.
-        let draw = i64::try_from(number).expect("few scenarios") * 7_919 + position * 104_729;
-        let from = begin.as_second() + draw.rem_euclid(58 * 24) * HOUR;
-        let until = from + (12 + draw.rem_euclid(61)) * HOUR;
-        let at = |second| Timestamp::from_second(second).expect("a time in 2021");
-        let span = |source: &Source| Withheld::span(*source, at(from), at(until));
-        twins.push(sources.iter().map(span).collect());
-    }
+    // The logs in turn, each on every fourth scenario: half a day to three days, anywhere in the two months before the
+    // first patches.
+    let draw = i64::try_from(number).expect("few scenarios") * 7_919;
+    let sources = LOGS[usize::try_from(number / 4).expect("few scenarios") % LOGS.len()];
+    let from = begin.as_second() + draw.rem_euclid(58 * 24) * HOUR;
+    let until = from + (12 + draw.rem_euclid(61)) * HOUR;
+    let at = |second| Timestamp::from_second(second).expect("a time in 2021");
+    let span = |source: &Source| Withheld::span(*source, at(from), at(until));
+    twins.push(sources.iter().map(span).collect());
     twins
 }
 
