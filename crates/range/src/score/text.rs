@@ -514,7 +514,7 @@ mod tests {
     #[test]
     fn lines_never_pass_the_room() {
         let lines = broken("a bb サーバー cccccccccccc d", 6);
-        assert_eq!(lines, ["a bb", "サー", "バー", "cccccc", "cccccc", "d"]);
+        assert_eq!(lines, ["a bb", "サーバ", "ー", "cccccc", "cccccc", "d"]);
     }
 
     #[test]

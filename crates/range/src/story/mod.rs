@@ -543,8 +543,13 @@ mod tests {
             include_str!("../../../../packs/proxylogon/rules/oab-generator.yml"),
         ];
         const INDICATORS: &str = include_str!("../../../../packs/proxylogon/indicators.csv");
-        // What any attack of this kind has, whatever the tools: product names, kinds of files, marks of server code.
-        const OF_THE_KIND: [&str; 32] = [
+        // What any attack of this kind has, whatever the tools: product names and its own folders, kinds of files, marks of
+        // server code.
+        const OF_THE_KIND: [&str; 36] = [
+            "/aspnet_client/",
+            "/owa/auth/",
+            ".bin",
+            ".tmp",
             "<script",
             "<%",
             "runat=",
