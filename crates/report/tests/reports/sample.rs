@@ -1,12 +1,12 @@
 //! Hand-made reports for tests: a compromised server, a clear one, an empty run, a fleet, and hostile text everywhere.
 use model::report::{
-    CampaignReport, CollectionReport, Compromise, CoverageReport, Eviction, Exposure, ExposureSpan,
-    ExposureState, FootholdReport, Gate, GateState, HostReport, NeedReport, NextStep, PackUsed,
-    Reason, Report, SCHEMA, Share, StoryStep, VerdictName,
+    AcceptedEviction, AcceptedState, CampaignReport, CollectionReport, Compromise, CoverageReport,
+    Eviction, Exposure, ExposureSpan, ExposureState, FootholdReport, Gate, GateState, HostReport,
+    NeedReport, NextStep, PackUsed, Reason, Report, SCHEMA, Share, StoryStep, VerdictName,
 };
 use model::{
-    Accounting, At, Build, Finding, Foothold, FootholdKind, FootholdState, Gap, GapKind, Place,
-    Rejected, SourceName, Stage, Timestamp,
+    Accounting, Answer, At, Attestation, Build, Finding, Foothold, FootholdKind, FootholdState,
+    Gap, GapKind, Place, Rejected, SourceName, Stage, Timestamp,
 };
 use std::collections::BTreeMap;
 
@@ -533,8 +533,33 @@ fn eviction() -> Eviction {
         reason: reason.to_owned(),
         attested: None,
     };
+    let mut domain = gate(
+        "domain",
+        "krbtgt was reset twice",
+        GateState::NotApplicable,
+        "Nothing shows that the domain was reached.",
+    );
+    domain.attested = Some(Attestation {
+        host: "EX01".to_owned(),
+        campaign: "proxylogon".to_owned(),
+        gate: "domain".to_owned(),
+        answer: Answer::NotApplicable,
+        by: "R. Meier".to_owned(),
+        role: "head of operations".to_owned(),
+        time: "2021-03-22T09:00:00Z".parse().expect("a time"),
+        statement: "The server is in no domain.".to_owned(),
+        place: Place {
+            item: "attestations.csv".to_owned(),
+            line: Some(2),
+            ..Place::default()
+        },
+    });
     Eviction {
-        accepted: None,
+        accepted: Some(AcceptedEviction {
+            at: "2021-03-10T12:00:00Z".parse().expect("a time"),
+            collection: "c-0123456789ab".to_owned(),
+            state: AcceptedState::Revoked,
+        }),
         gates: vec![
             gate(
                 "patched",
@@ -554,12 +579,7 @@ fn eviction() -> Eviction {
                 GateState::CannotTell,
                 "No machine can tell; a named person must attest it.",
             ),
-            gate(
-                "domain",
-                "krbtgt was reset twice",
-                GateState::NotApplicable,
-                "Nothing shows that the domain was reached.",
-            ),
+            domain,
         ],
         steps: vec![NextStep {
             kind: "evict".to_owned(),
