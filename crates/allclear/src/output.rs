@@ -77,7 +77,8 @@ fn colours_wanted() -> bool {
     console::colors_enabled()
 }
 
-/// Writes a file beside its final name first, so that a reader never sees half of it.
+/// Writes a file beside its final name first, so that a reader never sees half of it. What exists and is no plain file
+/// (a device, a pipe) is written to as it is: a rename would put a file in its place, `/dev/null` included.
 pub(crate) fn to_file(
     path: &Path,
     write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
@@ -88,18 +89,24 @@ pub(crate) fn to_file(
             "name a file in a folder that exists and that you may write to",
         )
     };
+    let write_all = |file: File| {
+        let mut out = BufWriter::new(file);
+        write(&mut out)?;
+        out.flush()
+    };
+    if std::fs::metadata(path).is_ok_and(|known| !known.is_file()) {
+        let file = File::options().write(true).open(path);
+        return file.and_then(write_all).map_err(failed);
+    }
+    // The file that a link names is the one to replace, not the link.
+    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut name = path
         .file_name()
         .ok_or_else(|| failed(io::Error::other("it names no file")))?
         .to_owned();
     name.push(".part");
     let part = path.with_file_name(name);
-    let written = File::create(&part).and_then(|file| {
-        let mut out = BufWriter::new(file);
-        write(&mut out)?;
-        out.flush()
-    });
-    if let Err(error) = written {
+    if let Err(error) = File::create(&part).and_then(write_all) {
         // The half-written part is ours; that it cannot be removed adds nothing to the error.
         let _ = std::fs::remove_file(&part);
         return Err(failed(error));

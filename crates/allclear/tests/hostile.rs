@@ -519,6 +519,40 @@ fn pipes_and_links_are_told_and_not_followed() {
     assert_eq!(checked.run.code, 1);
 }
 
+/// A report that goes to a pipe or a device (`/dev/null` among them) must leave it what it is, and one that goes to a
+/// link replaces the file that the link names.
+#[cfg(unix)]
+#[test]
+fn a_report_does_not_take_the_place_of_a_pipe_or_a_link() {
+    use std::os::unix::fs::FileTypeExt;
+
+    let folder = folder();
+    put(folder.path(), "C/u_ex210302.log", web_log(10).as_bytes());
+    let arguments = |to| ["check", "evidence", "--format", "json", "-o", to];
+
+    std::os::unix::fs::symlink("report.json", folder.path().join("link")).expect("a link");
+    fs::write(folder.path().join("report.json"), "old").expect("an old report");
+    assert_eq!(allclear(folder.path(), &arguments("link")).code, 1);
+    assert!(folder.path().join("link").is_symlink());
+    let report = read(&folder.path().join("report.json"));
+    assert!(serde_json::from_str::<Report>(&report).is_ok(), "{report}");
+
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    if !made.is_ok_and(|status| status.success()) {
+        eprintln!("skipped in part: there is no mkfifo");
+        return;
+    }
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || read(&pipe)
+    });
+    assert_eq!(allclear(folder.path(), &arguments("pipe")).code, 1);
+    let kind = fs::symlink_metadata(&pipe).expect("the pipe").file_type();
+    assert!(kind.is_fifo(), "{kind:?}");
+    assert_eq!(reader.join().expect("a reader"), report);
+}
+
 /// Names of files need not be text on every system.
 #[cfg(target_os = "linux")]
 #[test]
