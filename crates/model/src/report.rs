@@ -222,6 +222,10 @@ pub struct NeedReport {
     pub until: Option<Timestamp>,
     /// Share of the need that was seen, 0 to 1, rounded down to thousandths.
     pub seen: Share,
+    /// Seconds of its span that were not seen. With less evidence the span itself may grow, as nothing dates the patch
+    /// any more, and the share of it that was seen with it; this figure never falls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen_seconds: Option<u64>,
     /// Which sources satisfied it, or came nearest.
     pub sources: Vec<String>,
     pub gaps: Vec<Gap>,

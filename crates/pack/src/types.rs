@@ -174,6 +174,10 @@ pub struct NeededSource {
     /// For files: whether every virtual directory of the web server's configuration must be in the collection.
     #[serde(default)]
     pub every_virtual_directory: bool,
+    /// For files: id of the need whose evidence shows which pages answered. Where that need is not met, a page may have
+    /// answered that the collection does not hold, and nobody would know.
+    #[serde(default)]
+    pub answers_told_by: Option<String>,
 }
 
 /// `remediation.yaml`.

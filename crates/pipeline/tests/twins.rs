@@ -1,10 +1,10 @@
 //! The first law over every scenario: a server and its thinned twins, on which each need's evidence is withheld in turn,
-//! whole and by a span that the seed draws. A twin is never assured beyond its truth.
+//! whole and by a span that the seed draws. A twin is never assured beyond its truth, and no coverage rises.
 
 mod support;
 
 use model::Timestamp;
-use model::report::{CampaignReport, Report};
+use model::report::{CampaignReport, NeedReport, Report};
 use range::{Collection, FleetTruth, Layout, Options, SCHEMA, Source, Withheld, Zip, make_host};
 use std::fs::File;
 use std::io::BufWriter;
@@ -90,6 +90,23 @@ fn hold(number: u64, scenario: &str) {
     for (twin, withheld) in thinned(number).iter().enumerate().skip(1) {
         let name = format!("TWIN-{twin:02}");
         let thinned = campaign(&report, &name);
+        for need in &thinned.coverage.needs {
+            let whole = whole
+                .coverage
+                .needs
+                .iter()
+                .find(|known| known.need == need.need)
+                .expect("the same pack has the same needs");
+            assert!(
+                saw_no_more(need, whole),
+                "{scenario}: {} rises without {withheld:?}: {} s of it unseen before, {} s after; {:?} and {:?}",
+                need.need,
+                whole.unseen_seconds.unwrap_or_default(),
+                need.unseen_seconds.unwrap_or_default(),
+                whole.seen,
+                need.seen,
+            );
+        }
         if thinned.verdict.assures() {
             // Only where nothing that counts was taken away; the truth, which has no grave error above, says so.
             assert_eq!(
@@ -97,6 +114,15 @@ fn hold(number: u64, scenario: &str) {
                 "{scenario} without {withheld:?}"
             );
         }
+    }
+}
+
+/// A need over time lacks no less time than before, one at the collection shows no larger share. The share of the time is
+/// not compared: without what dated the patch, the time itself grows.
+fn saw_no_more(need: &NeedReport, whole: &NeedReport) -> bool {
+    match (need.unseen_seconds, whole.unseen_seconds) {
+        (Some(unseen), Some(before)) => unseen >= before,
+        _ => need.seen <= whole.seen,
     }
 }
 

@@ -280,6 +280,7 @@ fn need(name: &str, thousandths: u64) -> NeedReport {
         from: None,
         until: None,
         seen: Share::of(thousandths, 1_000),
+        unseen_seconds: None,
         sources: Vec::new(),
         gaps: Vec::new(),
     }

@@ -189,6 +189,7 @@ mod tests {
             from: at(Some(0)),
             until: at(Some(1000)),
             seen,
+            unseen_seconds: None,
             sources: vec![],
             gaps: gaps
                 .iter()

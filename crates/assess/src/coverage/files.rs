@@ -2,9 +2,8 @@
 
 use crate::derive::{self, WEB_ROOTS};
 use crate::exposure::ExposureJudged;
-use model::{
-    CollectionSeen, Fact, Gap, GapKind, ItemSeen, Observed, Place, SourceName, VirtualDirectory,
-};
+use model::report::NeedReport;
+use model::{CollectionSeen, Fact, Gap, GapKind, Observed, Place, SourceName, VirtualDirectory};
 use pack::NeededSource;
 use std::collections::BTreeSet;
 
@@ -15,92 +14,115 @@ pub(super) struct Checked {
     pub(super) gaps: Vec<Gap>,
 }
 
-/// Checks one needed source of files against the latest collection.
-pub(super) fn check(
-    needed: &NeededSource,
-    observed: &Observed,
-    exposure: &ExposureJudged,
-) -> Checked {
-    let Some(latest) = observed.collections.last() else {
-        return Checked {
-            passed: 0,
-            checks: 1,
-            gaps: vec![Gap::new(
-                GapKind::Missing,
-                Place::default(),
-                format!("no collection holds {}", needed.source),
-            )],
+/// What checks of files are made against.
+#[derive(Clone, Copy)]
+pub(super) struct Files<'a> {
+    pub(super) observed: &'a Observed,
+    pub(super) exposure: &'a ExposureJudged,
+    /// Needs over time that are not whole.
+    pub(super) not_met: &'a [&'a NeedReport],
+}
+
+impl Files<'_> {
+    /// Checks one needed source of files against the latest collection.
+    pub(super) fn check(self, needed: &NeededSource) -> Checked {
+        let Some(latest) = self.observed.collections.last() else {
+            return Checked {
+                passed: 0,
+                checks: 1,
+                gaps: vec![Gap::new(
+                    GapKind::Missing,
+                    Place::default(),
+                    format!("no collection holds {}", needed.source),
+                )],
+            };
         };
-    };
-    let mut gaps = Vec::new();
-    let mut checks = 0;
-    if needed.source != WEB_ROOTS {
-        checks += 1;
-        let items: Vec<&ItemSeen> = latest
-            .items
+        let mut gaps = Vec::new();
+        let mut checks = 0;
+        if needed.source != WEB_ROOTS {
+            checks += 1;
+            if !latest
+                .items
+                .iter()
+                .any(|item| is_of(item.source.as_ref(), needed))
+            {
+                gaps.push(missing(latest, needed, "is not in the latest collection"));
+            }
+        }
+        let mut failed = u64::from(!gaps.is_empty());
+        for folder in &needed.folders {
+            checks += 1;
+            if !folder_is_there(folder, self.observed, latest, self.exposure) {
+                failed += 1;
+                gaps.push(missing(
+                    latest,
+                    needed,
+                    &format!(
+                        "nothing below {folder} is in the latest collection: a folder that is empty and one that was \
+                         not collected look alike"
+                    ),
+                ));
+            }
+        }
+        if needed.every_virtual_directory {
+            let (directories, unseen) = virtual_directories(self.observed, latest, needed);
+            checks += directories.max(1);
+            failed += unseen.len() as u64;
+            if directories == 0 {
+                failed += 1;
+                gaps.push(missing(
+                    latest,
+                    needed,
+                    "no configuration in the latest collection names a virtual directory, so nobody knows which folders \
+                     the web server serves",
+                ));
+            }
+            gaps.extend(unseen);
+        }
+        // One check for all of these, so that logs that tell of a page that is gone count for as much as no logs at all.
+        let mut told = self.reported(latest, needed);
+        told.extend(self.answers_unknown(latest, needed));
+        if !told.is_empty() || needed.answers_told_by.is_some() {
+            checks += 1;
+            failed += u64::from(!told.is_empty());
+            gaps.extend(told);
+        }
+        Checked {
+            passed: checks.saturating_sub(failed),
+            checks,
+            gaps,
+        }
+    }
+
+    /// Gaps of this source that readers and analyses told.
+    fn reported(self, latest: &CollectionSeen, needed: &NeededSource) -> Vec<Gap> {
+        self.observed
+            .gaps
             .iter()
-            .filter(|item| {
-                item.source
-                    .as_ref()
-                    .is_some_and(|source| source.as_str() == needed.source)
-            })
-            .collect();
-        if items.is_empty() {
-            gaps.push(missing(latest, needed, "is not in the latest collection"));
-        }
+            .filter(|gap| gap.place.collection == latest.id)
+            .filter(|gap| is_of(gap.source.as_ref(), needed))
+            .filter(|gap| !is_unflushed(gap, latest))
+            .cloned()
+            .collect()
     }
-    let mut failed = u64::from(!gaps.is_empty());
-    for folder in &needed.folders {
-        checks += 1;
-        if !folder_is_there(folder, observed, latest, exposure) {
-            failed += 1;
-            gaps.push(missing(
-                latest,
-                needed,
-                &format!(
-                    "nothing below {folder} is in the latest collection: a folder that is empty and one that was \
-                     not collected look alike"
-                ),
-            ));
-        }
+
+    /// That nobody knows of pages which answered and are gone, where the logs that would tell were not seen whole.
+    fn answers_unknown(self, latest: &CollectionSeen, needed: &NeededSource) -> Option<Gap> {
+        let told_by = needed.answers_told_by.as_ref()?;
+        let logs = self.not_met.iter().find(|need| need.need == *told_by)?;
+        Some(missing(
+            latest,
+            needed,
+            &format!(
+                "the logs that show which pages answered ({}) were not seen whole: one that answered may be gone",
+                logs.title.to_lowercase()
+            ),
+        ))
     }
-    if needed.every_virtual_directory {
-        let (directories, unseen) = virtual_directories(observed, latest, needed);
-        checks += directories.max(1);
-        failed += unseen.len() as u64;
-        if directories == 0 {
-            failed += 1;
-            gaps.push(missing(
-                latest,
-                needed,
-                "no configuration in the latest collection names a virtual directory, so nobody knows which folders \
-                 the web server serves",
-            ));
-        }
-        gaps.extend(unseen);
-    }
-    let reported: Vec<Gap> = observed
-        .gaps
-        .iter()
-        .filter(|gap| gap.place.collection == latest.id)
-        .filter(|gap| {
-            gap.source
-                .as_ref()
-                .is_some_and(|source| source.as_str() == needed.source)
-        })
-        .filter(|gap| !is_unflushed(gap, latest))
-        .cloned()
-        .collect();
-    if !reported.is_empty() {
-        checks += 1;
-        failed += 1;
-        gaps.extend(reported);
-    }
-    Checked {
-        passed: checks.saturating_sub(failed),
-        checks,
-        gaps,
-    }
+}
+
+fn is_of(source: Option<&SourceName>, needed: &NeededSource) -> bool {
+    source.is_some_and(|source| source.as_str() == needed.source)
 }
 
 /// Longest time that the hive file of a running system lags behind its transaction logs, in seconds: Windows writes it

@@ -65,17 +65,34 @@ impl Coverage {
 /// Judges the coverage of a host by one pack.
 pub(crate) fn coverage(pack: &Pack, observed: &Observed, exposure: &ExposureJudged) -> Coverage {
     let timeline = seen::Timeline::new(observed);
-    let needs: Vec<NeedReport> = pack
+    let over_time = |need: &Need| {
+        let span = match need.span {
+            NeedSpan::Entry => exposure.entry,
+            NeedSpan::FootholdLog => compromise::foothold_span(observed, exposure),
+            NeedSpan::Latest => return None,
+        };
+        Some(spanned(need, span, observed, &timeline, exposure))
+    };
+    let logs: Vec<Option<NeedReport>> = pack.needs.iter().map(over_time).collect();
+    let not_met: Vec<&NeedReport> = logs
+        .iter()
+        .flatten()
+        .filter(|need| need.seen != Share::WHOLE)
+        .collect();
+    let files = files::Files {
+        observed,
+        exposure,
+        not_met: &not_met,
+    };
+    let at_collection: Vec<Option<NeedReport>> = pack
         .needs
         .iter()
-        .map(|need| match need.span {
-            NeedSpan::Entry => spanned(need, exposure.entry, observed, &timeline, exposure),
-            NeedSpan::FootholdLog => {
-                let span = compromise::foothold_span(observed, exposure);
-                spanned(need, span, observed, &timeline, exposure)
-            }
-            NeedSpan::Latest => at_latest(need, observed, exposure),
-        })
+        .map(|need| (need.span == NeedSpan::Latest).then(|| at_latest(need, files)))
+        .collect();
+    let needs: Vec<NeedReport> = logs
+        .into_iter()
+        .zip(at_collection)
+        .filter_map(|(log, file)| log.or(file))
         .collect();
     Coverage {
         blocking: blocking(pack, observed, &needs),
@@ -97,6 +114,7 @@ fn spanned(
         from: span.map(|span| span.from),
         until: span.map(|span| span.until),
         seen: Share::WHOLE,
+        unseen_seconds: None,
         sources: Vec::new(),
         gaps: Vec::new(),
     };
@@ -126,6 +144,7 @@ fn spanned(
     let total = u64::try_from(span.seconds()).unwrap_or(0);
     let unseen = u64::try_from(missed).unwrap_or(0);
     report.seen = Share::of(total.saturating_sub(unseen), total);
+    report.unseen_seconds = Some(unseen);
     if !missing.is_empty() && report.seen == Share::WHOLE {
         report.seen = Share::of(999, 1000);
     }
@@ -200,7 +219,12 @@ fn way_seen(
     let mut seen_any = false;
     for needed in &way.sources {
         if is_file_source(needed) {
-            let state = files::check(needed, observed, exposure);
+            let files = files::Files {
+                observed,
+                exposure,
+                not_met: &[],
+            };
+            let state = files.check(needed);
             if !state.gaps.is_empty() {
                 spans.clear();
             }
@@ -244,7 +268,7 @@ fn intersect(a: &[Span], b: &[Span]) -> Vec<Span> {
 }
 
 /// A need that is judged at the latest collection.
-fn at_latest(need: &Need, observed: &Observed, exposure: &ExposureJudged) -> NeedReport {
+fn at_latest(need: &Need, files: files::Files<'_>) -> NeedReport {
     let mut best: Option<(u64, u64, Vec<String>, Vec<Gap>)> = None;
     for way in &need.any_of {
         let mut passed = 0;
@@ -252,7 +276,7 @@ fn at_latest(need: &Need, observed: &Observed, exposure: &ExposureJudged) -> Nee
         let mut gaps = Vec::new();
         let mut sources = Vec::new();
         for needed in &way.sources {
-            let state = files::check(needed, observed, exposure);
+            let state = files.check(needed);
             passed += state.passed;
             checks += state.checks;
             if state.passed > 0 {
@@ -283,6 +307,7 @@ fn at_latest(need: &Need, observed: &Observed, exposure: &ExposureJudged) -> Nee
         from: None,
         until: None,
         seen,
+        unseen_seconds: None,
         sources,
         gaps,
     }

@@ -444,7 +444,19 @@ impl Check<'_> {
                 let help = "folders go with a source `files:…` in a need of the span `latest`";
                 self.tell(Code::UnknownSource, NEEDS, what, help, &needed.source);
             }
+            if let Some(told_by) = &needed.answers_told_by
+                && !self.runs_over_time(told_by)
+            {
+                let what = format!("`{told_by}` is no need that runs over time");
+                let help = "`answers_told_by` names the need whose logs show which pages answered";
+                self.tell(Code::UnknownSource, NEEDS, what, help, told_by);
+            }
         }
+    }
+
+    fn runs_over_time(&self, id: &str) -> bool {
+        let mut needs = self.pack.needs.iter();
+        needs.any(|need| need.id == id && need.span != NeedSpan::Latest)
     }
 
     fn source_name(&mut self, source: &str) {

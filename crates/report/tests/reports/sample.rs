@@ -430,6 +430,7 @@ fn needs() -> Vec<NeedReport> {
         from: timed.then(|| at("2021-01-01T00:00:00Z")),
         until: timed.then(|| at("2021-03-07T09:30:00Z")),
         seen,
+        unseen_seconds: None,
         sources: vec![id.to_owned()],
         gaps,
     };
@@ -681,6 +682,7 @@ fn clear_campaign() -> CampaignReport {
         from: Some(at("2021-01-01T00:00:00Z")),
         until: Some(at("2021-03-04T18:00:00Z")),
         seen: Share::WHOLE,
+        unseen_seconds: None,
         sources: vec![id.to_owned()],
         gaps: vec![],
     };
