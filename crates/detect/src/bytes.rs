@@ -2,7 +2,7 @@
 
 use crate::engine::{Engine, ItemDetection};
 use crate::indicators::{base, kind_of_file};
-use crate::logsources::shortened;
+use crate::table::shortened;
 use crate::yara::YaraMatch;
 use model::{
     At, EVIDENCE_BYTES_MAX, Finding, Foothold, FootholdKind, FootholdState, GapKind, Place, Stage,

@@ -1,29 +1,31 @@
 //! All rules and indicators of a run, and what they say about one item.
 
 use crate::DetectError;
+use crate::correlate::{SIGHTINGS_MAX, Sighting, finding_of};
+use crate::event::{Binding, Bindings, Event};
 use crate::findings::Collected;
 use crate::indicators::{Indicators, Seen};
-use crate::logsources::{LogSources, shortened, text_of};
-use crate::plan::{Hit, Plan};
+use crate::plan::{self, Partitions, Plan};
 use crate::prefilter::Candidates;
+use crate::rules::{About, Reader, Rules};
 use crate::screen::{Sought, screen};
-use crate::sigma::{self, Rule};
+use crate::table::{RecordForm, Table, shortened, text_of};
 use crate::yara::YaraRules;
 use model::{
     At, Columns, EVIDENCE_BYTES_MAX, Finding, Foothold, GapKind, Place, Record, Screen, SourceName,
-    Stage,
 };
 use pack::Pack;
 use pack::shipped_files::ShippedFiles;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use sigma::{Matcher, PartitionId};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Sets of columns for which screens are kept. A server has a few dozen; hostile heads could name any number.
 const SCREENS_MAX: usize = 128;
 
-/// Screens by entries of the table, whether there are fields beside the columns, and names of columns.
-type Screens = BTreeMap<(Vec<usize>, bool, Vec<String>), Option<Arc<dyn Screen>>>;
+/// Screens by rules, form of the records, whether there are fields beside the columns, and names of columns.
+type Screens = BTreeMap<(PartitionId, RecordForm, bool, Vec<String>), Option<Arc<dyn Screen>>>;
 
 /// A user's own rules, read by the caller: paths are names for messages.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -53,8 +55,10 @@ pub struct RuleProblem {
 pub enum ProblemKind {
     /// The rule cannot be read, or uses what the engine lacks.
     NotUnderstood,
-    /// The rule is for a log that no reader gives.
+    /// The rule is for a log that no reader gives, or for fields that its logs lack.
     NoSource,
+    /// The rule runs; in some logs it cannot see all that it asks for.
+    InPart,
     /// Another rule with the same id was taken instead.
     Duplicate,
 }
@@ -62,21 +66,14 @@ pub enum ProblemKind {
 /// All rules and indicators of a run.
 #[derive(Debug)]
 pub struct Engine {
-    pub(crate) table: Arc<LogSources>,
-    pub(crate) sigma: Vec<RuleOfEngine>,
+    pub(crate) table: Arc<Table>,
+    pub(crate) rules: Rules,
+    bindings: Bindings,
     pub(crate) indicators: Arc<Indicators>,
     pub(crate) yara: YaraRules,
-    plans: Mutex<BTreeMap<Vec<usize>, Arc<Plan>>>,
+    plans: Mutex<BTreeMap<RecordForm, Arc<Plan>>>,
     screens: Mutex<Screens>,
     shipped: OnceLock<ShippedFiles>,
-}
-
-/// A Sigma rule and where it came from.
-#[derive(Debug)]
-pub(crate) struct RuleOfEngine {
-    pub(crate) rule: Rule,
-    /// Name of the pack; `None` for a user's rule.
-    pub(crate) campaign: Option<String>,
 }
 
 /// A match, for `hunt`.
@@ -96,6 +93,8 @@ pub struct Match<'a> {
 pub struct ItemFindings {
     /// Ordered by place and rule. `place.collection` and `id` are empty.
     pub findings: Vec<Finding>,
+    /// Matches that correlations look at; see [`Engine::correlate`]. `place.collection` is empty.
+    pub sightings: Vec<Sighting>,
     /// What could not be looked at.
     pub gaps: Vec<(GapKind, At, String)>,
 }
@@ -106,31 +105,52 @@ pub struct ItemDetection<'e> {
     pub(crate) path: String,
     pub(crate) collected: Collected,
     pub(crate) gaps: Vec<(GapKind, At, String)>,
-    /// The plan for the source of the last record.
-    plan: Option<(SourceName, Arc<Plan>)>,
+    sightings: Vec<Sighting>,
+    /// Matches that no correlation can count.
+    unsighted: u64,
+    /// What is known of the source of the last record.
+    last: Option<Last>,
+    matcher: Option<Matcher<'e>>,
     candidates: Candidates,
+}
+
+/// What is looked for in the records of one source, and where these have their fields.
+struct Last {
+    source: SourceName,
+    plan: Arc<Plan>,
+    partitions: Partitions,
+    binding: Option<(u32, Arc<Binding>)>,
 }
 
 impl Engine {
     /// Compiles the rules and indicators of these packs and of the user. What cannot be run is told beside it: each is
     /// something that nobody looked for.
     pub fn new(packs: &[Pack], extra: &Extra) -> Result<(Self, Vec<RuleProblem>), DetectError> {
-        let table = LogSources::builtin()?;
+        let table = Table::builtin()?;
         let mut problems = Vec::new();
-        let mut sigma = Vec::new();
+        let mut rules = Reader::default();
         for pack in packs {
-            let files = pack.sigma.iter().map(|file| (&*file.path, &*file.text));
-            read_sigma(files, Some(&pack.manifest.name), &mut sigma, &mut problems);
+            let files: Vec<_> = pack
+                .sigma
+                .iter()
+                .map(|file| (&*file.path, &*file.text))
+                .collect();
+            rules.files(&files, Some(&pack.manifest.name));
         }
-        let files = extra.sigma.iter().map(|(path, text)| (&**path, &**text));
-        read_sigma(files, None, &mut sigma, &mut problems);
-        let sigma = runnable(sigma, &table, &mut problems);
+        let files: Vec<_> = extra
+            .sigma
+            .iter()
+            .map(|(path, text)| (&**path, &**text))
+            .collect();
+        rules.files(&files, None);
+        let rules = rules.compile(&table, &mut problems)?;
         let indicators = Indicators::new(packs, &extra.indicators, &mut problems);
         let yara = YaraRules::new(packs, &extra.yara, indicators.yara(), &mut problems);
         problems.sort();
         let engine = Self {
             table: Arc::new(table),
-            sigma,
+            rules,
+            bindings: Bindings::default(),
             indicators: Arc::new(indicators),
             yara,
             plans: Mutex::default(),
@@ -147,27 +167,32 @@ impl Engine {
             path: path.to_owned(),
             collected: Collected::default(),
             gaps: Vec::new(),
-            plan: None,
+            sightings: Vec::new(),
+            unsighted: 0,
+            last: None,
+            matcher: None,
             candidates: Candidates::default(),
         }
     }
 
     /// Number of Sigma rules, YARA rules and indicators that are run.
     pub fn counts(&self) -> (usize, usize, usize) {
-        (self.sigma.len(), self.yara.count(), self.indicators.count())
+        (
+            self.rules.count(),
+            self.yara.count(),
+            self.indicators.count(),
+        )
     }
 
     pub(crate) fn shipped(&self) -> &ShippedFiles {
         self.shipped.get_or_init(ShippedFiles::builtin)
     }
 
-    fn plan(&self, source: &SourceName) -> Arc<Plan> {
-        let entries = self.table.entries_of(source);
+    fn plan(&self, form: RecordForm) -> Arc<Plan> {
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        let plan = plans.entry(entries).or_insert_with_key(|entries| {
-            let rules = self.sigma.iter().map(|of_engine| &of_engine.rule);
-            Arc::new(Plan::new(entries, &self.table, rules, &self.indicators))
-        });
+        let plan = plans
+            .entry(form)
+            .or_insert_with(|| Arc::new(Plan::new(form, &self.table, &self.indicators)));
         Arc::clone(plan)
     }
 
@@ -181,7 +206,10 @@ impl Engine {
         let names = columns.names().into_iter().map(str::to_owned);
         // Where there are fields beside the columns, any name is one.
         let is_open = !columns.of_field("").is_empty();
-        let key = (self.table.entries_of(source), is_open, names.collect());
+        let form = self.table.form_of(source);
+        let source = plan::key(source, None);
+        let partition = self.rules.engine.partition(&source);
+        let key = (partition, form, is_open, names.collect());
         let mut screens = self.screens.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = screens.get(&key) {
             return known.clone();
@@ -191,22 +219,16 @@ impl Engine {
         }
         let screen = screen(
             &Sought {
-                plan: &self.plan(source),
+                engine: &self.rules.engine,
+                rules: self.rules.engine.parts(&source),
+                form,
                 table: &self.table,
                 indicators: &self.indicators,
-                rules: &|number| &self.sigma[number].rule,
             },
             columns,
         );
         screens.insert(key, screen.clone());
         screen
-    }
-
-    #[cfg(test)]
-    pub(crate) fn unfiltered(&self, record: &dyn Record) -> Vec<Hit> {
-        let rules = |number: usize| &self.sigma[number].rule;
-        self.plan(record.source())
-            .hits_unfiltered(record, &self.table, &rules)
     }
 }
 
@@ -227,14 +249,14 @@ impl<'e> ItemDetection<'e> {
         let told: Vec<Option<&str>> = hits
             .iter()
             .filter_map(|hit| match hit {
-                Found::Rule(of_engine) => Some(of_engine.campaign.as_deref()),
+                Found::Rule(about) => Some(about.campaign.as_deref()),
                 Found::Indicator(_) => None,
             })
             .collect();
         for hit in hits {
             let finding = match hit {
                 Found::Indicator(seen) if engine.indicators.is_told(&seen, &told) => continue,
-                Found::Rule(of_engine) => self.of_rule(of_engine, record),
+                Found::Rule(about) => self.of_rule(about, record),
                 Found::Indicator(seen) => {
                     let place = Place::item("", &self.path).at(record.at());
                     engine
@@ -251,13 +273,13 @@ impl<'e> ItemDetection<'e> {
         let engine = self.engine;
         for hit in self.hits(record) {
             match hit {
-                Found::Rule(RuleOfEngine { rule, campaign }) => visit(&Match {
+                Found::Rule(rule) => visit(&Match {
                     rule_id: &rule.id,
                     title: &rule.title,
                     level: &rule.level,
                     author: &rule.author,
                     reference: &rule.reference,
-                    campaign: campaign.as_deref(),
+                    campaign: rule.campaign.as_deref(),
                     record,
                 }),
                 Found::Indicator(seen) => {
@@ -281,81 +303,135 @@ impl<'e> ItemDetection<'e> {
         self.path_indicators();
         let (findings, mut gaps) = self.collected.finish();
         gaps.append(&mut self.gaps);
-        ItemFindings { findings, gaps }
+        if self.unsighted > 0 {
+            let detail = format!(
+                "{} matches have no time, or are too many, so that no correlation counts them",
+                self.unsighted
+            );
+            gaps.push((GapKind::Limit, At::Item, detail));
+        }
+        ItemFindings {
+            findings,
+            sightings: self.sightings,
+            gaps,
+        }
     }
 
+    /// What matches a record, in the order of rules and indicators.
     fn hits(&mut self, record: &dyn Record) -> Vec<Found<'e>> {
         let engine = self.engine;
-        let known = self
-            .plan
-            .as_ref()
-            .is_some_and(|(source, _)| source == record.source());
-        if !known {
-            self.plan = Some((record.source().clone(), engine.plan(record.source())));
+        let known = self.last.as_ref();
+        if known.is_none_or(|last| last.source != *record.source()) {
+            self.last = Some(Last::new(engine, record.source()));
         }
-        let Some((_, plan)) = &self.plan else {
+        let Some(last) = &mut self.last else {
             return Vec::new();
         };
-        let rules = |number: usize| &engine.sigma[number].rule;
-        let mut found = Vec::new();
-        plan.hits(
-            record,
-            &engine.table,
-            &rules,
-            &mut self.candidates,
-            &mut |hit| match hit {
-                Hit::Rule(number) => found.push(Found::Rule(&engine.sigma[number])),
-                Hit::MayBeIndicator(number) => {
-                    let is_shipped = |path: &str| engine.is_shipped_page(path);
-                    let seen = engine
-                        .indicators
-                        .seen(number, record, &engine.table, &is_shipped);
-                    found.extend(seen.map(Found::Indicator));
+        let form = last.plan.form;
+        let partition = last.partitions.of(&engine.rules.engine, record);
+        let names = engine.rules.engine.fields();
+        let binding = last.binding_of(engine, record);
+        let matcher = self
+            .matcher
+            .get_or_insert_with(|| Matcher::new(&engine.rules.engine));
+        let mut matched = Vec::new();
+        let mut sighted = BTreeMap::new();
+        let correlates = engine.rules.engine.has_correlations();
+        let mut evaluate = |url_decoded: bool| {
+            let event = Event {
+                record,
+                names,
+                binding: binding.as_deref(),
+                url_decoded,
+            };
+            matcher.evaluate(partition, &event, &mut |found| {
+                if found.alone {
+                    matched.push(found.rule);
                 }
-            },
-        );
+                if correlates && let Some(values) = engine.rules.engine.observe(&found, &event) {
+                    sighted.insert(found.rule, values);
+                }
+            });
+        };
+        evaluate(false);
+        if form.url_decoded && memchr::memchr2(b'%', b'+', record.raw().as_bytes()).is_some() {
+            evaluate(true);
+            matched.sort_unstable();
+            matched.dedup();
+        }
+        for (rule, values) in sighted {
+            match (record.time(), u32::try_from(rule.index())) {
+                (Some(time), Ok(rule)) if self.sightings.len() < SIGHTINGS_MAX => {
+                    let place = Place::item("", &self.path).at(record.at());
+                    self.sightings.push(Sighting {
+                        time,
+                        place,
+                        rule,
+                        values,
+                    });
+                }
+                _ => self.unsighted += 1,
+            }
+        }
+        let about = |rule| Found::Rule(engine.rules.about(rule));
+        let mut found: Vec<Found<'e>> = matched.into_iter().map(about).collect();
+        let candidates = &mut self.candidates;
+        last.plan.prefilter.candidates(record, form, candidates);
+        found.extend(candidates.found.iter().filter_map(|number| {
+            let is_shipped = |path: &str| engine.is_shipped_page(path);
+            let indicators = &engine.indicators;
+            let seen = indicators.seen(*number as usize, record, &engine.table, &is_shipped);
+            seen.map(Found::Indicator)
+        }));
         found
     }
 
-    fn of_rule(&self, of_engine: &RuleOfEngine, record: &dyn Record) -> Finding {
-        let rule = &of_engine.rule;
+    fn of_rule(&self, rule: &About, record: &dyn Record) -> Finding {
         let details = self.engine.table.details_of(record);
-        let foothold = foothold_of(rule, record, &details);
-        let stage = rule.meaning.as_ref().map(|meaning| meaning.stage);
-        let text = rule.meaning.as_ref().map(|meaning| meaning.meaning.clone());
-        let step = rule.meaning.as_ref().map(|meaning| meaning.step.clone());
+        let place = Place::item("", &self.path).at(record.at());
         Finding {
-            id: String::new(),
-            rule: rule.id.clone(),
-            title: rule.title.clone(),
-            stage: stage.filter(|stage| *stage != Stage::NoneSeen),
-            campaign: of_engine.campaign.clone(),
-            level: rule.level.clone(),
-            techniques: rule.techniques.clone(),
             time: record.time(),
-            last: None,
-            count: 1,
-            place: Place::item("", &self.path).at(record.at()),
-            author: rule.author.clone(),
-            reference: rule.reference.clone(),
             evidence: shortened(&record.raw(), EVIDENCE_BYTES_MAX),
-            meaning: text.unwrap_or_else(|| rule.description.clone()),
-            step: step.unwrap_or_default(),
+            foothold: foothold_of(rule, record, &details),
             details,
-            foothold,
+            ..finding_of(rule, place)
+        }
+    }
+}
+
+impl Last {
+    fn new(engine: &Engine, source: &SourceName) -> Self {
+        Self {
+            source: source.clone(),
+            plan: engine.plan(engine.table.form_of(source)),
+            partitions: Partitions::default(),
+            binding: None,
+        }
+    }
+
+    /// Where a record has its fields; `None` where its reader keeps no layout.
+    fn binding_of(&mut self, engine: &Engine, record: &dyn Record) -> Option<Arc<Binding>> {
+        let layout = record.layout()?;
+        match &self.binding {
+            Some((id, known)) if *id == layout.id() => Some(Arc::clone(known)),
+            _ => {
+                let binding = engine.bindings.of(layout, engine.rules.engine.fields());
+                self.binding = Some((layout.id(), Arc::clone(&binding)));
+                Some(binding)
+            }
         }
     }
 }
 
 /// A rule or indicator that matches a record.
 enum Found<'e> {
-    Rule(&'e RuleOfEngine),
+    Rule(&'e About),
     Indicator(Seen),
 }
 
 /// The foothold that a rule's match shows; `None` where the record does not name it.
 fn foothold_of(
-    rule: &Rule,
+    rule: &About,
     record: &dyn Record,
     details: &BTreeMap<String, String>,
 ) -> Option<Foothold> {
@@ -368,62 +444,4 @@ fn foothold_of(
         sha256: details.get("sha256").cloned(),
         state: foothold.state,
     })
-}
-
-fn read_sigma<'t>(
-    files: impl Iterator<Item = (&'t str, &'t str)>,
-    campaign: Option<&String>,
-    sigma: &mut Vec<(String, RuleOfEngine)>,
-    problems: &mut Vec<RuleProblem>,
-) {
-    for (path, text) in files {
-        let (rules, refused) = sigma::read_rules(path, text);
-        let campaign = campaign.cloned();
-        sigma.extend(rules.into_iter().map(|rule| {
-            let campaign = campaign.clone();
-            (path.to_owned(), RuleOfEngine { rule, campaign })
-        }));
-        problems.extend(refused.into_iter().map(|refused| RuleProblem {
-            path: path.to_owned(),
-            rule: refused.rule,
-            why: refused.why,
-            kind: ProblemKind::NotUnderstood,
-        }));
-    }
-}
-
-/// Leaves out rules that no source can answer, and second ones of the same id.
-fn runnable(
-    sigma: Vec<(String, RuleOfEngine)>,
-    table: &LogSources,
-    problems: &mut Vec<RuleProblem>,
-) -> Vec<RuleOfEngine> {
-    let mut ids = BTreeSet::new();
-    let mut kept = Vec::new();
-    for (path, of_engine) in sigma {
-        let mut refuse = |why: String, kind: ProblemKind| {
-            problems.push(RuleProblem {
-                path: path.clone(),
-                rule: of_engine.rule.id.clone(),
-                why,
-                kind,
-            });
-        };
-        let mut offered = table.entries().iter().flat_map(|entry| &entry.logsources);
-        if !offered.any(|entry| of_engine.rule.log_source.is_met_by(entry)) {
-            let why = format!(
-                "asks for a log that no reader gives: {}",
-                of_engine.rule.log_source
-            );
-            refuse(why, ProblemKind::NoSource);
-        } else if ids.insert(of_engine.rule.id.clone()) {
-            kept.push(of_engine);
-        } else {
-            refuse(
-                "has the same id as another rule".to_owned(),
-                ProblemKind::Duplicate,
-            );
-        }
-    }
-    kept
 }

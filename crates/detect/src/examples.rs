@@ -104,10 +104,7 @@ fn without_examples(pack: &Pack) -> Vec<ExampleFailure> {
 
 impl Engine {
     fn is_json(&self, source: &str) -> bool {
-        let entries = self.table.entries_of(&SourceName::new(source));
-        entries
-            .first()
-            .is_some_and(|entry| self.table.entry(*entry).raw == crate::logsources::RawForm::Json)
+        !self.table.form_of(&SourceName::new(source)).lines
     }
 }
 

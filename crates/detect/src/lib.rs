@@ -8,34 +8,40 @@
 //! stands in `knowledge/sigma/`.
 
 mod bytes;
+mod correlate;
 mod engine;
+mod event;
 mod examples;
 mod findings;
 mod grams;
 mod indicators;
-mod logsources;
 mod pages;
 mod plan;
 mod prefilter;
+mod rules;
 mod screen;
-mod sigma;
-mod view;
+mod table;
 pub mod web_shell;
+mod words;
 mod yara;
 
 #[cfg(test)]
 mod tests;
 
+pub use correlate::Sighting;
 pub use engine::{Engine, Extra, ItemDetection, ItemFindings, Match, ProblemKind, RuleProblem};
 pub use examples::{ExampleFailure, test_pack};
 
 /// Why no engine could be made.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectError {
-    /// The table of log sources that comes with Allclear is damaged.
-    #[error("knowledge/sigma/logsources.yaml cannot be read")]
+    /// The table of records that comes with Allclear is damaged.
+    #[error("knowledge/detection/records.yaml cannot be read")]
     Knowledge(#[source] serde_yaml_ng::Error),
-    /// A pattern of that table is damaged.
-    #[error("knowledge/sigma/logsources.yaml holds a pattern that cannot be read")]
+    /// The table of Sigma's log sources that comes with Allclear is damaged.
+    #[error("knowledge/sigma/taxonomy.yaml cannot be read: {0}")]
+    Taxonomy(sigma::Problem),
+    /// A pattern of the table of records is damaged.
+    #[error("knowledge/detection/records.yaml holds a pattern that cannot be read")]
     Pattern(#[source] regex::Error),
 }

@@ -1,18 +1,18 @@
-//! Finds the few rules that may match a record by one pass over its raw text.
+//! Finds the few indicators that may stand in a record by one pass over its text.
 //!
-//! Each target (a rule or an indicator) hands over words of which one must stand in whatever it matches. One
-//! automaton looks for all words of a source at once, without regard to ASCII case. Targets that promise no word are
-//! candidates of every record.
+//! Each indicator hands over words of which one must stand in whatever shows it. One automaton looks for all words at
+//! once, without regard to ASCII case. Indicators that promise no word are candidates of every record.
 
-use crate::logsources::RawForm;
-use crate::sigma::Need;
+use crate::table::RecordForm;
+use crate::words::Need;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use model::{Record, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Texts that can hide a word from a search for ASCII letters: the two letters whose lower case is ASCII although
-/// they are not, and the escapes of JSON and XML. Where one stands, every target is a candidate.
-const HIDING: [&str; 4] = ["\u{212A}", "\u{0130}", "\\u", "&#"];
+/// they are not, and the escapes of XML. Where one stands, every target is a candidate.
+const HIDING: [&str; 3] = ["\u{212A}", "\u{0130}", "&#"];
 
 /// Up to this many bytes of words the faster and larger kind of automaton is built.
 const FAST_AUTOMATON_BYTES_MAX: usize = 16 * 1024;
@@ -68,26 +68,51 @@ impl Prefilter {
         }
     }
 
-    /// Fills `candidates` with every target that may match a record with this raw text.
+    /// Fills `candidates` with every target that may stand in a record.
     pub(crate) fn candidates(
         &self,
-        raw: &str,
-        url_decoded: bool,
-        form: RawForm,
+        record: &dyn Record,
+        form: RecordForm,
         candidates: &mut Candidates,
     ) {
         candidates.begin(self.target_count);
+        if self.target_count == 0 {
+            return;
+        }
         for target in &self.always {
             candidates.mark(*target);
         }
-        self.scan(raw, form, candidates);
-        if url_decoded && let Cow::Owned(decoded) = percent_decoded(raw) {
-            self.scan(&decoded, form, candidates);
+        if form.lines {
+            self.text(&record.raw(), form, candidates);
+        } else {
+            record.each_field(&mut |_, value| self.value(&value, form, candidates));
         }
         candidates.found.sort_unstable();
     }
 
-    fn scan(&self, text: &str, form: RawForm, candidates: &mut Candidates) {
+    fn value(&self, value: &Value<'_>, form: RecordForm, candidates: &mut Candidates) {
+        match value {
+            Value::Text(text) => self.text(text, form, candidates),
+            Value::List(values) => {
+                for value in values {
+                    self.value(value, form, candidates);
+                }
+            }
+            // Indicators are texts; none is a number or a truth value.
+            _ => {}
+        }
+    }
+
+    fn text(&self, text: &str, form: RecordForm, candidates: &mut Candidates) {
+        self.scan(text, candidates);
+        if form.url_decoded
+            && let Cow::Owned(decoded) = percent_decoded(text)
+        {
+            self.scan(&decoded, candidates);
+        }
+    }
+
+    fn scan(&self, text: &str, candidates: &mut Candidates) {
         let Some(automaton) = &self.automaton else {
             (0..self.target_count).for_each(|target| candidates.mark(target));
             return;
@@ -95,12 +120,8 @@ impl Prefilter {
         for found in automaton.find_overlapping_iter(text) {
             let word = found.pattern().as_usize();
             if word < HIDING.len() {
-                // In a line of text a backslash before `u` is the beginning of a folder's name, not an escape.
-                if word != 2 || form == RawForm::Json {
-                    (0..self.target_count).for_each(|target| candidates.mark(target));
-                    return;
-                }
-                continue;
+                (0..self.target_count).for_each(|target| candidates.mark(target));
+                return;
             }
             for target in &self.targets[word] {
                 candidates.mark(*target);
@@ -213,17 +234,25 @@ fn hex_digit(byte: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::examples::ExampleRecord;
 
-    fn found(needs: &[&[&str]], raw: &str) -> Vec<u32> {
+    fn found(needs: &[&[&str]], text: &str) -> Vec<u32> {
         let needs = needs.iter().map(|words| {
             if words.is_empty() {
                 return Need::Nothing;
             }
             Need::OneOf(words.iter().map(|&word| word.to_owned()).collect())
         });
+        let fields = BTreeMap::from([("a".to_owned(), text.to_owned())]);
+        let form = RecordForm {
+            lines: true,
+            url_decoded: true,
+            carries_over: false,
+        };
         let mut candidates = Candidates::default();
         let prefilter = Prefilter::new(needs.collect());
-        prefilter.candidates(raw, true, RawForm::Json, &mut candidates);
+        let record = ExampleRecord::new("iis.site:1", &fields, false);
+        prefilter.candidates(&record, form, &mut candidates);
         candidates.found
     }
 
@@ -238,7 +267,7 @@ mod tests {
     #[test]
     fn a_text_that_can_hide_words_calls_every_rule() {
         let needs: &[&[&str]] = &[&["whoami"], &["absent"]];
-        assert_eq!(found(needs, r#"{"a":"\u0077hoami"}"#), [0, 1]);
+        assert_eq!(found(needs, "&#119;hoami"), [0, 1]);
         assert_eq!(found(needs, "mar\u{212A}"), [0, 1]);
     }
 

@@ -6,16 +6,17 @@
 //! columns are put together, or where an indicator stands in one. It is then looked at by the rules themselves, so that
 //! a screen may let too much pass, and must not let too little.
 
+use crate::event::Event;
 use crate::grams::{Grams, automaton};
 use crate::indicators::{Indicators, Kind};
-use crate::logsources::LogSources;
-use crate::plan::{Binding, Plan, stands_in_raw};
+use crate::plan;
 use crate::prefilter::percent_decoded_bytes;
-use crate::sigma::{Conjunct, Need, Rule};
-use crate::view::View;
+use crate::table::{RecordForm, Table};
+use crate::words::{Need, Words};
 use aho_corasick::AhoCorasick;
 use memchr::memmem::Finder;
 use model::{Columns, Record, Screen, Screening};
+use sigma::{Part, RuleId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -36,10 +37,22 @@ const ALARM: u32 = u32::MAX;
 
 /// What there is to look for in the rows of one kind of source.
 pub(crate) struct Sought<'a> {
-    pub(crate) plan: &'a Plan,
-    pub(crate) table: &'a Arc<LogSources>,
+    pub(crate) engine: &'a Arc<sigma::Engine>,
+    /// The rules for these records, each taken apart.
+    pub(crate) rules: Vec<(RuleId, Vec<Part>)>,
+    pub(crate) form: RecordForm,
+    pub(crate) table: &'a Arc<Table>,
     pub(crate) indicators: &'a Arc<Indicators>,
-    pub(crate) rules: &'a dyn Fn(usize) -> &'a Rule,
+}
+
+impl Sought<'_> {
+    fn words(&self) -> Words<'_> {
+        plan::words(self.form, self.table)
+    }
+
+    fn need(&self, part: &Part) -> Need {
+        Need::of(&part.promise(self.engine), &self.words())
+    }
 }
 
 /// A screen for rows with certain columns.
@@ -56,7 +69,7 @@ struct LineScreen {
     /// Those with texts that are worth remembering come first.
     columns: Vec<Column>,
     shown: Arc<dyn Columns>,
-    table: Arc<LogSources>,
+    engine: Arc<sigma::Engine>,
     indicators: Arc<Indicators>,
     pool: Mutex<Vec<Box<dyn Screening>>>,
 }
@@ -81,9 +94,7 @@ struct Column {
 #[derive(Debug)]
 struct Test {
     bit: usize,
-    /// (entry of the table, log source of the entry).
-    log_sources: Vec<(usize, usize)>,
-    conjuncts: Vec<Conjunct>,
+    parts: Vec<Part>,
 }
 
 /// Says which rows may matter to what is sought; `None` where it cannot be told.
@@ -103,7 +114,7 @@ struct Builder<'a, 's> {
 
 impl<'a, 's> Builder<'a, 's> {
     fn new(sought: &'a Sought<'s>, shown: &'a Arc<dyn Columns>) -> Self {
-        let rules = sought.plan.bindings().len();
+        let rules = sought.rules.len();
         Self {
             sought,
             shown,
@@ -114,8 +125,8 @@ impl<'a, 's> Builder<'a, 's> {
     }
 
     fn build(mut self) -> Option<LineScreen> {
-        for (bit, binding) in self.sought.plan.bindings().iter().enumerate() {
-            self.add_rule(bit, binding);
+        for (bit, (_, parts)) in self.sought.rules.iter().enumerate() {
+            self.add_rule(bit, parts);
         }
         self.add_indicators();
         let blocks = self.base.len();
@@ -135,13 +146,13 @@ impl<'a, 's> Builder<'a, 's> {
         };
         Some(LineScreen {
             base: self.base,
-            url_decoded: self.sought.plan.is_url_decoded(),
+            url_decoded: self.sought.form.url_decoded,
             words,
             calls,
             addresses: self.sought.indicators.has_any(&[Kind::Address]),
             columns,
             shown: Arc::clone(self.shown),
-            table: Arc::clone(self.sought.table),
+            engine: Arc::clone(self.sought.engine),
             indicators: Arc::clone(self.sought.indicators),
             pool: Mutex::default(),
         })
@@ -149,30 +160,31 @@ impl<'a, 's> Builder<'a, 's> {
 
     /// Takes a rule apart into what it asks of columns and of words. A rule of which nothing can be told lets every row
     /// pass; one that asks for what no row has lets none.
-    fn add_rule(&mut self, bit: usize, binding: &Binding) {
-        let table = self.sought.table;
-        let in_raw = |field: Option<&str>| stands_in_raw(field, &binding.log_sources, table);
-        let words = self.sought.plan.words(table, &in_raw);
-        let mut by_column: BTreeMap<usize, Vec<Conjunct>> = BTreeMap::new();
+    fn add_rule(&mut self, bit: usize, parts: &[Part]) {
+        let words = self.sought.words();
+        let mut by_column: BTreeMap<usize, Vec<Part>> = BTreeMap::new();
         let mut needs: Vec<Need> = Vec::new();
-        for conjunct in (self.sought.rules)(binding.rule).conjuncts() {
-            let Some(fields) = &conjunct.fields else {
-                needs.push(conjunct.needs(&words));
+        for part in parts {
+            let Some(fields) = part.fields(self.sought.engine) else {
+                needs.push(self.sought.need(part));
                 continue;
             };
-            let asked = self.columns_of(fields, binding);
-            match asked.as_slice() {
-                [] if !self.holds(&conjunct, binding) => return,
-                [] => {}
-                [column] => {
-                    let need = conjunct.needs(&words);
+            let asked: BTreeSet<usize> = fields
+                .into_iter()
+                .flat_map(|field| self.shown.of_field(field))
+                .collect();
+            match asked.first() {
+                None if !self.holds_without_fields(part) => return,
+                None => {}
+                Some(column) if asked.len() == 1 => {
+                    let need = self.sought.need(part);
                     if self.shown.varies(*column) && need.shortest() >= WORD_BYTES_MIN {
                         needs.push(need);
                     } else {
-                        by_column.entry(*column).or_default().push(conjunct);
+                        by_column.entry(*column).or_default().push(part.clone());
                     }
                 }
-                _ => needs.push(conjunct.needs(&words)),
+                Some(_) => needs.push(self.sought.need(part)),
             }
         }
         let rarest = needs.into_iter().max_by_key(|need| need.rarity(&words));
@@ -185,41 +197,15 @@ impl<'a, 's> Builder<'a, 's> {
             }
             Some(Need::Nothing) | None => set(&mut self.base, bit),
         }
-        for (number, conjuncts) in by_column {
-            self.column(number).tests.push(Test {
-                bit,
-                log_sources: binding.log_sources.clone(),
-                conjuncts,
-            });
+        for (number, parts) in by_column {
+            self.column(number).tests.push(Test { bit, parts });
         }
     }
 
     /// Whether a condition on fields that no row has can hold all the same, as one that asks for an absent value can.
-    fn holds(&self, conjunct: &Conjunct, binding: &Binding) -> bool {
+    fn holds_without_fields(&self, part: &Part) -> bool {
         let record = self.shown.lone(None, &[]);
-        binding.log_sources.iter().any(|(entry, log_source)| {
-            conjunct.matches(&View {
-                record: &*record,
-                entry: &self.sought.table.entry(*entry).logsources[*log_source],
-                url_decoded: false,
-            })
-        })
-    }
-
-    /// Every column that these fields of a rule are made of, under any of its log sources.
-    fn columns_of(&self, fields: &BTreeSet<String>, binding: &Binding) -> Vec<usize> {
-        let mut columns = BTreeSet::new();
-        for (entry, log_source) in &binding.log_sources {
-            let offered = &self.sought.table.entry(*entry).logsources[*log_source];
-            for field in fields {
-                let names = match offered.fields.get(field) {
-                    Some(source) => source.names(),
-                    None => vec![field.as_str()],
-                };
-                columns.extend(names.into_iter().flat_map(|name| self.shown.of_field(name)));
-            }
-        }
-        columns.into_iter().collect()
+        holds_as(part, self.sought.engine, &*record, false)
     }
 
     fn add_indicators(&mut self) {
@@ -254,7 +240,7 @@ impl<'a, 's> Builder<'a, 's> {
 
     /// Looks for indicators of these kinds by their words.
     fn add_words(&mut self, kinds: &[Kind]) {
-        let words = self.sought.plan.words(self.sought.table, &|_field| true);
+        let words = self.sought.words();
         for need in self.sought.indicators.needs_of(kinds, &words) {
             if let Need::OneOf(words) = need {
                 for word in words {
@@ -283,11 +269,8 @@ impl Column {
             if let Some(block) = open.get_mut(test.bit / 64) {
                 *block &= !(1 << (test.bit % 64));
             }
-            let in_raw =
-                |field: Option<&str>| stands_in_raw(field, &test.log_sources, sought.table);
-            let words = sought.plan.words(sought.table, &in_raw);
-            let needs = test.conjuncts.iter().map(|conjunct| conjunct.needs(&words));
-            match needs.max_by_key(|need| need.rarity(&words)) {
+            let needs = test.parts.iter().map(|part| sought.need(part));
+            match needs.max_by_key(|need| need.rarity(&sought.words())) {
                 Some(Need::OneOf(words)) => {
                     for word in words {
                         by_word.entry(word).or_default().push(number);
@@ -330,19 +313,21 @@ impl LineScreen {
     }
 
     fn holds(&self, test: &Test, record: &dyn Record) -> bool {
-        let holds_as = |conjunct: &Conjunct, url_decoded: bool| {
-            test.log_sources.iter().any(|(entry, log_source)| {
-                conjunct.matches(&View {
-                    record,
-                    entry: &self.table.entry(*entry).logsources[*log_source],
-                    url_decoded,
-                })
-            })
-        };
-        test.conjuncts.iter().all(|conjunct| {
-            holds_as(conjunct, false) || (self.url_decoded && holds_as(conjunct, true))
+        test.parts.iter().all(|part| {
+            holds_as(part, &self.engine, record, false)
+                || (self.url_decoded && holds_as(part, &self.engine, record, true))
         })
     }
+}
+
+fn holds_as(part: &Part, engine: &sigma::Engine, record: &dyn Record, url_decoded: bool) -> bool {
+    let event = Event {
+        record,
+        names: engine.fields(),
+        binding: None,
+        url_decoded,
+    };
+    part.holds(engine, &event)
 }
 
 /// The tests that a text may meet.

@@ -58,6 +58,18 @@ impl Place {
     }
 }
 
+impl Place {
+    /// The position inside the item.
+    pub fn position(&self) -> At {
+        match (self.line, self.record, self.offset) {
+            (Some(line), _, _) => At::Line(line),
+            (_, Some(record), _) => At::Record(record),
+            (_, _, Some(offset)) => At::Offset(offset),
+            _ => At::Item,
+        }
+    }
+}
+
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.item)?;

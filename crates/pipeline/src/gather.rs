@@ -2,6 +2,7 @@
 
 use crate::Judgement;
 use crate::supervise::{CollectionRaw, Seen};
+use detect::Sighting;
 use model::{
     Accounting, Activity, CollectionSeen, Fact, FactAt, Finding, Gap, GapKind, HostNameSeen,
     ItemSeen, Observed, Place, SourceName, Timestamp, host_name_rank,
@@ -15,6 +16,7 @@ struct Gathered {
     facts: Vec<FactAt>,
     findings: Vec<Finding>,
     gaps: Vec<Gap>,
+    sightings: Vec<Sighting>,
     /// What each item says about rhythm and requests, to be shared out with it.
     by_item: BTreeMap<String, PerItem>,
 }
@@ -25,8 +27,16 @@ struct PerItem {
     requested: Vec<(SourceName, BTreeSet<String>)>,
 }
 
+/// What correlations find in a host's matches, and what they could not take into account.
+pub(crate) type Correlate<'a> = &'a dyn Fn(Vec<Sighting>) -> (Vec<Finding>, Vec<Gap>);
+
 /// Hosts in order of name, and every collection in order of path for the manifest.
-pub(crate) fn hosts(seen: Seen, judgement: &Judgement<'_>) -> (Vec<Observed>, Vec<CollectionSeen>) {
+pub(crate) fn hosts(
+    seen: Seen,
+    judgement: &Judgement<'_>,
+    correlate: Correlate<'_>,
+) -> (Vec<Observed>, Vec<CollectionSeen>) {
+    let mut sightings: BTreeMap<String, Vec<Sighting>> = BTreeMap::new();
     let mut hosts: BTreeMap<String, Observed> = BTreeMap::new();
     let mut collections = Vec::new();
     let mut known_ids = BTreeSet::new();
@@ -44,6 +54,10 @@ pub(crate) fn hosts(seen: Seen, judgement: &Judgement<'_>) -> (Vec<Observed>, Ve
         }
         collections.push(gathered.seen.clone());
         for (name, rule, part) in share_out(gathered, judgement.host) {
+            if !part.sightings.is_empty() {
+                let known = sightings.entry(name.clone()).or_default();
+                known.extend(part.sightings);
+            }
             let host = hosts.entry(name.clone()).or_insert_with(|| Observed {
                 host: name,
                 host_rule: rule,
@@ -58,6 +72,11 @@ pub(crate) fn hosts(seen: Seen, judgement: &Judgement<'_>) -> (Vec<Observed>, Ve
     let mut hosts: Vec<Observed> = hosts.into_values().collect();
     for host in &mut hosts {
         host.gaps.extend(problems.iter().cloned());
+        if let Some(sightings) = sightings.remove(&host.host) {
+            let (findings, gaps) = correlate(sightings);
+            host.findings.extend(findings);
+            host.gaps.extend(gaps);
+        }
         finish(host, judgement);
     }
     collections.sort_by(|a, b| (&a.path, &a.id).cmp(&(&b.path, &b.id)));
@@ -127,6 +146,7 @@ fn gather(raw: CollectionRaw) -> Gathered {
     };
     let (mut facts, mut findings) = (Vec::new(), Vec::new());
     let mut gaps: Vec<Gap> = raw.gaps.into_iter().collect();
+    let mut sightings = Vec::new();
     let mut by_item: BTreeMap<String, PerItem> = BTreeMap::new();
     for report in raw.items.into_values() {
         let path = report.item.path.clone();
@@ -134,6 +154,7 @@ fn gather(raw: CollectionRaw) -> Gathered {
         facts.extend(report.facts);
         findings.extend(report.findings);
         gaps.extend(report.gaps);
+        sightings.extend(report.sightings);
         let own = by_item.entry(path).or_default();
         own.activity.extend(report.activity);
         own.requested.extend(report.requested);
@@ -146,6 +167,9 @@ fn gather(raw: CollectionRaw) -> Gathered {
     }
     for finding in &mut findings {
         finding.place.collection.clone_from(&seen.id);
+    }
+    for sighting in &mut sightings {
+        sighting.place.collection.clone_from(&seen.id);
     }
     for gap in &mut gaps {
         gap.place.collection.clone_from(&seen.id);
@@ -160,6 +184,7 @@ fn gather(raw: CollectionRaw) -> Gathered {
         facts,
         findings,
         gaps,
+        sightings,
         by_item,
     }
 }
@@ -368,6 +393,7 @@ fn split(gathered: Gathered, owner: &BTreeMap<String, String>) -> Vec<(String, S
             facts: Vec::new(),
             findings: Vec::new(),
             gaps: Vec::new(),
+            sightings: Vec::new(),
             by_item: BTreeMap::new(),
         });
     };
@@ -389,6 +415,11 @@ fn split(gathered: Gathered, owner: &BTreeMap<String, String>) -> Vec<(String, S
     for finding in gathered.findings {
         if let Some(part) = parts.get_mut(&owner_of(&finding.place.item)) {
             part.findings.push(finding);
+        }
+    }
+    for sighting in gathered.sightings {
+        if let Some(part) = parts.get_mut(&owner_of(&sighting.place.item)) {
+            part.sightings.push(sighting);
         }
     }
     for gap in gathered.gaps {

@@ -5,9 +5,11 @@
 
 use crate::gather::{self, Owners};
 use crate::job::{Knowledge, Matched, Position, Task};
-use crate::supervise::{self, Crew, Progress, SuperviseError};
+use crate::supervise::{self, Crew, Progress, Seen, SuperviseError};
+use crate::worker::Correlations;
+use detect::Sighting;
 use evidence::Collection;
-use model::{Accounting, At, Gap, Place, Timestamp};
+use model::{Accounting, At, Finding, Gap, Place, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::cmp::Reverse;
@@ -61,7 +63,7 @@ pub fn hunt(
     let mut sorter = Sorter::default();
     let mut done: BTreeSet<Position> = BTreeSet::new();
     let mut spilled = Ok(());
-    let seen = supervise::read(
+    let mut seen = supervise::read(
         collections,
         knowledge,
         crew,
@@ -83,11 +85,18 @@ pub fn hunt(
         },
     )?;
     spilled.map_err(SuperviseError::Output)?;
+    let correlations = Correlations::new(knowledge);
+    let (correlated, gaps) = correlations.find(sightings(&mut seen));
+    for finding in correlated {
+        sorter
+            .add_correlated(collections, finding)
+            .map_err(SuperviseError::Output)?;
+    }
     let owners = gather::owners(seen, host);
     let mut hunted = Hunted {
         matches: 0,
         accounting: owners.accounting.clone(),
-        gaps: owners.gaps.clone(),
+        gaps: owners.gaps.iter().cloned().chain(gaps).collect(),
     };
     sorter
         .merge(&mut |sorted| {
@@ -96,6 +105,21 @@ pub fn hunt(
         })
         .map_err(SuperviseError::Output)?;
     Ok(hunted)
+}
+
+/// All matches that correlations look at, of all collections together; each place names its collection by number, as ids
+/// are not known yet.
+fn sightings(seen: &mut Seen) -> Vec<Sighting> {
+    let mut all = Vec::new();
+    for (number, collection) in seen.collections.iter_mut().enumerate() {
+        for item in collection.items.values_mut() {
+            for mut sighting in std::mem::take(&mut item.sightings) {
+                sighting.place.collection = number.to_string();
+                all.push(sighting);
+            }
+        }
+    }
+    all
 }
 
 fn told<'a>(sorted: &'a Sorted, owners: &'a Owners) -> HuntMatch<'a> {
@@ -172,6 +196,31 @@ impl Sorter {
             return Ok(());
         }
         self.spill()
+    }
+
+    /// A correlation's match stands among the others at the last event that counted.
+    fn add_correlated(&mut self, collections: &[Collection], finding: Finding) -> io::Result<()> {
+        let number = finding.place.collection.parse().unwrap_or_default();
+        let Some(collection) = collections.get(number) else {
+            return Ok(());
+        };
+        let position = Position {
+            collection: number,
+            ..Position::default()
+        };
+        let fields = serde_json::value::to_raw_value(&finding.details).map_err(io::Error::other)?;
+        let matched = Matched {
+            rule_id: finding.rule,
+            rule: finding.title,
+            level: finding.level,
+            author: finding.author,
+            reference: finding.reference,
+            campaign: finding.campaign,
+            time: finding.last,
+            at: finding.place.position(),
+            fields,
+        };
+        self.add(position, &collection.label, &finding.place.item, matched)
     }
 
     fn sort(&mut self) -> Vec<Sorted> {

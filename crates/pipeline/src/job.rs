@@ -51,7 +51,7 @@ pub struct Job {
 }
 
 /// An entry of a collection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
     /// Index into [`Job::collections`].
     pub collection: usize,
@@ -127,6 +127,9 @@ pub struct ItemReport {
     pub facts: Vec<FactAt>,
     pub findings: Vec<Finding>,
     pub gaps: Vec<Gap>,
+    /// Matches that correlations look at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sightings: Vec<detect::Sighting>,
     pub activity: Vec<(SourceName, Activity)>,
     /// First segments of URL paths that a web log saw requested.
     pub requested: Vec<(SourceName, BTreeSet<String>)>,

@@ -58,7 +58,9 @@ pub fn check(
         progress,
         &mut |_matches| {},
     )?;
-    let (hosts, collections) = gather::hosts(seen, judgement);
+    let correlations = worker::Correlations::new(knowledge);
+    let correlate = |sightings| correlations.find(sightings);
+    let (hosts, collections) = gather::hosts(seen, judgement, &correlate);
     for collection in &collections {
         for item in &collection.items {
             manifest(&collection.id, item).map_err(SuperviseError::Manifest)?;

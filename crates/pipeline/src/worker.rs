@@ -5,10 +5,11 @@
 use crate::job::{Frame, ItemReport, Job, Knowledge, Matched, Position, Task};
 use crate::sink::{Hunt, ItemSink};
 use artifacts::{Item, Probe};
-use detect::{Engine, ItemDetection, Match};
+use detect::{Engine, ItemDetection, Match, ProblemKind, Sighting};
 use evidence::{Bytes, Content, Decision, Digest, Entry, Visitor};
 use model::{Fact, FactAt, Finding, Gap, GapKind, Place, Record, SourceName, Value};
 use serde_json::value::RawValue;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,6 +47,39 @@ pub fn packs(knowledge: &Knowledge) -> Result<Vec<pack::Pack>, WorkerError> {
     }
     packs.sort_by(|a, b| a.manifest.name.cmp(&b.manifest.name));
     Ok(packs)
+}
+
+/// Correlations over the matches of many items. The rules are compiled where there are such matches, and not before.
+pub(crate) struct Correlations<'a> {
+    knowledge: &'a Knowledge,
+    engine: OnceCell<Option<Engine>>,
+}
+
+impl<'a> Correlations<'a> {
+    pub(crate) fn new(knowledge: &'a Knowledge) -> Self {
+        Self {
+            knowledge,
+            engine: OnceCell::new(),
+        }
+    }
+
+    /// What correlations find in the matches of one host, and what they could not take into account.
+    pub(crate) fn find(&self, sightings: Vec<Sighting>) -> (Vec<Finding>, Vec<Gap>) {
+        if sightings.is_empty() {
+            return Default::default();
+        }
+        let engine = self.engine.get_or_init(|| {
+            let packs = packs(self.knowledge).ok()?;
+            let (engine, _told) = Engine::new(&packs, &self.knowledge.extra).ok()?;
+            Some(engine)
+        });
+        if let Some(engine) = engine {
+            return engine.correlate(sightings);
+        }
+        let detail = "correlations were not looked for: the rules cannot be compiled again";
+        let gap = Gap::new(GapKind::Crashed, Place::default(), detail);
+        (Vec::new(), vec![gap])
+    }
 }
 
 /// Does one job; `say` receives every frame in order.
@@ -86,20 +120,34 @@ pub fn run(
     say(Frame::Done).map_err(WorkerError::Closed)
 }
 
-/// Rules that cannot run, as sentences: nobody looked for what they would have found. Those for logs that no reader gives
-/// are one sentence: a large set of rules has hundreds.
+/// Rules that cannot run, as sentences: nobody looked for what they would have found. Those for logs that no reader gives,
+/// and those that see less than they ask for, are one sentence each: a large set of rules has hundreds.
 fn told(problems: &[detect::RuleProblem]) -> Vec<String> {
-    let (elsewhere, own): (Vec<_>, Vec<_>) = problems
-        .iter()
-        .partition(|problem| problem.kind == detect::ProblemKind::NoSource);
-    let mut sentences: Vec<String> = own.into_iter().map(problem).collect();
-    if let Some(first) = elsewhere.first() {
-        sentences.push(format!(
-            "{} rules are for logs that Allclear does not read, for example {} ({})",
-            elsewhere.len(),
-            first.rule,
-            first.path
-        ));
+    let mut sentences = Vec::new();
+    let (mut elsewhere, mut in_part) = (Vec::new(), Vec::new());
+    for rule in problems {
+        match rule.kind {
+            ProblemKind::NoSource => elsewhere.push(rule),
+            ProblemKind::InPart => in_part.push(rule),
+            ProblemKind::NotUnderstood | ProblemKind::Duplicate => sentences.push(problem(rule)),
+        }
+    }
+    for (rules, what) in [
+        (
+            elsewhere,
+            "are for logs, or for fields of logs, that Allclear does not read",
+        ),
+        (in_part, "do not see all that they ask for in some logs"),
+    ] {
+        if let Some(first) = rules.first() {
+            sentences.push(format!(
+                "{} rules {what}, for example {} ({}): {}; `allclear rules check` lists them",
+                rules.len(),
+                first.rule,
+                first.path,
+                first.why
+            ));
+        }
     }
     sentences
 }
@@ -455,6 +503,10 @@ fn finish_item(entry: &Entry, digest: &Digest, in_hand: InHand<'_>) -> ItemRepor
         .into_iter()
         .map(|f| placed(f, entry))
         .collect();
+    report.sightings = found.sightings;
+    for sighting in &mut report.sightings {
+        sighting.place.item.clone_from(&entry.path);
+    }
     for (kind, at, detail) in found.gaps {
         let place = Place::item("", &entry.path).at(at);
         report.gaps.push(Gap {

@@ -54,6 +54,7 @@ mod rule;
 mod taxonomy;
 
 pub use compile::engine::{Engine, Options, PartitionId};
+pub use compile::parts::{Part, Promise};
 pub use compile::state::{RuleId, RuleState};
 pub use correlate::{CorrelationMatch, Correlator, Lost, Observation};
 pub use evaluate::{FieldId, Fields, Match, Matcher, Value};

@@ -9,9 +9,9 @@ mod read;
 pub(crate) use read::{Read, YaraPart, read};
 
 use crate::engine::{ProblemKind, RuleProblem};
-use crate::logsources::{LogSources, shortened};
-use crate::sigma::{Need, Words};
-use crate::view::url_decoded;
+use crate::event::url_decoded;
+use crate::table::{Table, shortened};
+use crate::words::{Need, Words};
 use model::{
     EVIDENCE_BYTES_MAX, Finding, Foothold, FootholdKind, FootholdState, Place, Record, Stage,
     extension, file_name, windows_path,
@@ -349,7 +349,7 @@ impl Indicators {
         &self,
         number: usize,
         record: &dyn Record,
-        table: &LogSources,
+        table: &Table,
         is_shipped_page: &dyn Fn(&str) -> bool,
     ) -> Option<Seen> {
         let indicator = &self.all[number];
@@ -415,7 +415,7 @@ impl Indicators {
     pub(crate) fn finding(
         &self,
         seen: &Seen,
-        table: &LogSources,
+        table: &Table,
         record: &dyn Record,
         place: Place,
     ) -> Finding {
@@ -484,7 +484,7 @@ fn meets_path(indicator: &Indicator, path: &str) -> bool {
 /// A record, and the table that says in which of its fields to look.
 struct Look<'a> {
     record: &'a dyn Record,
-    table: &'a LogSources,
+    table: &'a Table,
 }
 
 impl Look<'_> {

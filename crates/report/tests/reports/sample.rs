@@ -430,7 +430,7 @@ fn needs() -> Vec<NeedReport> {
         from: timed.then(|| at("2021-01-01T00:00:00Z")),
         until: timed.then(|| at("2021-03-07T09:30:00Z")),
         seen,
-        unseen_seconds: None,
+        unseen_seconds: timed.then_some(if seen == Share::WHOLE { 0 } else { 31 * 3_600 }),
         sources: vec![id.to_owned()],
         gaps,
     };

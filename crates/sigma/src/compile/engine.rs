@@ -138,6 +138,11 @@ impl Engine {
         }
     }
 
+    /// The rule or correlation at a place among the states; `None` where there are fewer.
+    pub fn rule_at(&self, index: usize) -> Option<RuleId> {
+        (index < self.states.len()).then(|| id(index))
+    }
+
     /// The rule; `None` where the id is a correlation's.
     pub fn rule(&self, rule: RuleId) -> Option<&Rule> {
         self.rules.get(rule.index())
@@ -247,8 +252,13 @@ impl Engine {
         self.keys.places[predicate as usize]
     }
 
+    /// By predicate: its place in the table of what keys tell.
+    pub(crate) fn key_places(&self) -> &[u32] {
+        &self.keys.places
+    }
+
     /// Variants, numbers of groups, and what the key tells.
-    fn signature_of(&self, key: &SourceKey) -> (Vec<u32>, Vec<u32>, Box<[KeyTruth]>) {
+    pub(crate) fn signature_of(&self, key: &SourceKey) -> (Vec<u32>, Vec<u32>, Box<[KeyTruth]>) {
         let covers: Vec<bool> = self
             .taxonomy
             .bindings
@@ -615,49 +625,71 @@ fn cost_of(predicate: &Predicate) -> u32 {
 #[derive(Default)]
 struct StateBuilder {
     ready: BTreeSet<String>,
-    limits: Vec<String>,
-    reasons: Vec<String>,
+    /// Sources on which everything can be seen; a rule may look at one in several ways.
+    whole: BTreeSet<String>,
+    limits: Vec<Said>,
+    reasons: Vec<Said>,
+}
+
+/// Something to be said of a rule on some sources.
+struct Said {
+    sources: Vec<String>,
+    text: String,
 }
 
 impl StateBuilder {
     fn add(&mut self, sources: &[&str], missing: &BTreeSet<String>, never: bool) {
         let names = sources.join(", ");
+        let said = |text: String| Said {
+            sources: sources.iter().map(|one| (*one).to_owned()).collect(),
+            text,
+        };
         let fields = missing
             .iter()
             .map(|field| format!("`{field}`"))
             .collect::<Vec<_>>()
             .join(", ");
         if never {
-            self.reasons.push(if fields.is_empty() {
+            self.reasons.push(said(if fields.is_empty() {
                 format!("its condition can never hold on {names}")
             } else {
                 format!("cannot match on {names}, which does not record {fields}")
-            });
+            }));
             return;
         }
         self.ready
             .extend(sources.iter().map(|one| (*one).to_owned()));
-        if !missing.is_empty() {
-            self.limits.push(format!(
+        if missing.is_empty() {
+            self.whole
+                .extend(sources.iter().map(|one| (*one).to_owned()));
+        } else {
+            self.limits.push(said(format!(
                 "matches on {names} without regard to {fields}, which it does not record"
-            ));
+            )));
         }
     }
 
     fn finish(mut self, asked: &LogSource) -> RuleState {
         if self.ready.is_empty() {
             if self.reasons.is_empty() {
-                self.reasons
-                    .push(format!("no known source holds logs of {asked}"));
+                return RuleState::Undetectable {
+                    reasons: vec![format!("no known source holds logs of {asked}")],
+                };
             }
+            let reasons = self.reasons.into_iter();
             return RuleState::Undetectable {
-                reasons: self.reasons,
+                reasons: reasons.map(|said| said.text).collect(),
             };
         }
         self.limits.append(&mut self.reasons);
+        let whole = self.whole;
+        let limits = self.limits.into_iter().filter(|said| {
+            let mut sources = said.sources.iter();
+            !sources.all(|source| whole.contains(source))
+        });
         RuleState::Ready {
+            limits: limits.map(|said| said.text).collect(),
             sources: self.ready.into_iter().collect(),
-            limits: self.limits,
         }
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod lower;
 mod necessary;
 mod network;
 pub(crate) mod partition;
+pub(crate) mod parts;
 pub(crate) mod program;
 mod rarity;
 pub(crate) mod state;

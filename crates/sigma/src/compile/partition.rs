@@ -84,11 +84,6 @@ pub(crate) fn build(
     truth: Box<[KeyTruth]>,
     rarity: &Rarity,
 ) -> Partition {
-    let known = |predicate: u32| match truth.get(key_places[predicate as usize] as usize)? {
-        KeyTruth::Unknown => None,
-        KeyTruth::False => Some(false),
-        KeyTruth::True => Some(true),
-    };
     // Where the key says nothing of a predicate it is still as common as its source.
     let frequency = |predicate: u32| {
         if key_places[predicate as usize] == NOT_OF_KEY {
@@ -98,12 +93,13 @@ pub(crate) fn build(
         }
     };
     let mut partition = Partition {
-        truth: Box::default(),
+        truth,
         certain: Vec::new(),
         unconditional: Vec::new(),
         probes: Vec::new(),
         rules: 0,
     };
+    let known = |predicate: u32| told(&partition.truth, key_places, predicate);
     let mut by_predicate: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for variant in active {
         let expr = decided(&variants[*variant as usize].expr, &known);
@@ -124,7 +120,6 @@ pub(crate) fn build(
         }
         partition.rules += 1;
     }
-    partition.truth = truth;
     match probes(&by_predicate, predicates) {
         Ok(probes) => partition.probes = probes,
         // Too large an automaton: slower, but nothing is missed.
@@ -139,8 +134,17 @@ pub(crate) fn build(
     partition
 }
 
+/// What a key tells of a predicate.
+pub(crate) fn told(truth: &[KeyTruth], key_places: &[u32], predicate: u32) -> Option<bool> {
+    match truth.get(key_places[predicate as usize] as usize)? {
+        KeyTruth::Unknown => None,
+        KeyTruth::False => Some(false),
+        KeyTruth::True => Some(true),
+    }
+}
+
 /// The logic with what is known put in.
-fn decided(expr: &Expr<u32>, known: &impl Fn(u32) -> Option<bool>) -> Expr<u32> {
+pub(crate) fn decided(expr: &Expr<u32>, known: &impl Fn(u32) -> Option<bool>) -> Expr<u32> {
     match expr {
         Expr::Constant(value) => Expr::Constant(*value),
         Expr::Leaf(predicate) => match known(*predicate) {

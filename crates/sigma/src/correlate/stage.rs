@@ -66,14 +66,8 @@ pub struct Lost {
 }
 
 impl Engine {
-    /// What correlations need of a match; `None` where no correlation looks at the rule.
-    pub fn observe(
-        &self,
-        matched: &Match,
-        fields: &dyn Fields,
-        time_micros: i64,
-        event: u64,
-    ) -> Option<Observation> {
+    /// Values that correlations need of a match, for an [`Observation`]; `None` where no correlation looks at the rule.
+    pub fn observe(&self, matched: &Match, fields: &dyn Fields) -> Option<Vec<Option<String>>> {
         if self.plan.feeds[matched.rule.index()].is_empty() {
             return None;
         }
@@ -88,12 +82,7 @@ impl Engine {
             });
             text
         });
-        Some(Observation {
-            rule: matched.rule,
-            time_micros,
-            event,
-            values: values.collect(),
-        })
+        Some(values.collect())
     }
 
     /// Whether any rule is looked at by a correlation.

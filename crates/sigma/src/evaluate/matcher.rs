@@ -352,7 +352,7 @@ fn any_value(
 }
 
 /// Compares every value of one slot with every value of another, as texts.
-fn fields_compare(
+pub(crate) fn fields_compare(
     engine: &Engine,
     slot: SlotId,
     other: SlotId,

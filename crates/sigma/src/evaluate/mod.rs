@@ -5,6 +5,7 @@ mod source;
 mod test;
 mod value;
 
+pub(crate) use matcher::fields_compare;
 pub use matcher::{Match, Matcher};
 pub(crate) use source::Source;
 pub(crate) use test::holds_on_value;

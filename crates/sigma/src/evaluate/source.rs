@@ -115,6 +115,24 @@ impl Source {
         }
     }
 
+    /// Calls `visit` for every field that a value is made of.
+    pub(crate) fn each_field(&self, visit: &mut dyn FnMut(FieldId)) {
+        match self {
+            Self::Event => {}
+            Self::Field(field) => visit(*field),
+            Self::First(parts) | Self::Any(parts) | Self::Join(parts, _) => {
+                for part in parts {
+                    part.each_field(visit);
+                }
+            }
+            Self::Url(path, query) => {
+                path.each_field(visit);
+                query.each_field(visit);
+            }
+            Self::Hex(inner) | Self::Words(inner, _) => inner.each_field(visit),
+        }
+    }
+
     /// The first value as text.
     fn text(&self, fields: &dyn Fields) -> Option<String> {
         let mut found = None;

@@ -54,6 +54,15 @@ impl Origin {
 }
 
 impl Parsed {
+    /// Leaves out rules.
+    pub fn retain_rules(&mut self, mut keep: impl FnMut(&Rule) -> bool) {
+        let kept: Vec<bool> = self.rules.iter().map(&mut keep).collect();
+        let mut own = kept.iter();
+        self.rules.retain(|_| own.next() == Some(&true));
+        let mut own = kept.iter();
+        self.origins.retain(|_| own.next() == Some(&true));
+    }
+
     /// Adds what another file holds.
     pub fn append(&mut self, mut other: Self) {
         self.rules.append(&mut other.rules);

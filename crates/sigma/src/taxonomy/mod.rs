@@ -122,6 +122,19 @@ impl Taxonomy {
     pub fn parse(text: &str) -> Result<Self, crate::Problem> {
         read::read(text)
     }
+
+    /// Leaves out sources that no event will come from: those that demand a value of an attribute of which `comes` says
+    /// that it never does. Rules that only these could answer become undetectable. Values may hold `*`.
+    #[must_use]
+    pub fn where_comes(mut self, comes: impl Fn(&str, &str) -> bool) -> Self {
+        self.bindings.retain(|binding| {
+            binding.when.iter().all(|demand| {
+                let mut values = demand.values.iter();
+                values.any(|value| comes(&demand.attribute, value))
+            })
+        });
+        self
+    }
 }
 
 impl Binding {

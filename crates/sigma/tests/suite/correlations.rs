@@ -1,7 +1,7 @@
 //! Correlations over observations in time order.
 
 use crate::event::{Event, compile, object};
-use sigma::{CorrelationMatch, Correlator, Matcher, RuleState, SourceKey};
+use sigma::{CorrelationMatch, Correlator, Matcher, Observation, RuleState, SourceKey};
 
 const RULES: &str = "title: a\nname: a\nlogsource: {product: any}\ndetection: {s: {k: a}, condition: s}\n---\n\
     title: b\nname: b\nlogsource: {product: any}\ndetection: {s: {k: b}, condition: s}\n---\n";
@@ -42,9 +42,13 @@ fn run(correlation: &str, events: &[(i64, &str)]) -> (Vec<String>, Vec<String>) 
         let mut matched = Vec::new();
         matcher.evaluate(partition, &event, &mut |one| matched.push(one));
         for one in matched {
-            if let Some(observation) =
-                engine.observe(&one, &event, second * 1_000_000, number as u64)
-            {
+            if let Some(values) = engine.observe(&one, &event) {
+                let observation = Observation {
+                    rule: one.rule,
+                    time_micros: second * 1_000_000,
+                    event: number as u64,
+                    values,
+                };
                 stage.observe(observation, &mut tell);
             }
         }

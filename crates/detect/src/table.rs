@@ -1,12 +1,12 @@
-//! How sources of records answer to Sigma rules, read from `knowledge/sigma/logsources.yaml`.
+//! How detection looks at records, read from `knowledge/detection/records.yaml`.
 
 use crate::DetectError;
-use model::{Record, SourceName, Value};
+use model::{Record, SourceName};
 use regex::Regex;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-const LOGSOURCES: &str = include_str!("../../../knowledge/sigma/logsources.yaml");
+const RECORDS: &str = include_str!("../../../knowledge/detection/records.yaml");
 
 /// Characters of a detail that are kept; a detail is a word for the story, not the evidence.
 const DETAIL_BYTES_MAX: usize = 1024;
@@ -16,7 +16,7 @@ const ALL_VALUES_BYTES_MAX: usize = 64 * 1024;
 
 /// The whole table.
 #[derive(Debug)]
-pub(crate) struct LogSources {
+pub(crate) struct Table {
     pub(crate) derived_fields: BTreeSet<String>,
     pub(crate) common_words: BTreeSet<String>,
     /// Text as it stands in most logs; words are not to be found by what stands in it.
@@ -25,7 +25,7 @@ pub(crate) struct LogSources {
     pub(crate) shipped_page_folders: Vec<String>,
     pub(crate) scanned_folders: Vec<String>,
     details: Vec<(String, Vec<Detail>)>,
-    sources: Vec<SourceEntry>,
+    records: Vec<(String, RecordForm)>,
 }
 
 /// Fields in which indicators of each kind are looked for.
@@ -41,57 +41,15 @@ pub(crate) struct IndicatorFields {
     pub(crate) hash: Vec<String>,
 }
 
-/// One kind of source and the Sigma log sources it answers to.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SourceEntry {
-    source: String,
-    pub(crate) raw: RawForm,
-    #[serde(default)]
+/// How values are written in the records of a source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RecordForm {
+    /// The raw text is a line of the log; else values are looked at one by one.
+    pub(crate) lines: bool,
+    /// Values may be written with percent signs.
     pub(crate) url_decoded: bool,
     /// Records tell values of earlier lines, which their own raw text lacks.
-    #[serde(default)]
     pub(crate) carries_over: bool,
-    pub(crate) logsources: Vec<LogSourceEntry>,
-}
-
-/// How values are written in a record's raw text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum RawForm {
-    Line,
-    Json,
-}
-
-/// One log source in Sigma's words.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct LogSourceEntry {
-    #[serde(default)]
-    pub(crate) product: Option<String>,
-    #[serde(default)]
-    pub(crate) category: Option<String>,
-    #[serde(default)]
-    pub(crate) service: Option<String>,
-    /// Event ids the entry is limited to; empty: all.
-    #[serde(default)]
-    pub(crate) events: Vec<u64>,
-    #[serde(default)]
-    pub(crate) fields: BTreeMap<String, FieldSource>,
-}
-
-/// Where the value of a Sigma field comes from.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum FieldSource {
-    /// The record's field of this name.
-    Name(String),
-    /// The first that is there.
-    First(Vec<FieldSource>),
-    /// All that are there, as a list.
-    Any { any: Vec<FieldSource> },
-    /// Path and query put together; an empty query is written `-` in some logs.
-    Url { url: (String, String) },
 }
 
 #[derive(Debug, Deserialize)]
@@ -104,7 +62,19 @@ struct Written {
     indicator_fields: IndicatorFields,
     shipped_page_folders: Vec<String>,
     scanned_folders: Vec<String>,
-    sources: Vec<SourceEntry>,
+    records: Vec<WrittenForm>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenForm {
+    source: String,
+    #[serde(default)]
+    lines: bool,
+    #[serde(default)]
+    url_decoded: bool,
+    #[serde(default)]
+    carries_over: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -132,11 +102,10 @@ struct Detail {
     unless: Option<Unless>,
 }
 
-impl LogSources {
+impl Table {
     /// The table that comes with Allclear.
     pub(crate) fn builtin() -> Result<Self, DetectError> {
-        let written: Written =
-            serde_yaml_ng::from_str(LOGSOURCES).map_err(DetectError::Knowledge)?;
+        let written: Written = serde_yaml_ng::from_str(RECORDS).map_err(DetectError::Knowledge)?;
         let mut details = Vec::new();
         for (name, from) in written.details {
             let from = from.into_iter().map(Detail::compile);
@@ -150,24 +119,28 @@ impl LogSources {
             shipped_page_folders: written.shipped_page_folders,
             scanned_folders: written.scanned_folders,
             details,
-            sources: written.sources,
+            records: written.records.into_iter().map(WrittenForm::read).collect(),
         })
     }
 
-    /// Numbers of the entries that speak for this source, ascending.
-    pub(crate) fn entries_of(&self, source: &SourceName) -> Vec<usize> {
-        let fits = |entry: &SourceEntry| entry.speaks_for(source.as_str());
-        (0..self.sources.len())
-            .filter(|index| fits(&self.sources[*index]))
-            .collect()
+    /// How the records of a source are written.
+    pub(crate) fn form_of(&self, source: &SourceName) -> RecordForm {
+        let fits = |pattern: &str| match pattern.strip_suffix('*') {
+            Some(beginning) => source.as_str().starts_with(beginning),
+            None => source.as_str() == pattern,
+        };
+        let mut forms = self.records.iter();
+        let known = forms.find(|(pattern, _)| fits(pattern));
+        known.map(|(_, form)| *form).unwrap_or_default()
     }
 
-    pub(crate) fn entry(&self, index: usize) -> &SourceEntry {
-        &self.sources[index]
-    }
-
-    pub(crate) fn entries(&self) -> &[SourceEntry] {
-        &self.sources
+    /// Whether any reader gives records of a source that this pattern describes.
+    pub(crate) fn has_source(&self, pattern: &str) -> bool {
+        let asked = pattern.trim_end_matches('*');
+        self.records.iter().any(|(given, _)| {
+            let given = given.trim_end_matches('*');
+            asked.starts_with(given) || given.starts_with(asked)
+        })
     }
 
     /// The fields that join findings into one story, taken from a record.
@@ -210,45 +183,14 @@ impl Detail {
     }
 }
 
-impl SourceEntry {
-    fn speaks_for(&self, source: &str) -> bool {
-        match self.source.strip_suffix('*') {
-            Some(beginning) => source.starts_with(beginning),
-            None => source == self.source,
-        }
-    }
-}
-
-impl FieldSource {
-    /// Every field of the record that this takes its value from.
-    pub(crate) fn names(&self) -> Vec<&str> {
-        match self {
-            Self::Name(name) => vec![name],
-            Self::First(all) | Self::Any { any: all } => all.iter().flat_map(Self::names).collect(),
-            Self::Url { url } => vec![&url.0, &url.1],
-        }
-    }
-
-    /// The value in this record, `None` where none of its fields is there.
-    pub(crate) fn of<'a>(&self, get: &dyn Fn(&str) -> Option<Value<'a>>) -> Option<Value<'a>> {
-        match self {
-            Self::Name(name) => get(name),
-            Self::First(all) => all.iter().find_map(|one| one.of(get)),
-            Self::Any { any } => {
-                let found: Vec<_> = any.iter().filter_map(|one| one.of(get)).collect();
-                (!found.is_empty()).then_some(Value::List(found))
-            }
-            Self::Url { url: (path, query) } => {
-                let path = get(path)?;
-                let query = get(query);
-                let query = query.as_ref().map(Value::to_text).unwrap_or_default();
-                if query.is_empty() || query == "-" {
-                    return Some(path);
-                }
-                let query = query.trim_start_matches('?');
-                Some(Value::text(format!("{}?{query}", path.to_text())))
-            }
-        }
+impl WrittenForm {
+    fn read(self) -> (String, RecordForm) {
+        let form = RecordForm {
+            lines: self.lines,
+            url_decoded: self.url_decoded,
+            carries_over: self.carries_over,
+        };
+        (self.source, form)
     }
 }
 
@@ -294,20 +236,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_read_and_finds_its_sources() {
-        let table = LogSources::builtin().unwrap();
-        for name in [
-            "exchange.httpproxy:ecp",
-            "iis.site:2",
-            "windows.eventlog:security",
-        ] {
-            assert!(
-                !table.entries_of(&SourceName::new(name)).is_empty(),
-                "{name}"
-            );
-        }
-        let other = table.entries_of(&SourceName::new("windows.eventlog:some/channel"));
-        assert_eq!(other.len(), 1, "other channels answer to the product alone");
-        assert!(table.entries_of(&SourceName::new("files:web")).is_empty());
+    fn the_table_is_read_and_tells_how_records_are_written() {
+        let table = Table::builtin().unwrap();
+        let form = |name: &str| table.form_of(&SourceName::new(name));
+        assert!(form("exchange.httpproxy:ecp").url_decoded);
+        assert!(form("exchange.oab_generator").lines);
+        assert!(form("prior.msert").carries_over);
+        assert_eq!(form("windows.eventlog:security"), RecordForm::default());
+        assert_eq!(form("files:web"), RecordForm::default());
+        assert!(table.has_source("iis.site:*") && table.has_source("exchange.ews"));
+        assert!(!table.has_source("linux.auditd"));
     }
 }
