@@ -18,6 +18,7 @@ use pack::Pack;
 use pack::shipped_files::ShippedFiles;
 use serde::{Deserialize, Serialize};
 use sigma::{Matcher, PartitionId};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -111,6 +112,7 @@ pub struct ItemDetection<'e> {
     /// What is known of the source of the last record.
     last: Option<Last>,
     matcher: Option<Matcher<'e>>,
+    line: Cell<String>,
     candidates: Candidates,
 }
 
@@ -171,6 +173,7 @@ impl Engine {
             unsighted: 0,
             last: None,
             matcher: None,
+            line: Cell::default(),
             candidates: Candidates::default(),
         }
     }
@@ -328,9 +331,10 @@ impl<'e> ItemDetection<'e> {
             return Vec::new();
         };
         let form = last.plan.form;
-        let partition = last.partitions.of(&engine.rules.engine, record);
-        let names = engine.rules.engine.fields();
         let binding = last.binding_of(engine, record);
+        let partition = last
+            .partitions
+            .of(&engine.rules.engine, record, binding.as_deref());
         let matcher = self
             .matcher
             .get_or_insert_with(|| Matcher::new(&engine.rules.engine));
@@ -340,9 +344,10 @@ impl<'e> ItemDetection<'e> {
         let mut evaluate = |url_decoded: bool| {
             let event = Event {
                 record,
-                names,
+                engine: &engine.rules.engine,
                 binding: binding.as_deref(),
                 url_decoded,
+                line: &self.line,
             };
             matcher.evaluate(partition, &event, &mut |found| {
                 if found.alone {

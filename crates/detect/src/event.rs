@@ -4,18 +4,21 @@ use crate::prefilter::percent_decoded;
 use model::{Layout, Record, Value};
 use sigma::{FieldId, Fields};
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// One way to look at a record.
 pub(crate) struct Event<'a> {
     pub(crate) record: &'a dyn Record,
-    /// Names of fields by the engine's numbers, without spaces.
-    pub(crate) names: &'a [String],
+    /// The rules that look at it; its numbers of fields count.
+    pub(crate) engine: &'a sigma::Engine,
     /// Where the record's layout has them; `None` where its reader keeps no layout.
     pub(crate) binding: Option<&'a Binding>,
     /// Whether percent signs, and plus signs as spaces, are decoded.
     pub(crate) url_decoded: bool,
+    /// Where its values are put together; used over again.
+    pub(crate) line: &'a Cell<String>,
 }
 
 /// By the engine's number of a field: where a layout has it.
@@ -60,13 +63,20 @@ impl Bindings {
     }
 }
 
+impl Binding {
+    /// The value of a field.
+    pub(crate) fn value<'r>(&self, record: &'r dyn Record, field: FieldId) -> Option<Value<'r>> {
+        let index = (*self.0.get(field.index())?)?;
+        record.value(index as usize)
+    }
+}
+
 impl Event<'_> {
     fn of_record(&self, field: FieldId) -> Option<Value<'_>> {
-        if let Some(Binding(indexes)) = self.binding {
-            let index = (*indexes.get(field.index())?)?;
-            return self.record.value(index as usize);
+        if let Some(binding) = self.binding {
+            return binding.value(self.record, field);
         }
-        let name = self.names.get(field.index())?;
+        let name = self.engine.fields().get(field.index())?;
         self.record.get(name).or_else(|| self.spaced(name))
     }
 
@@ -89,16 +99,26 @@ impl Fields for Event<'_> {
     }
 
     /// Every value, and last all values in one line: keywords that must all be there may stand in several values, and
-    /// where the values of an event are the parts of its message, the line is nearly that message.
+    /// where the values of an event are the parts of its message, the line is nearly that message. Where a keyword is as
+    /// good in the line as in its value, the line alone will do.
     fn each(&self, visit: &mut dyn FnMut(&sigma::Value<'_>)) {
-        let mut line = String::new();
-        self.record.each_field(&mut |_, value| {
-            let value = as_seen(value, self.url_decoded);
-            line.push_str(&value.to_text());
+        let line_alone = self.engine.has_keywords_anywhere();
+        let mut line = self.line.take();
+        line.clear();
+        self.record.each_value(&mut |value| {
+            value.write_text(&mut line);
             line.push(' ');
-            visit(&value);
+            if !line_alone {
+                visit(&as_seen(value, self.url_decoded));
+            }
         });
-        visit(&sigma::Value::text(line));
+        let text = if self.url_decoded {
+            url_decoded(&line)
+        } else {
+            Cow::Borrowed(&*line)
+        };
+        visit(&sigma::Value::Text(text));
+        self.line.set(line);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is to be looked for in the records of one source.
 
+use crate::event::Binding;
 use crate::indicators::Indicators;
 use crate::prefilter::Prefilter;
 use crate::table::{RecordForm, Table};
@@ -59,13 +60,15 @@ const EVENT_LOG: &str = "windows.eventlog";
 pub(crate) struct Partitions(HashMap<Option<u64>, PartitionId>);
 
 impl Partitions {
-    pub(crate) fn of(&mut self, engine: &sigma::Engine, record: &dyn Record) -> PartitionId {
+    pub(crate) fn of(
+        &mut self,
+        engine: &sigma::Engine,
+        record: &dyn Record,
+        binding: Option<&Binding>,
+    ) -> PartitionId {
         let source = record.source();
         let event_id = if source.family() == EVENT_LOG {
-            record
-                .get("EventID")
-                .or_else(|| record.get("event_id"))
-                .and_then(|id| id.to_unsigned())
+            event_id(engine, record, binding)
         } else {
             None
         };
@@ -78,4 +81,14 @@ impl Partitions {
         }
         partition
     }
+}
+
+fn event_id(engine: &sigma::Engine, record: &dyn Record, binding: Option<&Binding>) -> Option<u64> {
+    let id = match (binding, engine.field("EventID")) {
+        (Some(binding), Some(field)) => binding.value(record, field),
+        _ => None,
+    };
+    id.or_else(|| record.get("EventID"))
+        .or_else(|| record.get("event_id"))?
+        .to_unsigned()
 }

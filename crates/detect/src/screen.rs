@@ -17,6 +17,7 @@ use aho_corasick::AhoCorasick;
 use memchr::memmem::Finder;
 use model::{Columns, Record, Screen, Screening};
 use sigma::{Part, RuleId};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -323,9 +324,10 @@ impl LineScreen {
 fn holds_as(part: &Part, engine: &sigma::Engine, record: &dyn Record, url_decoded: bool) -> bool {
     let event = Event {
         record,
-        names: engine.fields(),
+        engine,
         binding: None,
         url_decoded,
+        line: &Cell::default(),
     };
     part.holds(engine, &event)
 }

@@ -9,6 +9,7 @@ use expect_test::{Expect, expect};
 use model::{At, FootholdState, Record, SourceName, Stage, Timestamp, Value};
 use proptest::prelude::*;
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -708,7 +709,7 @@ proptest! {
             let key = plan::key(record.source(), id.filter(|_| source.starts_with("windows")));
             let decoded = engine.table.form_of(record.source()).url_decoded;
             let holds = |rule, url_decoded| {
-                let event = Event { record: &record, names: sigma.fields(), binding: None, url_decoded };
+                let event = Event { record: &record, engine: sigma, binding: None, url_decoded, line: &Cell::default() };
                 sigma.explain(rule, &key, &event).holds
             };
             let without: Vec<String> = sigma

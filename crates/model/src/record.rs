@@ -23,6 +23,11 @@ pub trait Record {
     /// Calls `visit` for every field, in the record's own order.
     fn each_field(&self, visit: &mut dyn FnMut(&str, Value<'_>));
 
+    /// Calls `visit` for every value, under whatever names it is found.
+    fn each_value(&self, visit: &mut dyn FnMut(Value<'_>)) {
+        self.each_field(&mut |_, value| visit(value));
+    }
+
     /// The record as its log holds it (a line; JSON for binary logs).
     fn raw(&self) -> Cow<'_, str>;
 
@@ -79,6 +84,18 @@ impl<'a> Value<'a> {
                     .join(", "),
             ),
         }
+    }
+
+    /// Appends the value as [`to_text`](Self::to_text) gives it.
+    pub fn write_text(&self, into: &mut String) {
+        use std::fmt::Write;
+        // Writing to a string does not fail.
+        let _infallible = match self {
+            Self::Text(text) => into.write_str(text),
+            Self::Integer(number) => write!(into, "{number}"),
+            Self::Unsigned(number) => write!(into, "{number}"),
+            other => into.write_str(&other.to_text()),
+        };
     }
 
     /// The value as an unsigned number, from a number or from decimal text.

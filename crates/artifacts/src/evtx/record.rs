@@ -57,6 +57,14 @@ impl Record for BinaryEvent<'_> {
         }
     }
 
+    /// Normalised names have values of the event's own.
+    fn each_value(&self, visit: &mut dyn FnMut(Value<'_>)) {
+        self.filled.each_own_value(visit);
+        if self.recovered {
+            visit(Value::Boolean(true));
+        }
+    }
+
     fn raw(&self) -> Cow<'_, str> {
         let mut object = serde_json::Map::new();
         self.filled.each_own_field(&mut |name, value| {
@@ -150,6 +158,17 @@ impl<'a> Filled<'a> {
         }
         if let Some(value) = one_or_list(all) {
             visit("Data", value);
+        }
+    }
+
+    fn each_own_value(&self, visit: &mut dyn FnMut(Value<'_>)) {
+        for (_, leaf) in &self.plan.leaves {
+            if let Some(value) = self.leaf(leaf) {
+                visit(value);
+            }
+        }
+        if !self.plan.unnamed.is_empty() {
+            self.all_unnamed().into_iter().for_each(visit);
         }
     }
 

@@ -1,6 +1,6 @@
 //! All rules compiled together.
 
-use super::bind::{Bound, Interner, MappedSlots, Predicate, Slot, SlotId, bind};
+use super::bind::{Bound, EVENT_SLOT, Interner, MappedSlots, Predicate, Slot, SlotId, bind};
 use super::lower::{Expr, Lowered, lower};
 use super::partition::{KeyTruth, Partition, build};
 use super::program::Program;
@@ -54,6 +54,7 @@ pub struct Engine {
     groups: Vec<Group>,
     rarity: Rarity,
     keys: KeyPredicates,
+    keywords_anywhere: bool,
     partitions: RwLock<Partitions>,
 }
 
@@ -179,6 +180,12 @@ impl Engine {
                 .known_field(&crate::parse::without_spaces(name));
         }
         self.interner.known_field(name)
+    }
+
+    /// Whether all keywords of all rules are looked for anywhere in a text, so that an event may show its values put
+    /// together in one.
+    pub fn has_keywords_anywhere(&self) -> bool {
+        self.keywords_anywhere
     }
 
     /// The rules for events of one kind of source. Ask once for each kind, not for each event.
@@ -444,7 +451,15 @@ impl Compiler {
             group.key_places = key_places_of(group, &variants, &keys);
         }
         correlate::states(&self.rules, &self.correlations, &plan, &mut states);
+        let keywords = interner.predicates.iter();
+        let keywords_anywhere = keywords
+            .filter(|predicate| predicate.slot == EVENT_SLOT)
+            .all(|predicate| match &predicate.test {
+                Test::Text { pattern, .. } => pattern.is_anywhere(),
+                _ => false,
+            });
         Engine {
+            keywords_anywhere,
             rarity: Rarity::of(&interner.predicates),
             rules: self.rules,
             correlations: self.correlations,

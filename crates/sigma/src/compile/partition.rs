@@ -8,6 +8,7 @@ use super::rarity::Rarity;
 use super::test::Test;
 use super::text::{Pattern, folded};
 use super::trie::Trie;
+use aho_corasick::packed::Searcher;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError, MatchKind};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -51,6 +52,8 @@ pub(crate) struct Probe {
     pub(crate) contains: Option<AhoCorasick>,
     /// Whether it is worth asking first if any literal is there at all, which is quick where the automaton is small.
     pub(crate) few: bool,
+    /// The same for long texts, many bytes at a time; `None` where there are too many literals.
+    pub(crate) packed: Option<Searcher>,
     /// Lists by the number that a pattern of the automaton has.
     pub(crate) contained: Vec<u32>,
     pub(crate) lists: Vec<List>,
@@ -254,6 +257,7 @@ fn probe(slot: SlotId, places: BTreeMap<Place, List>) -> Result<Probe, BuildErro
         ends: Trie::default(),
         contains: None,
         few: false,
+        packed: None,
         contained: Vec::new(),
         lists: Vec::new(),
     };
@@ -298,6 +302,7 @@ fn probe(slot: SlotId, places: BTreeMap<Place, List>) -> Result<Probe, BuildErro
             .match_kind(MatchKind::Standard)
             .build(&contains)?;
         probe.few = small;
+        probe.packed = small.then(|| Searcher::new(&contains)).flatten();
         probe.contains = Some(automaton);
     }
     Ok(probe)

@@ -159,6 +159,17 @@ impl Pattern {
         }
     }
 
+    /// Whether a text fits wherever a part of it does.
+    pub(crate) fn is_anywhere(&self) -> bool {
+        match self {
+            Self::Anything | Self::Contains(_) => true,
+            Self::Exact(_) | Self::Starts(_) | Self::Ends(_) => false,
+            Self::Parts(parts) => {
+                matches!(parts.as_slice(), [Part::Many, .., Part::Many])
+            }
+        }
+    }
+
     /// The longest literal that stands in every text that fits; empty where there is none.
     pub(crate) fn longest_literal(&self) -> &str {
         match self {

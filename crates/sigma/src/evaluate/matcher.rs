@@ -17,6 +17,9 @@ use std::sync::Arc;
 /// Bytes of folded text after which the buffer is given back, so that one huge event does not stay in memory.
 const FOLDED_BYTES_KEPT: usize = 4 * 1024 * 1024;
 
+/// Texts in which it pays to look at many bytes at a time.
+const LONG_BYTES: usize = 64;
+
 /// Stands between two texts; no text in UTF-8 holds it.
 const END: u8 = 0xff;
 
@@ -231,7 +234,11 @@ impl Scratch {
         {
             // Values stand one after the other with a byte between them that is in no literal.
             let all = &folded[first.start as usize..last.end as usize];
-            if !probe.few || contains.is_match(all) {
+            let any = match &probe.packed {
+                Some(packed) if all.len() >= LONG_BYTES => packed.find(all).is_some(),
+                _ => !probe.few || contains.is_match(all),
+            };
+            if any {
                 for found in contains.find_overlapping_iter(all) {
                     enter(probe.contained[found.pattern().as_usize()]);
                 }
