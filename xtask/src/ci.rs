@@ -107,15 +107,7 @@ fn lint_packs() -> Result<(), String> {
         .map(|entry| format!("packs/{}", entry.file_name().to_string_lossy()))
         .collect();
     names.sort();
-    let mut arguments = vec![
-        "run",
-        "--quiet",
-        "--package",
-        "allclear",
-        "--",
-        "pack",
-        "lint",
-    ];
+    let mut arguments = vec!["run", "--quiet", "--bin", "allclear", "--", "pack", "lint"];
     arguments.extend(names.iter().map(String::as_str));
     run_command(cargo(&arguments))
 }

@@ -1,11 +1,10 @@
 //! Whole simulated servers: the verdict is the truth, less evidence never assures more, and neither the container nor
 //! the number of workers changes a byte.
 
+mod support;
+
 use model::report::{CampaignReport, ExposureState, Report, VerdictName};
 use model::{FootholdState, Stage, Timestamp};
-use pipeline::Judgement;
-use pipeline::job::Knowledge;
-use pipeline::supervise::Crew;
 use proptest::prelude::ProptestConfig;
 use proptest::prop_assert;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
@@ -53,49 +52,7 @@ fn check(options: &Options, layout: Layout, workers: u64) -> Checked {
 }
 
 fn report(path: &Path, known: &[u8], workers: u64) -> Report {
-    let knowledge = Knowledge {
-        builtin_packs: true,
-        ..Knowledge::default()
-    };
-    let packs = pipeline::worker::packs(&knowledge).expect("the built-in packs load");
-    let packs: Vec<_> = packs
-        .into_iter()
-        .filter(|pack| pack.manifest.name == "proxylogon")
-        .collect();
-    let mut shipped = pack::shipped_files::ShippedFiles::builtin();
-    shipped.merge(
-        pack::shipped_files::ShippedFiles::from_csv(known, "range").expect("the range's table"),
-    );
-    let builds = pack::BuildTable::builtin();
-    let products = pack::products();
-    let judgement = Judgement {
-        packs: &packs,
-        knowledge: assess::Knowledge {
-            builds: &builds,
-            products: &products,
-            shipped: &shipped,
-        },
-        host: None,
-        as_of: None,
-        attestations: &[],
-    };
-    let crew = Crew {
-        workers,
-        command: None,
-        item_seconds: 120,
-        seconds_per_mib: 2,
-    };
-    let collections =
-        evidence::discover(&[path.to_path_buf()], &knowledge.options).expect("the path exists");
-    let mut report = pipeline::check(
-        &collections,
-        &knowledge,
-        &crew,
-        &judgement,
-        &mut |_, _| Ok(()),
-        &mut |_| {},
-    )
-    .expect("workers run in this process");
+    let mut report = support::report(path, known, &[], workers);
     // The temporary folder's name differs from run to run.
     for collection in report
         .hosts

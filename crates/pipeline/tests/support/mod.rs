@@ -7,10 +7,11 @@ use pipeline::job::Knowledge;
 use pipeline::supervise::Crew;
 use std::path::Path;
 
-/// Judges everything below `path` by the pack `proxylogon`, with the files that the range's product ships.
+/// Judges everything below `path` by the pack `proxylogon`, with the files that the range's product ships: a table as
+/// `known-files.csv`.
 pub(crate) fn report(
     path: &Path,
-    known: &[range::KnownFile],
+    known: &[u8],
     attestations: &[range::Attestation],
     workers: u64,
 ) -> Report {
@@ -23,11 +24,9 @@ pub(crate) fn report(
         .into_iter()
         .filter(|pack| pack.manifest.name == "proxylogon")
         .collect();
-    let known = range::known_files_csv(known);
     let mut shipped = pack::shipped_files::ShippedFiles::builtin();
     shipped.merge(
-        pack::shipped_files::ShippedFiles::from_csv(known.as_bytes(), "range")
-            .expect("the range's table"),
+        pack::shipped_files::ShippedFiles::from_csv(known, "range").expect("the range's table"),
     );
     let builds = pack::BuildTable::builtin();
     let products = pack::products();
