@@ -1,4 +1,4 @@
-//! Project tasks: `cargo xtask ci`, `tidy`, `bless`, `bench`, `budget`, `demo`, `fleet`, `shipped-files`, `builds`.
+//! Project tasks: `cargo xtask ci`, `tidy`, `bless`, `bench`, `budget`, `demo`, `fleet`, `fuzz`, `shipped-files`, `builds`.
 
 #![expect(
     clippy::disallowed_methods,
@@ -12,6 +12,7 @@ mod ci;
 mod demo;
 mod draw;
 mod fleet;
+mod fuzz;
 mod process;
 mod shipped_files;
 mod tidy;
@@ -33,6 +34,8 @@ usage: cargo xtask TASK
   demo           the main job on two synthetic servers, one broken into and one clear
   fleet          make, check and score the fixed fleet over every scenario
                    [--bless] [--release] [--keep]
+  fuzz           fuzz every parser, or those named, from the inputs of the tests (needs cargo-fuzz)
+                   [--minutes 5] [TARGET…]
   shipped-files  INPUT.csv.gz: make knowledge/exchange/shipped-files.txt
   builds         MICROSOFT-SCRIPT.csv PUBLIC-DOCS.psv: make knowledge/exchange/builds.csv";
 
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         "budget" => budget::run(rest),
         "demo" => demo::run(rest),
         "fleet" => fleet::run(rest),
+        "fuzz" => fuzz::run(rest),
         "shipped-files" => shipped_files::run(rest),
         "builds" => builds::run(rest),
         _ => Err(USAGE.to_owned()),
