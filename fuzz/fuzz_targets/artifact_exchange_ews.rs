@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    allclear_fuzz::read("exchange.ews", bytes);
+    allclear_fuzz::read_log("exchange.ews", bytes);
 });

@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    allclear_fuzz::read("exchange.httpproxy", bytes);
+    allclear_fuzz::read_log("exchange.httpproxy", bytes);
 });

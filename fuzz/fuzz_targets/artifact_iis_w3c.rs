@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    allclear_fuzz::read("iis.w3c", bytes);
+    allclear_fuzz::read_log("iis.w3c", bytes);
 });

@@ -1,14 +1,36 @@
 //! What the fuzz targets share: one reader on one item, one container with all that is in it.
 //!
 //! Besides crashes and hangs, which libFuzzer finds, the targets check what must hold for any input: readers and
-//! containers account for what they meet, and every record can be shown.
+//! containers account for what they meet, every record can be shown, and rows that a log's reader tells in blocks are
+//! those that it tells one by one.
 
 use artifacts::{ARTIFACTS, Item, Sink};
 use evidence::{Bytes, Content, Decision, Digest, Entry, Options, Visitor};
-use model::{At, Fact, GapKind, Record, Timestamp};
+use model::{
+    Activity, At, Columns, Fact, GapKind, Record, Rows, Screen, Screening, SourceName, Timestamp,
+};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Lets the reader of this kind read the bytes, whatever its recogniser would say of them.
 pub fn read(kind: &str, bytes: &[u8]) {
+    read_into(kind, bytes, &mut Shown);
+}
+
+/// Lets the reader of a text log read the bytes twice: row by row, and in blocks where it can.
+pub fn read_log(kind: &str, bytes: &[u8]) {
+    let mut one_by_one = Told::default();
+    read_into(kind, bytes, &mut one_by_one);
+    let mut in_blocks = Told {
+        screened: true,
+        ..Told::default()
+    };
+    read_into(kind, bytes, &mut in_blocks);
+    in_blocks.screened = false;
+    assert_eq!(in_blocks, one_by_one);
+}
+
+fn read_into(kind: &str, bytes: &[u8], sink: &mut dyn Sink) {
     let reader = ARTIFACTS
         .iter()
         .find(|artifact| artifact.kind() == kind)
@@ -17,7 +39,7 @@ pub fn read(kind: &str, bytes: &[u8]) {
     let item = Item {
         path: "C:\\case\\fuzz.log",
     };
-    reader.read(&item, &mut content, &mut Shown);
+    reader.read(&item, &mut content, sink);
 }
 
 /// Opens the bytes as a file of this name, and reads every member to its end.
@@ -73,5 +95,109 @@ impl Visitor for Members {
 
     fn gap(&mut self, _path: &str, _kind: GapKind, detail: &str) {
         assert!(!detail.is_empty(), "a gap says what could not be seen");
+    }
+}
+
+/// Everything that is said of a log, whether rows come one by one or in blocks.
+#[derive(Debug, Default, PartialEq)]
+struct Told {
+    screened: bool,
+    count: u64,
+    records: Vec<String>,
+    activity: Activity,
+    /// First segments of the paths of a web site.
+    segments: BTreeSet<String>,
+    rejected: Vec<String>,
+    facts: Vec<String>,
+    gaps: Vec<String>,
+}
+
+impl Told {
+    fn show(&mut self, record: &dyn Record) {
+        let mut shown = format!("{:?} {:?}", record.at(), record.time());
+        record.each_field(&mut |name, value| {
+            shown += &format!(" {name}={}", value.to_text());
+        });
+        self.records.push(shown);
+    }
+}
+
+impl Sink for Told {
+    fn record(&mut self, record: &dyn Record) {
+        self.count += 1;
+        if let Some(time) = record.time() {
+            self.activity.add(time);
+        }
+        if record.source().family() == "iis.site"
+            && let Some(path) = record.get("path")
+        {
+            let path = path.to_text();
+            let segment = path.trim_start_matches('/').split('/').next();
+            let segment = segment.filter(|segment| !segment.is_empty());
+            self.segments.extend(segment.map(str::to_owned));
+        }
+        self.show(record);
+    }
+
+    fn screen(&mut self, _: &SourceName, _: &Arc<dyn Columns>) -> Option<Arc<dyn Screen>> {
+        self.screened.then(|| Arc::new(Every) as Arc<dyn Screen>)
+    }
+
+    fn rows(&mut self, rows: &Rows<'_>) {
+        self.count += rows.count;
+        let (first, last) = rows.span;
+        for (minute, count) in rows.minutes {
+            self.activity.add_minute(*minute, *count, first, last);
+        }
+        self.segments.extend(rows.segments.iter().cloned());
+    }
+
+    fn suspect(&mut self, record: &dyn Record) {
+        self.show(record);
+    }
+
+    fn rejected(&mut self, at: At, reason: &str) {
+        self.rejected.push(format!("{at:?} {reason}"));
+    }
+
+    fn fact(&mut self, at: At, fact: Fact) {
+        self.facts.push(format!("{at:?} {fact:?}"));
+    }
+
+    fn gap(
+        &mut self,
+        kind: GapKind,
+        at: At,
+        span: (Option<Timestamp>, Option<Timestamp>),
+        detail: &str,
+    ) {
+        self.gaps.push(format!("{kind:?} {at:?} {span:?} {detail}"));
+    }
+}
+
+/// Takes every row for one of interest, so that all of them are shown.
+#[derive(Debug)]
+struct Every;
+
+impl Screen for Every {
+    fn last_column(&self) -> Option<usize> {
+        None
+    }
+
+    fn begin(&self) -> Box<dyn Screening> {
+        Box::new(Self)
+    }
+
+    fn end(&self, _screening: Box<dyn Screening>) {}
+}
+
+impl Screening for Every {
+    fn block(&mut self, _block: &[u8]) {}
+
+    fn row(&mut self, _start: usize, line: &[u8], fields: &[(usize, usize)]) -> bool {
+        for (start, end) in fields {
+            assert!(line.get(*start..*end).is_some(), "fields lie in their line");
+        }
+        true
     }
 }
