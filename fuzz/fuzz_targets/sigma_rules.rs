@@ -1,10 +1,13 @@
 //! Fuzzes the reading, compiling and evaluating of Sigma rules.
 //!
-//! Besides crashes and hangs, it checks that the explanation and the compiled rule agree, and that a text is found in
-//! UTF-16 as in UTF-8.
+//! Besides crashes and hangs, it checks that the explanation, the parts of a rule and the compiled rule agree, that a
+//! text is found in UTF-16 as in UTF-8, and that parts hold only where what they promise stands in the event.
 #![no_main]
 
-use sigma::{Engine, FieldId, Fields, Matcher, Options, SourceKey, Taxonomy, Value};
+use sigma::{
+    Engine, FieldId, Fields, Matcher, Options, Promise, RuleId, SourceKey, Taxonomy, Value,
+};
+use std::collections::BTreeSet;
 
 /// Lines at the end of the text that are the event's values.
 const VALUES: usize = 5;
@@ -30,6 +33,44 @@ impl Line {
 }
 
 impl Event {
+    fn line(&self, field: usize) -> Option<&Line> {
+        self.lines.get(field % self.lines.len().max(1))
+    }
+
+    /// Whether what a part of a rule promises stands in this event.
+    fn keeps(&self, promise: &Promise<'_>, engine: &Engine) -> bool {
+        match promise {
+            Promise::Nothing => true,
+            Promise::Any(parts) => parts.iter().any(|part| self.keeps(part, engine)),
+            Promise::All(parts) => parts.iter().all(|part| self.keeps(part, engine)),
+            Promise::Pieces { fields, pieces } => {
+                let of_fields = engine.fields().iter().enumerate();
+                let of_fields = of_fields
+                    .filter(|(_, name)| fields.contains(&name.as_str()))
+                    .filter_map(|(index, _)| self.line(index));
+                let lines: Vec<&Line> = match fields.is_empty() {
+                    true => self.lines.iter().collect(),
+                    false => of_fields.collect(),
+                };
+                let mut texts = BTreeSet::new();
+                for value in lines.into_iter().filter_map(|line| self.show(line)) {
+                    match value {
+                        Value::List(values) => {
+                            texts.extend(values.iter().map(|value| folded(&value.to_text())));
+                        }
+                        value => {
+                            texts.insert(folded(&value.to_text()));
+                        }
+                    }
+                }
+                texts.iter().any(|text| {
+                    let mut pieces = pieces.iter();
+                    pieces.all(|piece| text.contains(&folded(piece)))
+                })
+            }
+        }
+    }
+
     fn show<'a>(&self, line: &'a Line) -> Option<Value<'a>> {
         let text = line.text.as_str();
         Some(match text {
@@ -54,7 +95,7 @@ impl Event {
 
 impl Fields for Event {
     fn value(&self, field: FieldId) -> Option<Value<'_>> {
-        self.show(self.lines.get(field.index() % self.lines.len().max(1))?)
+        self.show(self.line(field.index())?)
     }
 
     fn each(&self, visit: &mut dyn FnMut(&Value<'_>)) {
@@ -64,6 +105,14 @@ impl Fields for Event {
             }
         }
     }
+}
+
+fn folded(text: &str) -> String {
+    // The engine takes the long s for an s, as Unicode does.
+    let lower = text.chars().flat_map(char::to_lowercase);
+    lower
+        .map(|letter| if letter == 'ſ' { 's' } else { letter })
+        .collect()
 }
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
@@ -90,6 +139,21 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
             );
         }
     }
+    let mut found_by_parts = BTreeSet::new();
+    for (rule, parts) in engine.parts(&key) {
+        for part in parts.iter().filter(|part| part.holds(&engine, &event)) {
+            let promise = part.promise(&engine);
+            assert!(event.keeps(&promise, &engine), "{promise:?} is kept");
+        }
+        if parts.iter().all(|part| part.holds(&engine, &event)) {
+            found_by_parts.insert(rule);
+        }
+    }
+    let found_rules: BTreeSet<RuleId> = found.iter().copied().collect();
+    assert_eq!(
+        found_by_parts, found_rules,
+        "the parts and the compiled rule agree"
+    );
     event.is_wide = true;
     let mut found_wide = Vec::new();
     matcher.evaluate(partition, &event, &mut |one| found_wide.push(one.rule));
