@@ -30,8 +30,9 @@ const TEXT_BYTES_MAX: usize = 2_048;
 /// Words of a condition that are worth looking for in every row, where other conditions of its rule look at columns.
 const WORD_BYTES_MIN: usize = 7;
 
-/// The two letters whose lower case is ASCII although they are not: lines that hold one are always of interest.
-const HIDING: [&str; 2] = ["\u{212A}", "\u{0130}"];
+/// The letters that rules take for an ASCII one although they are not (the Kelvin sign, the dotted capital I, and the
+/// long s): lines that hold one are always of interest.
+const HIDING: [&str; 3] = ["\u{212A}", "\u{0130}", "\u{017F}"];
 
 /// A word that calls for a look whatever the rules say.
 const ALARM: u32 = u32::MAX;
