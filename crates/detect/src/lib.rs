@@ -20,6 +20,7 @@ mod plan;
 mod prefilter;
 mod rules;
 mod screen;
+mod states;
 mod table;
 pub mod web_shell;
 mod words;
@@ -31,6 +32,7 @@ mod tests;
 pub use correlate::Sighting;
 pub use engine::{Engine, Extra, ItemDetection, ItemFindings, Match, ProblemKind, RuleProblem};
 pub use examples::{ExampleFailure, test_pack};
+pub use states::{Fault, RuleState, RuleStatus, RuleWarning};
 
 /// Why no engine could be made.
 #[derive(Debug, thiserror::Error)]

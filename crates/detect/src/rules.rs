@@ -4,11 +4,12 @@
 
 use crate::DetectError;
 use crate::engine::{ProblemKind, RuleProblem};
+use crate::states::{Fault, RuleState, RuleStatus, RuleWarning};
 use crate::table::Table;
 use pack::RuleMeaning;
 use regex::Regex;
-use sigma::{Header, Options, Parsed, Problem, RuleId, RuleState, Severity, Taxonomy};
-use std::collections::BTreeSet;
+use sigma::{Header, Options, Parsed, Problem, RuleId, Severity, Taxonomy};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Which log source of Sigma a source answers to.
@@ -20,6 +21,9 @@ pub(crate) struct Rules {
     pub(crate) engine: Arc<sigma::Engine>,
     /// By number of the rule; correlations stand behind all rules.
     about: Vec<About>,
+    /// Documents that never came into the engine.
+    refused: Vec<RuleStatus>,
+    warnings: Vec<RuleWarning>,
 }
 
 /// What a rule says of itself.
@@ -54,8 +58,13 @@ pub(crate) struct Reader {
     parsed: Parsed,
     rules: Vec<About>,
     correlations: Vec<About>,
-    ids: BTreeSet<String>,
+    /// Ids of rules, and the files that these stand in.
+    ids: BTreeMap<String, String>,
+    /// Handles of filters, and the files that these stand in.
+    filters: BTreeMap<String, String>,
     problems: Vec<RuleProblem>,
+    refused: Vec<RuleStatus>,
+    warnings: Vec<RuleWarning>,
 }
 
 impl Reader {
@@ -70,57 +79,82 @@ impl Reader {
     }
 
     fn file(&mut self, path: &str, mut parsed: Parsed, campaign: Option<&str>) {
-        let errors = parsed.problems.iter();
-        for problem in errors.filter(|problem| problem.severity == Severity::Error) {
-            self.refuse(
-                path,
-                &problem.rule,
-                format!("cannot be read: {}", unnamed(problem)),
-            );
-        }
-        let Self {
-            rules,
-            correlations,
-            ids,
-            problems,
-            ..
-        } = self;
-        let mut about = |header: &Header, into: &mut Vec<About>| {
-            let refused = match About::new(path, header, campaign) {
-                Ok(about) if ids.insert(about.id.clone()) => {
-                    into.push(about);
-                    return true;
+        for problem in &parsed.problems {
+            match problem.severity {
+                Severity::Warning => self.warnings.push(RuleWarning::new(path, problem)),
+                Severity::Error => {
+                    let status = RuleStatus {
+                        path: path.to_owned(),
+                        rule: problem.rule.clone(),
+                        campaign: campaign.map(str::to_owned),
+                        // What it says of itself is not read, as the document is not.
+                        title: String::new(),
+                        level: String::new(),
+                        state: RuleState::Rejected(Fault::of(problem)),
+                    };
+                    let why = format!("cannot be read: {}", unnamed(problem));
+                    self.refuse(status, why, ProblemKind::NotUnderstood);
                 }
-                Ok(about) => (
-                    about.id,
-                    "has the same id as another rule".to_owned(),
-                    ProblemKind::Duplicate,
-                ),
-                Err(why) => (name_of(path, header), why, ProblemKind::NotUnderstood),
-            };
-            let (rule, why, kind) = refused;
-            problems.push(RuleProblem {
-                path: path.to_owned(),
-                rule,
-                why,
-                kind,
-            });
-            false
-        };
-        parsed.retain_rules(|rule| about(&rule.header, rules));
+            }
+        }
+        for filter in &parsed.filters {
+            let handle = filter.header.handle().to_owned();
+            self.filters.insert(handle, path.to_owned());
+        }
+        let mut rules = std::mem::take(&mut self.rules);
+        parsed.retain_rules(|rule| self.takes(path, &rule.header, campaign, &mut rules));
+        self.rules = rules;
+        let mut correlations = std::mem::take(&mut self.correlations);
         parsed
             .correlations
-            .retain(|correlation| about(&correlation.header, correlations));
+            .retain(|own| self.takes(path, &own.header, campaign, &mut correlations));
+        self.correlations = correlations;
         self.parsed.append(parsed);
     }
 
-    fn refuse(&mut self, path: &str, rule: &str, why: String) {
-        self.problems.push(RuleProblem {
+    /// Whether a rule is to be compiled; what it says of itself goes to `into`.
+    fn takes(
+        &mut self,
+        path: &str,
+        header: &Header,
+        campaign: Option<&str>,
+        into: &mut Vec<About>,
+    ) -> bool {
+        let status = |state| RuleStatus {
             path: path.to_owned(),
-            rule: rule.to_owned(),
+            rule: name_of(path, header),
+            title: header.title.clone(),
+            level: level_of(header).to_owned(),
+            campaign: campaign.map(str::to_owned),
+            state,
+        };
+        let about = match About::new(path, header, campaign) {
+            Ok(about) => about,
+            Err(why) => {
+                let state = RuleState::Rejected(Fault::saying(&format!("the rule {why}")));
+                self.refuse(status(state), why, ProblemKind::NotUnderstood);
+                return false;
+            }
+        };
+        if let Some(taken) = self.ids.get(&about.id) {
+            let state = RuleState::Duplicate { of: taken.clone() };
+            let why = "has the same id as another rule".to_owned();
+            self.refuse(status(state), why, ProblemKind::Duplicate);
+            return false;
+        }
+        self.ids.insert(about.id.clone(), path.to_owned());
+        into.push(about);
+        true
+    }
+
+    fn refuse(&mut self, status: RuleStatus, why: String, kind: ProblemKind) {
+        self.problems.push(RuleProblem {
+            path: status.path.clone(),
+            rule: status.rule.clone(),
             why,
-            kind: ProblemKind::NotUnderstood,
+            kind,
         });
+        self.refused.push(status);
     }
 
     /// Compiles what was read for the sources that the table tells of. What cannot run is told in `problems`.
@@ -135,7 +169,13 @@ impl Reader {
         let options = Options {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
         };
+        let known = self.parsed.problems.len();
         let engine = sigma::Engine::compile(self.parsed, taxonomy, options);
+        // What compiling adds is about filters, which alone are not told by the state of a rule.
+        for problem in engine.problems().iter().skip(known) {
+            let path = self.filters.get(&problem.rule).map_or("", String::as_str);
+            self.warnings.push(RuleWarning::new(path, problem));
+        }
         let mut about = self.rules;
         about.append(&mut self.correlations);
         for ((_, state), about) in engine.states().zip(&about) {
@@ -145,6 +185,8 @@ impl Reader {
         Ok(Rules {
             engine: Arc::new(engine),
             about,
+            refused: self.refused,
+            warnings: self.warnings,
         })
     }
 }
@@ -157,12 +199,12 @@ fn unnamed(problem: &Problem) -> Problem {
     }
 }
 
-fn problem_of(state: &RuleState, about: &About) -> Option<RuleProblem> {
+fn problem_of(state: &sigma::RuleState, about: &About) -> Option<RuleProblem> {
     let (why, kind) = match state {
-        RuleState::Ready { limits, .. } if limits.is_empty() => return None,
-        RuleState::Ready { limits, .. } => (limits.join("; "), ProblemKind::InPart),
-        RuleState::Undetectable { reasons } => (reasons.join("; "), ProblemKind::NoSource),
-        RuleState::Rejected(problem) => (
+        sigma::RuleState::Ready { limits, .. } if limits.is_empty() => return None,
+        sigma::RuleState::Ready { limits, .. } => (limits.join("; "), ProblemKind::InPart),
+        sigma::RuleState::Undetectable { reasons } => (reasons.join("; "), ProblemKind::NoSource),
+        sigma::RuleState::Rejected(problem) => (
             format!("cannot be run: {}", unnamed(problem)),
             ProblemKind::NotUnderstood,
         ),
@@ -181,6 +223,35 @@ impl Rules {
         &self.about[rule.index()]
     }
 
+    /// The rule of this id that was taken; without regard to case, as ids are hexadecimal numbers.
+    pub(crate) fn find(&self, id: &str) -> Option<RuleId> {
+        let mut all = self.about.iter();
+        let index = all.position(|about| about.id.eq_ignore_ascii_case(id))?;
+        self.engine.rule_at(index)
+    }
+
+    /// What became of every rule, in order of file; in one file those that were compiled come first.
+    pub(crate) fn states(&self) -> Vec<RuleStatus> {
+        let compiled = self.engine.states().zip(&self.about);
+        let mut all: Vec<RuleStatus> = compiled
+            .map(|((_, state), about)| RuleStatus {
+                path: about.path.clone(),
+                rule: about.id.clone(),
+                title: about.title.clone(),
+                level: about.level.clone(),
+                campaign: about.campaign.clone(),
+                state: RuleState::of(state),
+            })
+            .chain(self.refused.iter().cloned())
+            .collect();
+        all.sort_by(|a, b| (&a.campaign, &a.path).cmp(&(&b.campaign, &b.path)));
+        all
+    }
+
+    pub(crate) fn warnings(&self) -> &[RuleWarning] {
+        &self.warnings
+    }
+
     /// Rules and correlations that run.
     pub(crate) fn count(&self) -> usize {
         let states = self.engine.states();
@@ -193,6 +264,10 @@ fn name_of(path: &str, header: &Header) -> String {
         .id
         .clone()
         .unwrap_or_else(|| format!("{path}: {}", header.title))
+}
+
+fn level_of(header: &Header) -> &'static str {
+    header.level.map_or("medium", sigma::Level::as_str)
 }
 
 impl About {
@@ -208,10 +283,7 @@ impl About {
         Ok(Self {
             id: name_of(path, header),
             title: header.title.clone(),
-            level: header
-                .level
-                .map_or("medium", sigma::Level::as_str)
-                .to_owned(),
+            level: level_of(header).to_owned(),
             techniques: techniques(&header.tags),
             author: header.author.clone().unwrap_or_default(),
             reference: header.references.first().cloned().unwrap_or_default(),
