@@ -12,6 +12,7 @@ mod correlate;
 mod engine;
 mod event;
 mod examples;
+mod explain;
 mod findings;
 mod grams;
 mod indicators;
@@ -32,6 +33,7 @@ mod tests;
 pub use correlate::Sighting;
 pub use engine::{Engine, Extra, ItemDetection, ItemFindings, Match, ProblemKind, RuleProblem};
 pub use examples::{ExampleFailure, test_pack};
+pub use sigma::{Explanation, Seen};
 pub use states::{Fault, RuleState, RuleStatus, RuleWarning};
 
 /// Why no engine could be made.

@@ -52,6 +52,11 @@ pub(crate) fn key(source: &SourceName, event_id: Option<u64>) -> SourceKey {
     key
 }
 
+/// What is known of a record's source and, in an event log, of its event.
+pub(crate) fn key_of(engine: &sigma::Engine, record: &dyn Record) -> SourceKey {
+    key(record.source(), event_id(engine, record, None))
+}
+
 /// Sources that hold events with a channel and an id.
 const EVENT_LOG: &str = "windows.eventlog";
 
@@ -66,16 +71,11 @@ impl Partitions {
         record: &dyn Record,
         binding: Option<&Binding>,
     ) -> PartitionId {
-        let source = record.source();
-        let event_id = if source.family() == EVENT_LOG {
-            event_id(engine, record, binding)
-        } else {
-            None
-        };
+        let event_id = event_id(engine, record, binding);
         if let Some(known) = self.0.get(&event_id) {
             return *known;
         }
-        let partition = engine.partition(&key(source, event_id));
+        let partition = engine.partition(&key(record.source(), event_id));
         if self.0.len() < EVENT_IDS_MAX {
             self.0.insert(event_id, partition);
         }
@@ -83,7 +83,11 @@ impl Partitions {
     }
 }
 
+/// The id by which the rules of an event log are told apart; `None` for records of other sources.
 fn event_id(engine: &sigma::Engine, record: &dyn Record, binding: Option<&Binding>) -> Option<u64> {
+    if record.source().family() != EVENT_LOG {
+        return None;
+    }
     let id = match (binding, engine.field("EventID")) {
         (Some(binding), Some(field)) => binding.value(record, field),
         _ => None,

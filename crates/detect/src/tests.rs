@@ -1,15 +1,12 @@
 //! Tests of the engine as a whole.
 
 use crate::engine::{Engine, Extra, ItemFindings, ProblemKind, RuleProblem};
-use crate::event::Event;
 use crate::examples::ExampleRecord;
-use crate::plan;
 use crate::prefilter::percent_decoded;
 use expect_test::{Expect, expect};
 use model::{At, FootholdState, Record, SourceName, Stage, Timestamp, Value};
 use proptest::prelude::*;
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -704,18 +701,11 @@ proptest! {
             let mut with_filter = Vec::new();
             engine.item("x").hunt(&record, &mut |found| with_filter.push(found.rule_id.to_owned()));
             with_filter.retain(|rule| !rule.starts_with("indicator/"));
-            let sigma = &engine.rules.engine;
-            let id = record.get("EventID").and_then(|id| id.to_unsigned());
-            let key = plan::key(record.source(), id.filter(|_| source.starts_with("windows")));
-            let decoded = engine.table.form_of(record.source()).url_decoded;
-            let holds = |rule, url_decoded| {
-                let event = Event { record: &record, engine: sigma, binding: None, url_decoded, line: &Cell::default() };
-                sigma.explain(rule, &key, &event).holds
-            };
-            let without: Vec<String> = sigma
-                .states()
-                .filter(|(rule, _)| holds(*rule, false) || (decoded && holds(*rule, true)))
+            let holds = |rule: &str| engine.explain(rule, &record).is_some_and(|top| top.holds);
+            let states = engine.rules.engine.states();
+            let without: Vec<String> = states
                 .map(|(rule, _)| engine.rules.about(rule).id.clone())
+                .filter(|rule| holds(rule))
                 .collect();
             assert_eq!(with_filter, without);
         });
