@@ -62,6 +62,17 @@ impl Engine {
         (findings, gaps)
     }
 
+    /// How many of these sightings are of the rule of this id. A rule that correlations refer to may tell its matches to
+    /// these alone.
+    pub fn sightings_of(&self, rule: &str, sightings: &[Sighting]) -> usize {
+        let Some(rule) = self.rules.find(rule) else {
+            return 0;
+        };
+        let own = sightings.iter();
+        own.filter(|sighting| sighting.rule as usize == rule.index())
+            .count()
+    }
+
     /// The finding stands at the last event that counted, and dates from the first.
     fn of_correlation(&self, found: &CorrelationMatch, sightings: &[Sighting]) -> Option<Finding> {
         let about = self.rules.about(found.rule);

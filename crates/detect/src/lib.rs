@@ -19,6 +19,7 @@ mod indicators;
 mod pages;
 mod plan;
 mod prefilter;
+mod regression;
 mod rules;
 mod screen;
 mod states;
@@ -33,6 +34,7 @@ mod tests;
 pub use correlate::Sighting;
 pub use engine::{Engine, Extra, ItemDetection, ItemFindings, Match, ProblemKind, RuleProblem};
 pub use examples::{ExampleFailure, test_pack};
+pub use regression::{RegressionPair, regression_pairs};
 pub use sigma::{Explanation, Seen};
 pub use states::{Fault, RuleState, RuleStatus, RuleWarning};
 

@@ -9,6 +9,7 @@
 mod gather;
 mod hunt;
 pub mod job;
+mod look;
 mod sink;
 pub mod supervise;
 mod verdicts;
@@ -21,6 +22,7 @@ use model::{Attestation, ItemSeen, Timestamp};
 use supervise::Crew;
 
 pub use hunt::{HuntMatch, Hunted, hunt};
+pub use look::{Counted, Looked, count_matches, each_record};
 pub use supervise::{Progress, SuperviseError, WorkerCommand};
 
 /// What to judge by, and as of when.

@@ -384,12 +384,7 @@ fn read_item<'a>(
     hunt: Option<Hunt<'a>>,
 ) -> (ItemReport, Option<SourceName>, Option<Kept>) {
     let size = content.size().or(entry.size);
-    let mut head = content.head().to_vec();
-    if evidence::is_archive(&head, &entry.path) {
-        // Its members are offered by themselves: a log that it merely stores must not be read twice. Its path counts,
-        // as a page stays a page whatever bytes stand before its code.
-        head.clear();
-    }
+    let head = head_of(entry, content);
     let probe = Probe {
         path: &entry.path,
         head: &head,
@@ -420,6 +415,16 @@ fn read_item<'a>(
         collector_record(entry, kept, &mut report);
     }
     (report, source, kept.filter(|_| wanted.is_some()))
+}
+
+/// The bytes by which an item is recognised; none of an archive. Its members are offered by themselves: a log that it
+/// merely stores must not be read twice. Its path counts, as a page stays a page whatever bytes stand before its code.
+pub(crate) fn head_of(entry: &Entry, content: &mut dyn Content) -> Vec<u8> {
+    let head = content.head();
+    if evidence::is_archive(head, &entry.path) {
+        return Vec::new();
+    }
+    head.to_vec()
 }
 
 /// Columns that any need of the packs rests on.
@@ -522,7 +527,7 @@ fn placed(mut finding: Finding, entry: &Entry) -> Finding {
     finding
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())
