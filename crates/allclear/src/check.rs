@@ -1,17 +1,17 @@
 //! `allclear check`: evidence in, verdicts out.
 
-use crate::args::{Check, Input, Readers};
+use crate::args::{Check, Readers};
 use crate::exit::{self, Failure};
 use crate::{Outcome, attest, case, output, settings};
-use evidence::Collection;
+use evidence::{Collection, Options};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use model::ItemSeen;
 use model::report::Report;
 use pack::BuildTable;
-use pipeline::job::Knowledge;
 use pipeline::supervise::Crew;
 use pipeline::{Judgement, Progress, SuperviseError, WorkerCommand};
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -19,13 +19,13 @@ pub(crate) fn run(check: &Check) -> Outcome {
     let outputs = [&check.output.output, &check.manifest, &check.case];
     output::refuse_to_write_into_evidence(&outputs.map(Option::as_deref), &check.input.paths)?;
     output::must_be_writable(check.output.output.as_deref())?;
-    let knowledge = settings::knowledge(&check.knowledge, &check.input)?;
+    let knowledge = settings::knowledge(&check.knowledge, settings::options(&check.input)?)?;
     let packs = settings::packs(&check.knowledge, &knowledge)?;
     let shipped = settings::shipped_files(&check.known)?;
     let attestations = attest::read(&check.attest, &packs)?;
     let builds = BuildTable::builtin();
     let products = pack::products();
-    let collections = discover(&check.input, &knowledge)?;
+    let collections = discover(&check.input.paths, &knowledge.options)?;
 
     let judgement = Judgement {
         packs: &packs,
@@ -70,8 +70,8 @@ pub(crate) fn exit_code(report: &Report) -> u8 {
 }
 
 /// The collections at the paths given.
-pub(crate) fn discover(input: &Input, knowledge: &Knowledge) -> Result<Vec<Collection>, Failure> {
-    evidence::discover(&input.paths, &knowledge.options).map_err(|error| {
+pub(crate) fn discover(paths: &[PathBuf], options: &Options) -> Result<Vec<Collection>, Failure> {
+    evidence::discover(paths, options).map_err(|error| {
         Failure::usage(
             error,
             "give files, folders or archives that exist and that you may read",

@@ -23,12 +23,8 @@ pub(crate) fn run(hunt: &Hunt) -> Outcome {
         yara: Vec::new(),
         indicators: hunt.indicators.clone(),
     };
-    let mut knowledge = settings::knowledge(&given, &hunt.input)?;
-    // Whoever names rules wants these and no others.
-    if hunt.pack.is_empty() && !(hunt.rules.is_empty() && hunt.indicators.is_empty()) {
-        knowledge.builtin_packs = false;
-    }
-    let collections = discover(&hunt.input, &knowledge)?;
+    let knowledge = settings::only_named(&given, settings::options(&hunt.input)?)?;
+    let collections = discover(&hunt.input.paths, &knowledge.options)?;
     let crew = crew(&hunt.readers)?;
     let mut hunted = Hunted::default();
     let mut write = |out: &mut dyn Write| -> io::Result<Result<(), Failure>> {

@@ -14,13 +14,16 @@ use std::path::{Path, PathBuf};
 /// Files of rules or indicators; more than any published set has.
 const SETTINGS_BYTES_MAX: u64 = 64 << 20;
 
+/// Endings of files that hold Sigma rules.
+const SIGMA_ENDINGS: &[&str] = &["yml", "yaml"];
+
 /// What workers need to know.
-pub(crate) fn knowledge(given: &Given, input: &Input) -> Result<Knowledge, Failure> {
+pub(crate) fn knowledge(given: &Given, options: Options) -> Result<Knowledge, Failure> {
     let (builtin, folders) = chosen_packs(&given.pack)?;
-    let mut extra = Extra::default();
-    for (path, text) in read_all(&given.rules, &["yml", "yaml"])? {
-        extra.sigma.push((path, as_text(&text)));
-    }
+    let mut extra = Extra {
+        sigma: sigma_files(&given.rules)?,
+        ..Extra::default()
+    };
     for (path, text) in read_all(&given.yara, &["yar", "yara"])? {
         extra.yara.push((path, as_text(&text)));
     }
@@ -29,8 +32,23 @@ pub(crate) fn knowledge(given: &Given, input: &Input) -> Result<Knowledge, Failu
         builtin_packs: builtin,
         packs: folders,
         extra,
-        options: options(input)?,
+        options,
     })
+}
+
+/// The same for whoever names rules or indicators and then wants these and no others, unless packs are named as well.
+pub(crate) fn only_named(given: &Given, options: Options) -> Result<Knowledge, Failure> {
+    let mut knowledge = knowledge(given, options)?;
+    if given.pack.is_empty() && !(given.rules.is_empty() && given.indicators.is_empty()) {
+        knowledge.builtin_packs = false;
+    }
+    Ok(knowledge)
+}
+
+/// Every named file, and every file below the named folders that may hold Sigma rules: path and text.
+pub(crate) fn sigma_files(paths: &[PathBuf]) -> Result<Vec<(String, String)>, Failure> {
+    let files = read_all(paths, SIGMA_ENDINGS)?.into_iter();
+    Ok(files.map(|(path, text)| (path, as_text(&text))).collect())
 }
 
 /// Bounds and password for opening evidence.
