@@ -1,6 +1,7 @@
 //! The command line. `--help` is the reference, so the texts here are the documentation.
 
 use crate::range::RangeCommand;
+use crate::rules::RulesCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::Timestamp;
 use std::path::PathBuf;
@@ -31,6 +32,9 @@ pub(crate) enum Command {
     /// Campaign packs: list and lint.
     #[command(subcommand)]
     Pack(PackCommand),
+    /// Sigma rules: check, test and explain.
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Tables of files that are known to be shipped.
     #[command(subcommand)]
     Known(KnownCommand),

@@ -13,6 +13,7 @@ mod known;
 mod output;
 mod packs;
 mod range;
+mod rules;
 mod settings;
 mod worker;
 
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Report(report) => case::report(&report),
         Command::Pack(PackCommand::List) => packs::list(),
         Command::Pack(PackCommand::Lint { folders }) => packs::lint(&folders),
+        Command::Rules(command) => rules::run(&command),
         Command::Known(KnownCommand::Make(make)) => known::make(&make),
         Command::Range(command) => range::run(&command),
         Command::ReadWorker { reader_memory } => worker::run(reader_memory),

@@ -2,7 +2,7 @@
 //!
 //! A line that begins with `#` is a comment, one that begins with `$` a command. What follows it is the output,
 //! standard error behind `2| `, then the exit code. Besides `allclear` there are `mkdir FOLDER`, `write FILE TEXT` (with
-//! `\n` for a new line) and, at the end of a command, `| head N`, which leaves out what stands behind N lines.
+//! `\n` for a new line and `\q` for a double quote) and, at the end of a command, `| head N`, which leaves out what stands behind N lines.
 //! `UPDATE_EXPECT=1` writes the output anew.
 
 mod support;
@@ -13,7 +13,7 @@ use model::report::Report;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use support::{Run, allclear, command, read, run_of};
 use tempfile::TempDir;
@@ -36,6 +36,11 @@ fn nothing_to_examine() {
 #[test]
 fn packs() {
     transcript("packs");
+}
+
+#[test]
+fn rules() {
+    transcript("rules");
 }
 
 #[test]
@@ -99,7 +104,11 @@ fn execute(line: &str, folder: &Path) -> String {
             String::new()
         }
         ["write", name, text] => {
-            fs::write(folder.join(name), text.replace("\\n", "\n")).expect("a new file");
+            fs::write(
+                folder.join(name),
+                text.replace("\\n", "\n").replace("\\q", "\""),
+            )
+            .expect("a new file");
             String::new()
         }
         _ => panic!("no such command: {line}"),
@@ -279,4 +288,32 @@ fn a_full_disk_is_a_failure() {
         "{}",
         run.stderr
     );
+}
+
+/// Rules whose logs SigmaHQ has published by now.
+const PUBLISHED_PAIRS_MIN: u64 = 200;
+
+/// A copy of <https://github.com/SigmaHQ/sigma> is not part of this repository: `ALLCLEAR_SIGMA`, or the sibling folder
+/// `shared/evidence/sigma/repository` of the project, holds it.
+#[test]
+fn published_rules_match_the_logs_published_with_them() {
+    let folder = match std::env::var_os("ALLCLEAR_SIGMA") {
+        Some(folder) => PathBuf::from(folder),
+        None => PathBuf::from(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../../shared/evidence/sigma/repository"
+        )),
+    };
+    if !folder.join("regression_data").is_dir() {
+        println!("skipped: {} holds no regression data", folder.display());
+        return;
+    }
+    let run = allclear(&folder, &["rules", "test", ".", "--format", "json"]);
+    let tested: serde_json::Value = serde_json::from_str(&run.stdout).expect("an object");
+    let pairs = tested["pairs"].as_array().expect("a list");
+    let missed = pairs.iter().filter(|pair| pair["outcome"] != "pass");
+    let missed: Vec<_> = missed.collect();
+    assert!(missed.is_empty(), "{missed:#?}");
+    assert!(tested["counts"]["pairs"].as_u64() >= Some(PUBLISHED_PAIRS_MIN));
+    assert_eq!(run.code, 0);
 }
