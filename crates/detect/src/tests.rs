@@ -473,7 +473,25 @@ fn rules_that_cannot_be_run_are_told_one_by_one() {
     "]].assert_eq(&shown);
 }
 
-/// Three failures and a success within the hour, found in two logs whose records come in no order.
+/// A pack's static page says nothing when it is fetched; on a list of one's own it is a lead.
+#[test]
+fn a_path_on_an_own_list_is_told_however_it_is_asked_for() {
+    let extra = Extra {
+        indicators: vec![(
+            "own.csv".to_owned(),
+            b"type,value\nurl_path,/actuator/health\n".to_vec(),
+        )],
+        ..Extra::default()
+    };
+    let (engine, problems) = Engine::new(&[], &extra).unwrap();
+    assert_eq!(problems, []);
+    let record = page_asked_for("/actuator/health", "404");
+    let findings = found(&engine, "u_ex.log", &[record]).findings;
+    assert_eq!(findings.len(), 1);
+    assert_eq!(findings[0].stage, None);
+}
+
+/// Three requests refused within the hour, found in two logs whose records come in no order.
 #[test]
 fn correlations_count_over_all_items_of_a_host() {
     let rules = r"

@@ -372,7 +372,8 @@ impl Indicators {
                 .then(|| stage_only(None)),
             Kind::UrlPath => {
                 let path = look.url_path(&indicator.value)?;
-                look.page_seen(&path, number, is_shipped_page)
+                let is_own = indicator.campaign.is_none();
+                look.page_seen(&path, number, is_own, is_shipped_page)
             }
             Kind::FilePath | Kind::FileName => {
                 let named = |text: &str| meets_path(indicator, &windows_path(text).to_lowercase());
@@ -544,14 +545,17 @@ impl Look<'_> {
         &self,
         path: &str,
         number: usize,
+        is_own: bool,
         is_shipped_page: &dyn Fn(&str) -> bool,
     ) -> Option<Seen> {
         let fields = &self.table.indicator_fields;
         if !is_script(path) {
             let posted = self.first_of(&fields.method, |text| text.eq_ignore_ascii_case("POST"));
-            return posted.map(|_| Seen {
+            // A pack names pages of the product that everybody fetches. Whoever brings a list of their own wants to
+            // know of each: a lead.
+            return (posted.is_some() || is_own).then_some(Seen {
                 number,
-                stage: Some(Stage::Probed),
+                stage: posted.map(|_| Stage::Probed),
                 foothold: None,
             });
         }
