@@ -1,5 +1,6 @@
 //! A record as Sigma rules see it: its fields by the engine's numbers, raw or URL-decoded.
 
+use crate::plan::EVENT_LOG;
 use crate::prefilter::percent_decoded;
 use model::{Layout, Record, Value};
 use sigma::{FieldId, Fields};
@@ -77,10 +78,14 @@ impl Event<'_> {
             return binding.value(self.record, field);
         }
         let name = self.engine.fields().get(field.index())?;
-        self.record.get(name).or_else(|| self.spaced(name))
+        let value = self.record.get(name);
+        if value.is_none() && self.record.source().family() == EVENT_LOG {
+            return self.spaced(name);
+        }
+        value
     }
 
-    /// The value of a field whose name has spaces in the record.
+    /// The value of a field whose name has spaces in the record, as those of some event logs have.
     fn spaced(&self, name: &str) -> Option<Value<'_>> {
         let mut written = None;
         self.record.each_field(&mut |own, _| {

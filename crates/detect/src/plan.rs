@@ -58,7 +58,7 @@ pub(crate) fn key_of(engine: &sigma::Engine, record: &dyn Record) -> SourceKey {
 }
 
 /// Sources that hold events with a channel and an id.
-const EVENT_LOG: &str = "windows.eventlog";
+pub(crate) const EVENT_LOG: &str = "windows.eventlog";
 
 /// The rules for the records of one source.
 #[derive(Debug, Default)]
