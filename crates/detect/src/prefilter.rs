@@ -3,9 +3,10 @@
 //! Each indicator hands over words of which one must stand in whatever shows it. One automaton looks for all words at
 //! once, without regard to ASCII case. Indicators that promise no word are candidates of every record.
 
+use crate::grams::automaton;
 use crate::table::RecordForm;
 use crate::words::Need;
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::AhoCorasick;
 use model::{Record, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,9 +14,6 @@ use std::collections::BTreeMap;
 /// Texts that can hide a word from a search for ASCII letters: the two letters whose lower case is ASCII although
 /// they are not, and the escapes of XML. Where one stands, every target is a candidate.
 const HIDING: [&str; 3] = ["\u{212A}", "\u{0130}", "&#"];
-
-/// Up to this many bytes of words the faster and larger kind of automaton is built.
-const FAST_AUTOMATON_BYTES_MAX: usize = 16 * 1024;
 
 /// The automaton of one source.
 #[derive(Debug)]
@@ -61,7 +59,7 @@ impl Prefilter {
             targets.push(of_word);
         }
         Self {
-            automaton: build(&words),
+            automaton: automaton(&words),
             targets,
             always,
             target_count,
@@ -149,21 +147,6 @@ impl Candidates {
             self.found.push(target);
         }
     }
-}
-
-fn build(words: &[String]) -> Option<AhoCorasick> {
-    let bytes: usize = words.iter().map(String::len).sum();
-    let kind = if bytes <= FAST_AUTOMATON_BYTES_MAX {
-        AhoCorasickKind::DFA
-    } else {
-        AhoCorasickKind::ContiguousNFA
-    };
-    AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .match_kind(MatchKind::Standard)
-        .kind(Some(kind))
-        .build(words)
-        .ok()
 }
 
 /// The text with percent signs decoded once; bytes that are no UTF-8 become the replacement character. Borrowed where

@@ -53,6 +53,18 @@ impl Keys {
         self.0
     }
 
+    /// An error where a key is left that nobody took; `fault` says what is wrong with it.
+    pub(crate) fn none_left(self, fault: &str) -> Result<(), Problem> {
+        match self.0.first() {
+            None => Ok(()),
+            Some((key, _)) => Err(Problem::error(
+                key.as_str(),
+                format!("the key `{key}` {fault}"),
+                "remove or correct it",
+            )),
+        }
+    }
+
     /// The id, else the title, else nothing.
     pub(super) fn name(&self) -> String {
         let text = |key: &str| {

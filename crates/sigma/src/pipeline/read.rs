@@ -61,14 +61,7 @@ fn wrong(message: impl Into<String>, help: &str) -> Problem {
 }
 
 fn nothing_left(keys: Keys) -> Result<(), Problem> {
-    match keys.rest().first() {
-        None => Ok(()),
-        Some((key, _)) => Err(Problem::error(
-            key.as_str(),
-            format!("the key `{key}` is not known here"),
-            "remove or correct it",
-        )),
-    }
+    keys.none_left("is not known here")
 }
 
 fn integer(keys: &mut Keys, key: &str) -> Result<Option<i64>, Problem> {

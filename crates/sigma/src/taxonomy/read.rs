@@ -55,14 +55,7 @@ fn wrong(message: impl Into<String>, help: &str) -> Problem {
 }
 
 fn nothing_left(keys: Keys) -> Result<(), Problem> {
-    match keys.rest().first() {
-        None => Ok(()),
-        Some((key, _)) => Err(Problem::error(
-            key.as_str(),
-            format!("the key `{key}` is not known"),
-            "remove or correct it",
-        )),
-    }
+    keys.none_left("is not known")
 }
 
 fn texts(node: Node) -> Result<Vec<String>, Problem> {
