@@ -409,7 +409,7 @@ impl Last {
         Self {
             source: source.clone(),
             plan: engine.plan(engine.table.form_of(source)),
-            partitions: Partitions::default(),
+            partitions: Partitions::new(&engine.rules.engine),
             binding: None,
         }
     }

@@ -48,6 +48,12 @@ impl Binding {
         };
         Self(names.iter().map(index_of).collect())
     }
+
+    /// The value of a field.
+    pub(crate) fn value<'r>(&self, record: &'r dyn Record, field: FieldId) -> Option<Value<'r>> {
+        let index = (*self.0.get(field.index())?)?;
+        record.value(index as usize)
+    }
 }
 
 impl Bindings {
@@ -61,14 +67,6 @@ impl Bindings {
         let binding = Arc::new(Binding::new(layout, names));
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(all.entry(layout.id()).or_insert(binding))
-    }
-}
-
-impl Binding {
-    /// The value of a field.
-    pub(crate) fn value<'r>(&self, record: &'r dyn Record, field: FieldId) -> Option<Value<'r>> {
-        let index = (*self.0.get(field.index())?)?;
-        record.value(index as usize)
     }
 }
 

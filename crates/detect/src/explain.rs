@@ -13,7 +13,7 @@ impl Engine {
     /// of looking in which the rule matches, else the first.
     pub fn explain(&self, rule: &str, record: &dyn Record) -> Option<Explanation> {
         let rule = self.rules.find(rule)?;
-        let key = plan::key_of(&self.rules.engine, record);
+        let key = plan::key_of(record);
         let explained = |url_decoded: bool| {
             let event = Event {
                 record,

@@ -6,7 +6,7 @@ use crate::prefilter::Prefilter;
 use crate::table::{RecordForm, Table};
 use crate::words::Words;
 use model::{Record, SourceName};
-use sigma::{PartitionId, SourceKey};
+use sigma::{FieldId, PartitionId, SourceKey};
 use std::collections::HashMap;
 
 /// Event ids of one source whose rules are remembered; a hostile log could name a new one in every record.
@@ -53,46 +53,60 @@ pub(crate) fn key(source: &SourceName, event_id: Option<u64>) -> SourceKey {
 }
 
 /// What is known of a record's source and, in an event log, of its event.
-pub(crate) fn key_of(engine: &sigma::Engine, record: &dyn Record) -> SourceKey {
-    key(record.source(), event_id(engine, record, None))
+pub(crate) fn key_of(record: &dyn Record) -> SourceKey {
+    key(record.source(), event_id(record, None))
 }
 
 /// Sources that hold events with a channel and an id.
 pub(crate) const EVENT_LOG: &str = "windows.eventlog";
 
+/// The field by which rules of an event log are told apart.
+const EVENT_ID: &str = "EventID";
+
 /// The rules for the records of one source.
-#[derive(Debug, Default)]
-pub(crate) struct Partitions(HashMap<Option<u64>, PartitionId>);
+#[derive(Debug)]
+pub(crate) struct Partitions {
+    /// The engine's number of the field that tells events apart.
+    event_id: Option<FieldId>,
+    /// By that field's value.
+    known: HashMap<Option<u64>, PartitionId>,
+}
 
 impl Partitions {
+    pub(crate) fn new(engine: &sigma::Engine) -> Self {
+        Self {
+            event_id: engine.field(EVENT_ID),
+            known: HashMap::new(),
+        }
+    }
+
     pub(crate) fn of(
         &mut self,
         engine: &sigma::Engine,
         record: &dyn Record,
         binding: Option<&Binding>,
     ) -> PartitionId {
-        let event_id = event_id(engine, record, binding);
-        if let Some(known) = self.0.get(&event_id) {
+        let bound = binding.zip(self.event_id);
+        let event_id = event_id(record, bound);
+        if let Some(known) = self.known.get(&event_id) {
             return *known;
         }
         let partition = engine.partition(&key(record.source(), event_id));
-        if self.0.len() < EVENT_IDS_MAX {
-            self.0.insert(event_id, partition);
+        if self.known.len() < EVENT_IDS_MAX {
+            self.known.insert(event_id, partition);
         }
         partition
     }
 }
 
 /// The id by which the rules of an event log are told apart; `None` for records of other sources.
-fn event_id(engine: &sigma::Engine, record: &dyn Record, binding: Option<&Binding>) -> Option<u64> {
+fn event_id(record: &dyn Record, bound: Option<(&Binding, FieldId)>) -> Option<u64> {
     if record.source().family() != EVENT_LOG {
         return None;
     }
-    let id = match (binding, engine.field("EventID")) {
-        (Some(binding), Some(field)) => binding.value(record, field),
-        _ => None,
-    };
-    id.or_else(|| record.get("EventID"))
+    bound
+        .and_then(|(binding, field)| binding.value(record, field))
+        .or_else(|| record.get(EVENT_ID))
         .or_else(|| record.get("event_id"))?
         .to_unsigned()
 }
