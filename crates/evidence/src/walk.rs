@@ -29,7 +29,7 @@ pub struct Entry {
     /// ones move, within their own archive, when an archive at that depth is skipped.
     pub ordinal: u64,
     /// Number of the outermost entry this one lies in (its own, where it lies in none), counted from 0 without
-    /// holes: worker `n` of `m` takes those where `top % m == n`.
+    /// holes, so that entries can be handed out by number.
     pub top: u64,
     /// Original path in Windows form; members of an archive that is an entry itself are `outer!inner`.
     pub path: String,

@@ -4,6 +4,7 @@ use evidence::{Collection, Options};
 use model::{Activity, At, FactAt, Finding, Gap, ItemSeen, SourceName, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -31,16 +32,15 @@ pub enum Task {
     Hunt,
 }
 
-/// The share of one worker.
+/// What a worker is to do. Which entries it reads it asks for as it goes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Job {
+pub struct Job<'a> {
     pub task: Task,
-    pub knowledge: Knowledge,
+    pub knowledge: Cow<'a, Knowledge>,
     #[serde(with = "places")]
-    pub collections: Vec<Collection>,
-    /// This worker reads the outermost entries whose number leaves `shard` when divided by `shards`.
-    pub shard: u64,
-    pub shards: u64,
+    pub collections: Cow<'a, [Collection]>,
+    /// Outermost entries that dead predecessors were given and may not have done, as collection and [`Position::top`].
+    pub held: BTreeSet<(usize, u64)>,
     /// Where a dead predecessor stopped: everything up to and including this entry is done or lost.
     pub resume: Option<Position>,
     /// Entries that readers died of. An archive is opened again for the members behind the place of a death; these are
@@ -79,6 +79,8 @@ pub enum Frame {
     Ready { rule_problems: Vec<String> },
     /// The journal: from now on this collection is walked through.
     Open { collection: usize },
+    /// The worker asks for another outermost entry of the collection. The answer is its number, in a line of its own.
+    Claim { collection: usize },
     /// A large entry is not this worker's, or done; going past its bytes takes time all the same.
     Pass { size: Option<u64> },
     /// The journal: from now on this item is in hand.
@@ -86,6 +88,9 @@ pub enum Frame {
         position: Position,
         path: String,
         size: Option<u64>,
+        /// Whether this asks for another outermost entry as well, as `claim` does.
+        #[serde(default)]
+        claim: bool,
     },
     /// Rules that matched records of the item in hand, for a hunt.
     Matches {
@@ -100,7 +105,9 @@ pub enum Frame {
     },
     /// Something the container kept back.
     Gap { collection: usize, gap: Gap },
-    /// The worker has been through its whole share.
+    /// The worker has walked through the whole collection.
+    Close { collection: usize },
+    /// There is nothing left to do.
     Done,
 }
 
@@ -137,7 +144,7 @@ pub struct ItemReport {
 
 /// Collections with their places on this machine as numbers: names of files need not be text.
 mod places {
-    use super::Collection;
+    use super::{Collection, Cow};
     use serde::de::Error as _;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::path::{Path, PathBuf};
@@ -162,7 +169,7 @@ mod places {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<Vec<Collection>, D::Error> {
+    ) -> Result<Cow<'static, [Collection]>, D::Error> {
         let written: Vec<Written> = Vec::deserialize(deserializer)?;
         let read = |written: Written| {
             let location = path(&written.location).ok_or_else(|| D::Error::custom("no path"))?;
@@ -172,7 +179,8 @@ mod places {
                 container: written.container,
             })
         };
-        written.into_iter().map(read).collect()
+        let read: Result<_, _> = written.into_iter().map(read).collect();
+        read.map(Cow::Owned)
     }
 
     /// The path in the units of this machine: bytes on Unix, UTF-16 on Windows.

@@ -10,6 +10,7 @@ mod gather;
 mod hunt;
 pub mod job;
 mod look;
+mod share;
 mod sink;
 pub mod supervise;
 mod verdicts;

@@ -4,13 +4,15 @@
 //! told as `crashed`, and a new worker goes on behind it.
 
 use crate::job::{Frame, ItemReport, Job, Knowledge, Matched, Position, Task};
-use crate::worker::{self, WorkerError};
+use crate::share::{NOTHING_LEFT, Shares};
+use crate::worker::{self, Line, WorkerError};
 use evidence::Collection;
 use model::{Gap, GapKind, Place};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -69,7 +71,7 @@ pub enum SuperviseError {
     Start {
         program: PathBuf,
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     #[error("a worker process ended before it was ready: {0}")]
     NotReady(String),
@@ -78,9 +80,9 @@ pub enum SuperviseError {
     #[error(transparent)]
     Worker(#[from] WorkerError),
     #[error("cannot write the manifest")]
-    Manifest(#[source] std::io::Error),
+    Manifest(#[source] io::Error),
     #[error("cannot write the matches, or sort them in temporary files")]
-    Output(#[source] std::io::Error),
+    Output(#[source] io::Error),
 }
 
 /// All that the workers said, by collection in the order given.
@@ -134,25 +136,32 @@ pub(crate) fn read(
     };
     let workers = crew.workers.max(1);
     let (say, hear) = sync_channel(FRAMES_WAITING_MAX);
+    let shares = Shares::new(collections.len());
     thread::scope(|scope| {
-        for shard in 0..workers {
+        for _ in 0..workers {
             let job = Job {
                 task,
-                knowledge: knowledge.clone(),
-                collections: collections.to_vec(),
-                shard,
-                shards: workers,
+                knowledge: Cow::Borrowed(knowledge),
+                collections: Cow::Borrowed(collections),
+                held: BTreeSet::new(),
                 resume: None,
                 lost: BTreeSet::new(),
                 given_up: BTreeSet::new(),
             };
             let say = say.clone();
+            let shares = &shares;
             scope.spawn(move || {
-                let tell = |said| say.send(said).map_err(std::io::Error::other);
+                let tell = |said| say.send(said).map_err(io::Error::other);
                 let outcome = match &crew.command {
-                    Some(command) => tend(job, command, crew, &tell),
-                    None => worker::run(&job, &mut |frame| tell(Said::Frame(frame)))
-                        .map_err(SuperviseError::Worker),
+                    Some(command) => tend(job, command, crew, shares, &tell),
+                    None => worker::run(
+                        job,
+                        &mut Direct {
+                            shares,
+                            tell: &tell,
+                        },
+                    )
+                    .map_err(SuperviseError::Worker),
                 };
                 if let Err(error) = outcome {
                     // The receiver is gone only if another worker's failure ended the run already.
@@ -209,21 +218,46 @@ fn take_in(seen: &mut Seen, frame: Frame, progress: &mut dyn FnMut(Progress<'_>)
                 raw.gaps.insert(gap);
             }
         }
-        Frame::Open { .. } | Frame::Pass { .. } | Frame::Matches { .. } | Frame::Done => {}
+        Frame::Open { .. }
+        | Frame::Claim { .. }
+        | Frame::Pass { .. }
+        | Frame::Matches { .. }
+        | Frame::Close { .. }
+        | Frame::Done => {}
     }
 }
 
-type Tell<'a> = dyn Fn(Said) -> std::io::Result<()> + 'a;
+type Tell<'a> = dyn Fn(Said) -> io::Result<()> + 'a;
+
+/// Between the supervisor and a worker in a thread.
+struct Direct<'a> {
+    shares: &'a Shares,
+    tell: &'a Tell<'a>,
+}
+
+impl Line for Direct<'_> {
+    fn say(&mut self, frame: Frame) -> io::Result<()> {
+        if let Frame::Close { collection } = &frame {
+            self.shares.close(*collection);
+        }
+        (self.tell)(Said::Frame(frame))
+    }
+
+    fn claimed(&mut self, collection: usize) -> io::Result<u64> {
+        Ok(self.shares.claim(collection))
+    }
+}
 
 /// Keeps one share going until it is done, whatever its workers die of.
 fn tend(
-    mut job: Job,
+    mut job: Job<'_>,
     command: &WorkerCommand,
     crew: &Crew,
+    shares: &Shares,
     tell: &Tell<'_>,
 ) -> Result<(), SuperviseError> {
     for _ in 0..DEATHS_MAX {
-        let Some(death) = watch(&job, command, crew, tell)? else {
+        let Some(death) = watch(&mut job, command, crew, shares, tell)? else {
             return Ok(());
         };
         if let Some(lost) = learn(&mut job, death)? {
@@ -244,7 +278,7 @@ fn tend(
 
 /// What the next worker leaves alone, so that it gets further than the dead one, and the gap that this makes. A death
 /// with nothing in hand, between two items or in the structure of an archive, is given a second try first.
-fn learn(job: &mut Job, death: Death) -> Result<Option<Frame>, SuperviseError> {
+fn learn(job: &mut Job<'_>, death: Death) -> Result<Option<Frame>, SuperviseError> {
     let Some(collection) = death.opened else {
         return Err(SuperviseError::NotReady(death.cause));
     };
@@ -293,14 +327,26 @@ struct Death {
     cause: String,
 }
 
-/// Runs one worker process to its end; `None` when its share is done.
+/// Runs one worker process to its end; `None` when nothing is left to do. What the worker is given is noted in the job,
+/// until it has gone past it.
 fn watch(
-    job: &Job,
+    job: &mut Job<'_>,
     command: &WorkerCommand,
     crew: &Crew,
+    shares: &Shares,
     tell: &Tell<'_>,
 ) -> Result<Option<Death>, SuperviseError> {
-    let mut child = start(job, command)?;
+    let (mut child, mut answers) = start(job, command)?;
+    let mut give = |held: &mut BTreeSet<(usize, u64)>, collection| {
+        let top = shares.claim(collection);
+        if top != NOTHING_LEFT {
+            held.insert((collection, top));
+        }
+        if let Some(answers) = &mut answers {
+            // A worker that is dead already is told by the end of its frames.
+            let _ = writeln!(answers, "{top}").and_then(|()| answers.flush());
+        }
+    };
     let frames = frames_of(&mut child);
     let mut death = Death {
         opened: None,
@@ -323,15 +369,28 @@ fn watch(
                 match &frame {
                     Frame::Ready { .. } => bound = crew.item_seconds,
                     Frame::Open { collection } => death.opened = Some(*collection),
+                    Frame::Claim { collection } => {
+                        death.opened = Some(*collection);
+                        give(&mut job.held, *collection);
+                    }
                     Frame::Pass { size } => bound = crew.seconds_for(*size),
                     Frame::Begin {
                         position,
                         path,
                         size,
+                        claim,
                     } => {
                         death.in_hand = Some(*position);
                         death.path.clone_from(path);
                         bound = crew.seconds_for(*size);
+                        job.held = job.held.split_off(&(position.collection, position.top));
+                        if *claim {
+                            give(&mut job.held, position.collection);
+                        }
+                    }
+                    Frame::Close { collection } => {
+                        job.held = job.held.split_off(&(collection.saturating_add(1), 0));
+                        shares.close(*collection);
                     }
                     Frame::Item { position, .. } => {
                         if death.in_hand == Some(*position) {
@@ -366,7 +425,11 @@ fn watch(
     Ok(Some(death))
 }
 
-fn start(job: &Job, command: &WorkerCommand) -> Result<Child, SuperviseError> {
+/// Starts a worker and tells it its job; further lines answer what it asks for.
+fn start(
+    job: &Job<'_>,
+    command: &WorkerCommand,
+) -> Result<(Child, Option<BufWriter<ChildStdin>>), SuperviseError> {
     let failed = |source| SuperviseError::Start {
         program: command.program.clone(),
         source,
@@ -378,12 +441,15 @@ fn start(job: &Job, command: &WorkerCommand) -> Result<Child, SuperviseError> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(failed)?;
-    let line = serde_json::to_vec(job).map_err(|error| failed(error.into()))?;
-    if let Some(mut stdin) = child.stdin.take() {
+    let mut answers = child.stdin.take().map(BufWriter::new);
+    if let Some(answers) = &mut answers {
         // A worker that dies before it has read its job is told by its missing frames.
-        let _ = stdin.write_all(&line).and_then(|()| stdin.write_all(b"\n"));
+        let told = serde_json::to_writer(&mut *answers, job).map_err(io::Error::from);
+        let _ = told
+            .and_then(|()| answers.write_all(b"\n"))
+            .and_then(|()| answers.flush());
     }
-    Ok(child)
+    Ok((child, answers))
 }
 
 /// Reads the frames of a worker on a thread of their own, so that a silent worker can be waited for with a bound.

@@ -3,15 +3,17 @@
 //! It runs in a process of its own that may die of what it reads; the frame `begin` is its journal.
 
 use crate::job::{Frame, ItemReport, Job, Knowledge, Matched, Position, Task};
+use crate::share::{Claims, NOTHING_LEFT};
 use crate::sink::{Hunt, ItemSink};
 use artifacts::{Item, Probe};
-use detect::{Engine, ItemDetection, Match, ProblemKind, Sighting};
+use detect::{Engine, Extra, ItemDetection, Match, ProblemKind, Sighting};
 use evidence::{Bytes, Content, Decision, Digest, Entry, Visitor};
 use model::{Fact, FactAt, Finding, Gap, GapKind, Place, Record, SourceName, Value};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
-use std::io::Read;
+use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Collector's own records (`uploads.json`, a log) that are read whole; larger ones are not such records.
@@ -82,15 +84,34 @@ impl<'a> Correlations<'a> {
     }
 }
 
-/// Does one job; `say` receives every frame in order.
-pub fn run(
-    job: &Job,
-    say: &mut dyn FnMut(Frame) -> std::io::Result<()>,
-) -> Result<(), WorkerError> {
+/// What a worker says to its supervisor, and hears from it.
+pub trait Line {
+    /// Says a frame; they arrive in order.
+    ///
+    /// # Errors
+    /// When nobody listens any more.
+    fn say(&mut self, frame: Frame) -> io::Result<()>;
+
+    /// The outermost entry of the collection in hand that a frame has asked for.
+    ///
+    /// # Errors
+    /// When nobody answers any more.
+    fn claimed(&mut self, collection: usize) -> io::Result<u64>;
+}
+
+/// Does one job.
+///
+/// # Errors
+/// When packs or rules cannot be loaded, or the supervisor is gone.
+pub fn run(mut job: Job<'_>, line: &mut dyn Line) -> Result<(), WorkerError> {
     let packs = packs(&job.knowledge)?;
     let (engine, problems) =
         Engine::new(&packs, &job.knowledge.extra).map_err(WorkerError::Rules)?;
-    say(Frame::Ready {
+    if let Cow::Owned(knowledge) = &mut job.knowledge {
+        // The engine holds all of it; thousands of rules are megabytes of text.
+        knowledge.extra = Extra::default();
+    }
+    line.say(Frame::Ready {
         rule_problems: told(&problems),
     })
     .map_err(WorkerError::Closed)?;
@@ -102,22 +123,27 @@ pub fn run(
         {
             continue;
         }
-        say(Frame::Open { collection: index }).map_err(WorkerError::Closed)?;
+        let held = job.held.iter().filter(|(held, _)| *held == index);
         let mut reader = Reader {
-            job,
+            job: &job,
             engine: &engine,
             columns: &columns,
             collection: index,
-            say,
+            claims: Claims::new(held.map(|(_, top)| *top).collect()),
+            line,
             in_hand: None,
             failed: None,
         };
-        evidence::walk(collection, &job.knowledge.options, &mut reader);
+        if reader.has_work() {
+            reader.send(Frame::Open { collection: index });
+            evidence::walk(collection, &job.knowledge.options, &mut reader);
+            reader.close();
+        }
         if let Some(error) = reader.failed {
             return Err(WorkerError::Closed(error));
         }
     }
-    say(Frame::Done).map_err(WorkerError::Closed)
+    line.say(Frame::Done).map_err(WorkerError::Closed)
 }
 
 /// Rules that cannot run, as sentences: nobody looked for what they would have found. Those for logs that no reader gives,
@@ -164,13 +190,14 @@ fn problem(problem: &detect::RuleProblem) -> String {
 }
 
 struct Reader<'a> {
-    job: &'a Job,
+    job: &'a Job<'a>,
     engine: &'a Engine,
     columns: &'a BTreeSet<String>,
     collection: usize,
-    say: &'a mut dyn FnMut(Frame) -> std::io::Result<()>,
+    claims: Claims,
+    line: &'a mut dyn Line,
     in_hand: Option<InHand<'a>>,
-    failed: Option<std::io::Error>,
+    failed: Option<io::Error>,
 }
 
 /// Matches of the item in hand that are still to be told.
@@ -264,11 +291,10 @@ impl Reader<'_> {
     /// Whether this entry is still to be read. Of those that a dead predecessor had in hand or behind it, only what may
     /// hold more is: an archive that holds the place of the death, opened again for the members behind. The supervisor
     /// drops what it hears twice.
-    fn is_to_do(&self, position: Position) -> bool {
+    fn is_to_do(&mut self, position: Position) -> bool {
         let job = self.job;
         let within = (position.collection, position.top);
-        if self.failed.is_some()
-            || position.top % job.shards != job.shard
+        if !self.has_claimed(position.top)
             || job.lost.contains(&position)
             || job.given_up.contains(&within)
         {
@@ -278,9 +304,52 @@ impl Reader<'_> {
             .is_none_or(|resume| position > resume || within == (resume.collection, resume.top))
     }
 
+    /// Whether there may be anything in the collection that is left for this worker.
+    fn has_work(&mut self) -> bool {
+        self.has_claimed(0);
+        !self.claims.is_through()
+    }
+
+    fn has_claimed(&mut self, top: u64) -> bool {
+        let mut claims = std::mem::take(&mut self.claims);
+        let has = claims.has(top, &mut |asked| {
+            if !asked {
+                let collection = self.collection;
+                self.send(Frame::Claim { collection });
+            }
+            self.hear()
+        });
+        self.claims = claims;
+        has && self.failed.is_none()
+    }
+
+    /// The entry that was asked for; none where nobody answers any more.
+    fn hear(&mut self) -> u64 {
+        if self.failed.is_some() {
+            return NOTHING_LEFT;
+        }
+        match self.line.claimed(self.collection) {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                self.failed = Some(error);
+                NOTHING_LEFT
+            }
+        }
+    }
+
+    /// Says that the collection was walked through.
+    fn close(&mut self) {
+        if std::mem::take(&mut self.claims.asked) {
+            // It lies behind the last entry.
+            self.hear();
+        }
+        let collection = self.collection;
+        self.send(Frame::Close { collection });
+    }
+
     fn send(&mut self, frame: Frame) {
         if self.failed.is_none()
-            && let Err(error) = (self.say)(frame)
+            && let Err(error) = self.line.say(frame)
         {
             self.failed = Some(error);
         }
@@ -296,10 +365,13 @@ impl Visitor for Reader<'_> {
             }
             return Decision::Skip;
         }
+        let claim = self.claims.looks_ahead(entry.size);
+        self.claims.asked |= claim;
         self.send(Frame::Begin {
             position,
             path: entry.path.clone(),
             size: entry.size,
+            claim,
         });
         Decision::Read
     }
