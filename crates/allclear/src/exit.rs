@@ -21,12 +21,12 @@ pub(crate) struct Failure {
     code: u8,
     /// What to do about it, for the caller.
     advice: Option<String>,
-    source: Box<dyn Error>,
+    source: Box<dyn Error + Send + Sync>,
 }
 
 impl Failure {
     /// The caller has to change something.
-    pub(crate) fn usage(source: impl Into<Box<dyn Error>>, advice: impl Into<String>) -> Self {
+    pub(crate) fn usage(source: impl Into<Box<dyn Error + Send + Sync>>, advice: impl Into<String>) -> Self {
         Self {
             code: USAGE,
             advice: Some(advice.into()),
@@ -35,7 +35,7 @@ impl Failure {
     }
 
     /// The environment or Allclear itself failed.
-    pub(crate) fn fault(source: impl Into<Box<dyn Error>>) -> Self {
+    pub(crate) fn fault(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             code: FAULT,
             advice: None,

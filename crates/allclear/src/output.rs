@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 /// Columns assumed where there is no terminal.
 const WIDTH_DEFAULT: usize = 80;
 
+/// Bytes that are written at once.
+const BUFFER_BYTES: usize = 256 << 10;
+
 /// Prints a failure and what to do about it.
 pub(crate) fn complain(failure: &Failure) {
     let mut error = io::stderr().lock();
@@ -90,7 +93,7 @@ pub(crate) fn to_file(
         )
     };
     let write_all = |file: File| {
-        let mut out = BufWriter::new(file);
+        let mut out = BufWriter::with_capacity(BUFFER_BYTES, file);
         write(&mut out)?;
         out.flush()
     };

@@ -10,6 +10,7 @@ use pipeline::job::Knowledge;
 use std::fs;
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 /// Files of rules or indicators; more than any published set has.
 const SETTINGS_BYTES_MAX: u64 = 64 << 20;
@@ -140,10 +141,20 @@ fn read_all(paths: &[PathBuf], endings: &[&str]) -> Result<Vec<(String, Vec<u8>)
     }
     files.sort();
     files.dedup();
-    files
-        .into_iter()
-        .map(|path| Ok((path.display().to_string(), read(&path)?)))
-        .collect()
+    let named = |path: &PathBuf| Ok((path.display().to_string(), read(path)?));
+    // Rules come in thousands of files, and opening each takes longer than reading it.
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let share = files.len().div_ceil(threads).max(1);
+    thread::scope(|scope| {
+        let running: Vec<_> = files
+            .chunks(share)
+            .map(|part| scope.spawn(|| part.iter().map(named).collect::<Result<Vec<_>, Failure>>()))
+            .collect();
+        running.into_iter().try_fold(Vec::new(), |mut all, part| {
+            all.append(&mut part.join().expect("reading a file does not panic")?);
+            Ok(all)
+        })
+    })
 }
 
 fn nothing_below(folder: &Path, endings: &[&str]) -> Failure {

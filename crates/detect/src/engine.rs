@@ -128,9 +128,19 @@ impl Engine {
     /// Compiles the rules and indicators of these packs and of the user. What cannot be run is told beside it: each is
     /// something that nobody looked for.
     pub fn new(packs: &[Pack], extra: &Extra) -> Result<(Self, Vec<RuleProblem>), DetectError> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self::on_threads(packs, extra, threads)
+    }
+
+    /// The same on so many threads, where others compile at the same time. The outcome does not depend on their number.
+    pub fn on_threads(
+        packs: &[Pack],
+        extra: &Extra,
+        threads: usize,
+    ) -> Result<(Self, Vec<RuleProblem>), DetectError> {
         let table = Table::builtin()?;
         let mut problems = Vec::new();
-        let mut rules = Reader::default();
+        let mut rules = Reader::new(threads);
         for pack in packs {
             let files: Vec<_> = pack
                 .sigma

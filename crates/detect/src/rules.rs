@@ -54,8 +54,10 @@ pub(crate) struct FootholdPath {
 
 /// Puts rules together, file by file.
 #[derive(Debug, Default)]
-pub(crate) struct Reader {
-    parsed: Parsed,
+pub(crate) struct Reader<'t> {
+    /// Threads that share the work.
+    threads: usize,
+    parsed: Parsed<'t>,
     rules: Vec<About>,
     correlations: Vec<About>,
     /// Ids of rules, and the files that these stand in.
@@ -67,18 +69,24 @@ pub(crate) struct Reader {
     warnings: Vec<RuleWarning>,
 }
 
-impl Reader {
+impl<'t> Reader<'t> {
+    pub(crate) fn new(threads: usize) -> Self {
+        Self {
+            threads,
+            ..Self::default()
+        }
+    }
+
     /// Reads the files of a pack, or of the user. Of several rules with one id the first counts.
-    pub(crate) fn files(&mut self, files: &[(&str, &str)], campaign: Option<&str>) {
+    pub(crate) fn files(&mut self, files: &[(&str, &'t str)], campaign: Option<&str>) {
         let texts: Vec<&str> = files.iter().map(|(_, text)| *text).collect();
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let read = sigma::parse_all(&texts, workers);
+        let read = sigma::parse_all(&texts, self.threads);
         for ((path, _), parsed) in files.iter().zip(read) {
             self.file(path, parsed, campaign);
         }
     }
 
-    fn file(&mut self, path: &str, mut parsed: Parsed, campaign: Option<&str>) {
+    fn file(&mut self, path: &str, mut parsed: Parsed<'t>, campaign: Option<&str>) {
         for problem in &parsed.problems {
             match problem.severity {
                 Severity::Warning => self.warnings.push(RuleWarning::new(path, problem)),
@@ -167,7 +175,7 @@ impl Reader {
             .map_err(DetectError::Taxonomy)?
             .where_comes(|attribute, value| attribute != "source" || table.has_source(value));
         let options = Options {
-            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            workers: self.threads,
         };
         let known = self.parsed.problems.len();
         let engine = sigma::Engine::compile(self.parsed, taxonomy, options);

@@ -18,7 +18,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 
 /// Bytes of matches that are sorted in memory at a time.
-const RUN_BYTES_MAX: usize = 64 << 20;
+const RUN_BYTES_MAX: usize = 8 << 20;
 
 /// One rule's match of one record.
 #[derive(Clone, Debug, Serialize)]
@@ -179,6 +179,8 @@ impl Sorter {
             + item.len()
             + label.len()
             + matched.rule.len()
+            + 2 * matched.rule_id.len()
+            + matched.author.len()
             + matched.reference.len();
         self.run.push(Sorted {
             order: Order {

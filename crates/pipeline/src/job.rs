@@ -39,6 +39,8 @@ pub struct Job<'a> {
     pub knowledge: Cow<'a, Knowledge>,
     #[serde(with = "places")]
     pub collections: Cow<'a, [Collection]>,
+    /// Threads that may compile rules at once.
+    pub threads: usize,
     /// Outermost entries that dead predecessors were given and may not have done, as collection and [`Position::top`].
     pub held: BTreeSet<(usize, u64)>,
     /// Where a dead predecessor stopped: everything up to and including this entry is done or lost.

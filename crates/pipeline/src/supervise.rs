@@ -11,9 +11,10 @@ use model::{Gap, GapKind, Place};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,12 @@ const DEATHS_MAX: u32 = 500;
 /// Seconds that a worker may take to load packs and compile rules before it reads anything: thousands of rules on a
 /// busy machine take minutes, and are the user's choice, not the evidence's.
 const START_SECONDS: u64 = 600;
+
+/// What glibc takes for a large block; 128 KiB would count buffers among them that come and go with each item.
+const LARGE_BLOCK_BYTES: &str = "1048576";
+
+/// A job with thousands of rules is megabytes.
+const JOB_BUFFER_BYTES: usize = 256 << 10;
 
 /// Frames that wait to be taken in from one worker; keeps a fast one from filling the memory.
 const FRAMES_WAITING_MAX: usize = 64;
@@ -137,12 +144,15 @@ pub(crate) fn read(
     let workers = crew.workers.max(1);
     let (say, hear) = sync_channel(FRAMES_WAITING_MAX);
     let shares = Shares::new(collections.len());
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = usize::try_from(workers).map_or(1, |workers| processors.div_ceil(workers));
     thread::scope(|scope| {
         for _ in 0..workers {
             let job = Job {
                 task,
                 knowledge: Cow::Borrowed(knowledge),
                 collections: Cow::Borrowed(collections),
+                threads,
                 held: BTreeSet::new(),
                 resume: None,
                 lost: BTreeSet::new(),
@@ -436,12 +446,19 @@ fn start(
     };
     let mut child = Command::new(&command.program)
         .args(&command.arguments)
+        // Compiling rules takes twice the memory that they keep. glibc is to give it back: few heaps, which threads share,
+        // and large blocks outside of them.
+        .env("MALLOC_ARENA_MAX", "2")
+        .env("MALLOC_MMAP_THRESHOLD_", LARGE_BLOCK_BYTES)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .map_err(failed)?;
-    let mut answers = child.stdin.take().map(BufWriter::new);
+    let mut answers = child
+        .stdin
+        .take()
+        .map(|stdin| BufWriter::with_capacity(JOB_BUFFER_BYTES, stdin));
     if let Some(answers) = &mut answers {
         // A worker that dies before it has read its job is told by its missing frames.
         let told = serde_json::to_writer(&mut *answers, job).map_err(io::Error::from);
@@ -454,7 +471,7 @@ fn start(
 
 /// Reads the frames of a worker on a thread of their own, so that a silent worker can be waited for with a bound.
 fn frames_of(child: &mut Child) -> Receiver<Result<Frame, serde_json::Error>> {
-    let (say, hear) = channel();
+    let (say, hear) = sync_channel(FRAMES_WAITING_MAX);
     if let Some(stdout) = child.stdout.take() {
         thread::spawn(move || {
             let mut lines = BufReader::new(stdout);

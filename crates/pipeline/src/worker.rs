@@ -22,8 +22,8 @@ const COLLECTOR_BYTES_MAX: u64 = 64 << 20;
 /// Entries of this size that are passed over are told: a stream is unpacked up to what lies behind them.
 const PASSED_BYTES_MIN: u64 = 16 << 20;
 
-/// Bytes of matches that are told at once.
-const MATCHES_BYTES_MAX: usize = 1 << 20;
+/// Bytes of matches that are told at once; many frames wait to be taken in.
+const MATCHES_BYTES_MAX: usize = 64 << 10;
 
 /// Why a worker cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -105,8 +105,8 @@ pub trait Line {
 /// When packs or rules cannot be loaded, or the supervisor is gone.
 pub fn run(mut job: Job<'_>, line: &mut dyn Line) -> Result<(), WorkerError> {
     let packs = packs(&job.knowledge)?;
-    let (engine, problems) =
-        Engine::new(&packs, &job.knowledge.extra).map_err(WorkerError::Rules)?;
+    let (engine, problems) = Engine::on_threads(&packs, &job.knowledge.extra, job.threads)
+        .map_err(WorkerError::Rules)?;
     if let Cow::Owned(knowledge) = &mut job.knowledge {
         // The engine holds all of it; thousands of rules are megabytes of text.
         knowledge.extra = Extra::default();

@@ -40,7 +40,7 @@ fn main() {
     scan(&engine, Path::new(logs), rounds);
 }
 
-fn compile(texts: &[String], workers: usize) -> Engine {
+fn compile(texts: &[&str], workers: usize) -> Engine {
     let mut parsed = Parsed::default();
     for file in sigma::parse_all(texts, workers) {
         parsed.append(file);
@@ -50,12 +50,13 @@ fn compile(texts: &[String], workers: usize) -> Engine {
 }
 
 fn load(texts: &[String]) {
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     for workers in [1, 2] {
         let mut best = [f64::MAX; 3];
         for _ in 0..7 {
             let start = Instant::now();
             let mut parsed = Parsed::default();
-            for file in sigma::parse_all(texts, workers) {
+            for file in sigma::parse_all(&texts, workers) {
                 parsed.append(file);
             }
             let read = start.elapsed().as_secs_f64() * 1e3;
@@ -75,7 +76,7 @@ fn load(texts: &[String]) {
             best[2]
         );
     }
-    let engine = compile(texts, 2);
+    let engine = compile(&texts, 2);
     let mut counts = BTreeMap::<&str, usize>::new();
     for (rule, state) in engine.states() {
         let name = match state {

@@ -244,7 +244,8 @@ fn published_rules_match_the_same_real_events() {
     };
     let texts = support::rule_texts(archive, |_, _| true);
     let mut parsed = Parsed::default();
-    for file in sigma::parse_all(&texts, 2) {
+    let borrowed: Vec<&str> = texts.iter().map(String::as_str).collect();
+    for file in sigma::parse_all(&borrowed, 2) {
         parsed.append(file);
     }
     assert_eq!(parsed.rules.len(), texts.len(), "{:?}", parsed.problems);

@@ -1,9 +1,9 @@
 //! Runs a program to its end and says what it took.
 //!
 //! CPU time is what the kernel charges to ended children (`cutime` and `cstime` of proc(5)), in steps of a hundredth of
-//! a second. Memory is the peak of the resident sets of a program and all its children together, looked at every few
-//! milliseconds, and no less than the greatest peak that the kernel noted for any one of them (`VmHWM`); pages that
-//! processes share count once for each. Both are told on Linux only.
+//! a second. Memory is the peak of what a program and all its children hold together (`Pss` of proc(5): pages that several
+//! processes share count once), looked at many times a second, and no less than the greatest resident set that the
+//! kernel noted for any one of them (`VmHWM`). Both are told on Linux only.
 
 use crate::process::{as_typed, command, say};
 use serde::{Deserialize, Serialize};
@@ -18,10 +18,8 @@ use std::time::{Duration, Instant};
 /// Ticks of proc(5) in a second: 100 on every Linux of the common architectures.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Bytes of a page in `statm`; other page sizes are rare where benchmarks run, and would only scale the column.
-const PAGE_BYTES: u64 = 4096;
-
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Adding up a process's pages holds it up for a moment, so not more often.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
 
 /// Lines of a failed program's errors that are told.
 const ERROR_LINES: usize = 5;
@@ -181,7 +179,7 @@ fn cpu_of_children() -> Option<f64> {
     Some(ticks as f64 / TICKS_PER_SECOND)
 }
 
-/// Resident bytes of a process and all below it.
+/// Bytes that a process and all below it hold in memory.
 fn memory_of_tree(process: u32) -> Option<u64> {
     let mut parents: BTreeMap<u32, u32> = BTreeMap::new();
     for entry in std::fs::read_dir("/proc").ok()?.filter_map(Result::ok) {
@@ -199,23 +197,25 @@ fn memory_of_tree(process: u32) -> Option<u64> {
             .any(|id| id == process)
     };
     let tree: Vec<u32> = parents.keys().copied().filter(belongs).collect();
-    let now: u64 = tree.iter().filter_map(|id| resident_bytes(*id)).sum();
+    let now: u64 = tree.iter().filter_map(|id| held_bytes(*id)).sum();
     let noted = tree.iter().filter_map(|id| noted_peak_bytes(*id)).max();
     Some(now.max(noted.unwrap_or(0)))
 }
 
-fn resident_bytes(process: u32) -> Option<u64> {
-    let statm = std::fs::read_to_string(format!("/proc/{process}/statm")).ok()?;
-    let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
-    Some(pages * PAGE_BYTES)
+/// A process's own pages, and its share of those that others use as well.
+fn held_bytes(process: u32) -> Option<u64> {
+    kibibytes(&format!("/proc/{process}/smaps_rollup"), "Pss:")
 }
 
 /// The greatest resident set that the kernel noted for a process.
 fn noted_peak_bytes(process: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    kibibytes(&format!("/proc/{process}/status"), "VmHWM:")
+}
+
+/// Bytes that a line of a file in `/proc` tells in KiB.
+fn kibibytes(file: &str, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }

@@ -53,6 +53,13 @@ impl Interner {
         interner
     }
 
+    /// Forgets what only compiling needs.
+    pub(crate) fn seal(&mut self) {
+        self.slot_ids = FxHashMap::default();
+        self.predicate_ids = FxHashMap::default();
+        self.predicates.shrink_to_fit();
+    }
+
     pub(crate) fn field(&mut self, name: &str) -> FieldId {
         if let Some(known) = self.field_ids.get(name) {
             return *known;

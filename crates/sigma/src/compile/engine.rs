@@ -108,7 +108,7 @@ impl PartitionId {
 
 impl Engine {
     /// Compiles everything that was read. Nothing fails as a whole: [`Engine::states`] tells what became of each rule.
-    pub fn compile(parsed: Parsed, taxonomy: Taxonomy, options: Options) -> Self {
+    pub fn compile(parsed: Parsed<'_>, taxonomy: Taxonomy, options: Options) -> Self {
         Compiler::new(parsed, taxonomy, options).finish()
     }
 
@@ -311,10 +311,10 @@ fn number(length: usize) -> u32 {
     u32::try_from(length).expect("documents are limited in number and size")
 }
 
-struct Compiler {
+struct Compiler<'t> {
     rules: Vec<Rule>,
     correlations: Vec<Correlation>,
-    origins: Vec<crate::parse::Origin>,
+    origins: Vec<crate::parse::Origin<'t>>,
     filters: Vec<Filter>,
     filters_of: Vec<Vec<u32>>,
     problems: Vec<Problem>,
@@ -325,8 +325,8 @@ struct Compiler {
 /// A rule's logic, its filters' included.
 type Ready = Result<Lowered, Problem>;
 
-impl Compiler {
-    fn new(parsed: Parsed, taxonomy: Taxonomy, options: Options) -> Self {
+impl<'t> Compiler<'t> {
+    fn new(parsed: Parsed<'t>, taxonomy: Taxonomy, options: Options) -> Self {
         let mut compiler = Self {
             filters_of: vec![Vec::new(); parsed.rules.len()],
             rules: parsed.rules,
@@ -458,6 +458,7 @@ impl Compiler {
                 Test::Text { pattern, .. } => pattern.is_anywhere(),
                 _ => false,
             });
+        interner.seal();
         Engine {
             keywords_anywhere,
             rarity: Rarity::of(&interner.predicates),

@@ -224,6 +224,8 @@ fn header_from(mut keys: Keys, warnings: &mut Vec<Problem>) -> Result<Header, Pr
     let mut rest = keys.rest();
     rest.retain(|(key, _)| !KNOWN_UNUSED.contains(&key.as_str()));
     rest.sort_by(|one, other| one.0.cmp(&other.0));
+    // The list had room for every key of the document.
+    rest.shrink_to_fit();
     header.custom = rest;
     Ok(header)
 }

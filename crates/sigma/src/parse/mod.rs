@@ -17,11 +17,10 @@ pub(crate) use node::{documents, read};
 
 use crate::problem::Problem;
 use crate::rule::{Correlation, Filter, Rule};
-use std::sync::Arc;
 
 /// What a file holds.
 #[derive(Clone, Debug, Default)]
-pub struct Parsed {
+pub struct Parsed<'t> {
     /// Its detection rules.
     pub rules: Vec<Rule>,
     /// Its correlations.
@@ -31,13 +30,13 @@ pub struct Parsed {
     /// What is wrong with it.
     pub problems: Vec<Problem>,
     /// Where each rule stands, for messages of later steps.
-    pub(crate) origins: Vec<Origin>,
+    pub(crate) origins: Vec<Origin<'t>>,
 }
 
 /// A rule's document, kept so that later steps can name a line.
 #[derive(Clone, Debug)]
-pub(crate) struct Origin {
-    file: Arc<str>,
+pub(crate) struct Origin<'t> {
+    file: &'t str,
     from: usize,
     until: usize,
     lines_before: usize,
@@ -45,7 +44,7 @@ pub(crate) struct Origin {
     pub(crate) refused: Option<Problem>,
 }
 
-impl Origin {
+impl Origin<'_> {
     /// The line of a place in the rule.
     pub(crate) fn line_of(&self, place: &str) -> Option<usize> {
         let text = self.file.get(self.from..self.until)?;
@@ -53,7 +52,7 @@ impl Origin {
     }
 }
 
-impl Parsed {
+impl Parsed<'_> {
     /// Leaves out rules.
     pub fn retain_rules(&mut self, mut keep: impl FnMut(&Rule) -> bool) {
         let kept: Vec<bool> = self.rules.iter().map(&mut keep).collect();
@@ -74,7 +73,7 @@ impl Parsed {
 }
 
 /// Reads every document of a file.
-pub fn parse(text: &str) -> Parsed {
+pub fn parse(text: &str) -> Parsed<'_> {
     let mut parsed = Parsed::default();
     if text.len() > node::TEXT_BYTES_MAX {
         parsed.problems.push(Problem::error(
@@ -93,12 +92,11 @@ pub fn parse(text: &str) -> Parsed {
         ));
         return parsed;
     }
-    let file: Arc<str> = Arc::from(text);
     for document in &documents {
         // A document is a part of the text, so its place in it is the distance of the two.
         let from = document.text.as_ptr() as usize - text.as_ptr() as usize;
         let origin = Origin {
-            file: Arc::clone(&file),
+            file: text,
             from,
             until: from + document.text.len(),
             lines_before: document.lines_before,
@@ -110,11 +108,11 @@ pub fn parse(text: &str) -> Parsed {
 }
 
 /// Reads many files over several threads; the results are in the order of the files.
-pub fn parse_all<T: AsRef<str> + Sync>(files: &[T], workers: usize) -> Vec<Parsed> {
+pub fn parse_all<'t>(files: &[&'t str], workers: usize) -> Vec<Parsed<'t>> {
     let workers = workers.clamp(1, 64).min(files.len().max(1));
     let share = files.len().div_ceil(workers).max(1);
     let read =
-        |part: &[T]| -> Vec<Parsed> { part.iter().map(|file| parse(file.as_ref())).collect() };
+        |part: &[&'t str]| -> Vec<Parsed<'t>> { part.iter().map(|file| parse(file)).collect() };
     if workers == 1 {
         return read(files);
     }
@@ -130,7 +128,11 @@ pub fn parse_all<T: AsRef<str> + Sync>(files: &[T], workers: usize) -> Vec<Parse
     })
 }
 
-fn read_document(document: &node::Document<'_>, origin: &Origin, parsed: &mut Parsed) {
+fn read_document<'t>(
+    document: &node::Document<'_>,
+    origin: &Origin<'t>,
+    parsed: &mut Parsed<'t>,
+) {
     let mut found = Vec::new();
     let node = match node::read(document) {
         Ok(node) => node,

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// Values that one line of a detection may come to by placeholders.
 const VALUES_MAX: usize = 20_000;
 
-pub(super) fn apply(pipelines: &[&Pipeline], parsed: &mut Parsed) {
+pub(super) fn apply(pipelines: &[&Pipeline], parsed: &mut Parsed<'_>) {
     for (rule, origin) in parsed.rules.iter_mut().zip(&mut parsed.origins) {
         let subject = Subject {
             header: &mut rule.header,

@@ -44,7 +44,7 @@ impl Pipeline {
 
     /// Applies pipelines in the order of their priority to all rules and filters. A rule that a pipeline refuses stays
     /// among the rules and is rejected when it is compiled.
-    pub fn apply(pipelines: &[Self], parsed: &mut Parsed) {
+    pub fn apply(pipelines: &[Self], parsed: &mut Parsed<'_>) {
         let mut order: Vec<&Self> = pipelines.iter().collect();
         order.sort_by_key(|pipeline| pipeline.priority);
         apply::apply(&order, parsed);

@@ -457,7 +457,8 @@ fn mistakes_are_told_with_their_place_and_line() {
 #[test]
 fn a_rule_of_a_file_that_is_damaged_leaves_the_others_alone() {
     let good = rule("s: {a: 1}\ncondition: s");
-    let parsed = sigma::parse(&format!("{good}---\ntitle: [\n---\n{good}"));
+    let text = format!("{good}---\ntitle: [\n---\n{good}");
+    let parsed = sigma::parse(&text);
     assert_eq!(parsed.rules.len(), 2);
     assert_eq!(parsed.problems.len(), 1);
     assert!(parsed.problems[0].line.is_some());
