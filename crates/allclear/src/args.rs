@@ -147,13 +147,17 @@ pub(crate) struct Hunt {
     pub(crate) input: Input,
 
     /// Rules of this campaign pack (a built-in name or a folder) [default: every built-in one, unless rules or indicators
-    /// are given].
+    /// of your own are given].
     #[arg(long, value_name = "NAME|DIR")]
     pub(crate) pack: Vec<String>,
 
     /// Sigma rules of this file or folder.
     #[arg(long, value_name = "PATH")]
     pub(crate) rules: Vec<PathBuf>,
+
+    /// YARA rules of this file or folder.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) yara: Vec<PathBuf>,
 
     /// Indicators: CSV, plain list, STIX 2.1, MISP JSON, CHIRP YAML.
     #[arg(long, value_name = "FILE")]

@@ -26,7 +26,10 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// The caller has to change something.
-    pub(crate) fn usage(source: impl Into<Box<dyn Error + Send + Sync>>, advice: impl Into<String>) -> Self {
+    pub(crate) fn usage(
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+        advice: impl Into<String>,
+    ) -> Self {
         Self {
             code: USAGE,
             advice: Some(advice.into()),

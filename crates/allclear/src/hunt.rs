@@ -20,7 +20,7 @@ pub(crate) fn run(hunt: &Hunt) -> Outcome {
     let given = Knowledge {
         pack: hunt.pack.clone(),
         rules: hunt.rules.clone(),
-        yara: Vec::new(),
+        yara: hunt.yara.clone(),
         indicators: hunt.indicators.clone(),
     };
     let knowledge = settings::only_named(&given, settings::options(&hunt.input)?)?;

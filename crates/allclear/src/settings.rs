@@ -40,7 +40,8 @@ pub(crate) fn knowledge(given: &Given, options: Options) -> Result<Knowledge, Fa
 /// The same for whoever names rules or indicators and then wants these and no others, unless packs are named as well.
 pub(crate) fn only_named(given: &Given, options: Options) -> Result<Knowledge, Failure> {
     let mut knowledge = knowledge(given, options)?;
-    if given.pack.is_empty() && !(given.rules.is_empty() && given.indicators.is_empty()) {
+    let own = [&given.rules, &given.yara, &given.indicators];
+    if given.pack.is_empty() && own.iter().any(|paths| !paths.is_empty()) {
         knowledge.builtin_packs = false;
     }
     Ok(knowledge)

@@ -50,6 +50,13 @@ impl ItemDetection<'_> {
     /// the file is not interesting. Hash indicators need no bytes: call [`Self::file`] with the digest alone.
     pub fn wants_file(&self, path: &str, head: &[u8], size: Option<u64>) -> Option<u64> {
         let ending = extension(path);
+        if !self.engine.looks_for_shells {
+            // The same bound whatever the file is: a user's rules are for any.
+            let wanted = self.engine.yara.user_wants(path)
+                || self.engine.indicators.has_hashes_of(40)
+                || self.engine.indicators.has_hashes_of(32);
+            return wanted.then(|| size.map_or(USER_BYTES_MAX, |size| size.min(USER_BYTES_MAX)));
+        }
         let bytes_max = if is_page(path, &ending, head) {
             PAGE_BYTES_MAX
         } else if self.is_program_to_look_at(path, head)
@@ -82,7 +89,7 @@ impl ItemDetection<'_> {
             self.gaps.push((GapKind::Limit, At::Item, detail));
         }
         self.yara(digest.as_deref(), bytes);
-        if !holds_records {
+        if !holds_records && self.engine.looks_for_shells {
             self.web_shell(digest.as_deref(), bytes);
         }
     }
@@ -150,7 +157,8 @@ impl ItemDetection<'_> {
     }
 
     fn yara(&mut self, sha256: Option<&str>, bytes: &[u8]) {
-        match self.engine.yara.scan(&self.path, bytes) {
+        let scanner = &mut self.scratch.scanner;
+        match self.engine.yara.scan(&self.path, bytes, scanner) {
             Ok(matches) => {
                 for found in matches {
                     let finding = self.of_yara(found, sha256, bytes);

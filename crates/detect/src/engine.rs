@@ -72,6 +72,8 @@ pub struct Engine {
     bindings: Bindings,
     pub(crate) indicators: Arc<Indicators>,
     pub(crate) yara: YaraRules,
+    /// Whether pages are looked at for web shells: a pack asks what is wrong with a host, a user's rules only what they say.
+    pub(crate) looks_for_shells: bool,
     plans: Mutex<BTreeMap<RecordForm, Arc<Plan>>>,
     screens: Mutex<Screens>,
     shipped: OnceLock<ShippedFiles>,
@@ -111,7 +113,14 @@ pub struct ItemDetection<'e> {
     unsighted: u64,
     /// What is known of the source of the last record.
     last: Option<Last>,
+    pub(crate) scratch: Scratch<'e>,
+}
+
+/// What is made once and used for one item after another.
+#[derive(Default)]
+pub struct Scratch<'e> {
     matcher: Option<Matcher<'e>>,
+    pub(crate) scanner: Option<yara_x::Scanner<'e>>,
     line: Cell<String>,
     candidates: Candidates,
 }
@@ -165,6 +174,7 @@ impl Engine {
             bindings: Bindings::default(),
             indicators: Arc::new(indicators),
             yara,
+            looks_for_shells: !packs.is_empty(),
             plans: Mutex::default(),
             screens: Mutex::default(),
             shipped: OnceLock::new(),
@@ -174,6 +184,11 @@ impl Engine {
 
     /// Opens an item by its original path.
     pub fn item(&self, path: &str) -> ItemDetection<'_> {
+        self.item_with(path, Scratch::default())
+    }
+
+    /// The same with what [`ItemDetection::end`] of another item gave back, which spares making it anew.
+    pub fn item_with<'e>(&'e self, path: &str, scratch: Scratch<'e>) -> ItemDetection<'e> {
         ItemDetection {
             engine: self,
             path: path.to_owned(),
@@ -182,9 +197,7 @@ impl Engine {
             sightings: Vec::new(),
             unsighted: 0,
             last: None,
-            matcher: None,
-            line: Cell::default(),
-            candidates: Candidates::default(),
+            scratch,
         }
     }
 
@@ -312,7 +325,12 @@ impl<'e> ItemDetection<'e> {
     }
 
     /// Everything that was found in this item, and what could not be looked at.
-    pub fn finish(mut self) -> ItemFindings {
+    pub fn finish(self) -> ItemFindings {
+        self.end().0
+    }
+
+    /// The same, and what the next item can use again.
+    pub fn end(mut self) -> (ItemFindings, Scratch<'e>) {
         self.path_indicators();
         let (findings, mut gaps) = self.collected.finish();
         gaps.append(&mut self.gaps);
@@ -323,11 +341,12 @@ impl<'e> ItemDetection<'e> {
             );
             gaps.push((GapKind::Limit, At::Item, detail));
         }
-        ItemFindings {
+        let findings = ItemFindings {
             findings,
             sightings: self.sightings,
             gaps,
-        }
+        };
+        (findings, self.scratch)
     }
 
     /// What matches a record, in the order of rules and indicators.
@@ -345,7 +364,8 @@ impl<'e> ItemDetection<'e> {
         let partition = last
             .partitions
             .of(&engine.rules.engine, record, binding.as_deref());
-        let matcher = self
+        let scratch = &mut self.scratch;
+        let matcher = scratch
             .matcher
             .get_or_insert_with(|| Matcher::new(&engine.rules.engine));
         let mut matched = Vec::new();
@@ -357,7 +377,7 @@ impl<'e> ItemDetection<'e> {
                 engine: &engine.rules.engine,
                 binding: binding.as_deref(),
                 url_decoded,
-                line: &self.line,
+                line: &scratch.line,
             };
             matcher.evaluate(partition, &event, &mut |found| {
                 if found.alone {
@@ -390,7 +410,7 @@ impl<'e> ItemDetection<'e> {
         }
         let about = |rule| Found::Rule(engine.rules.about(rule));
         let mut found: Vec<Found<'e>> = matched.into_iter().map(about).collect();
-        let candidates = &mut self.candidates;
+        let candidates = &mut scratch.candidates;
         last.plan.prefilter.candidates(record, form, candidates);
         found.extend(candidates.found.iter().filter_map(|number| {
             let is_shipped = |path: &str| engine.is_shipped_page(path);

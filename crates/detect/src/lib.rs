@@ -32,7 +32,9 @@ mod yara;
 mod tests;
 
 pub use correlate::Sighting;
-pub use engine::{Engine, Extra, ItemDetection, ItemFindings, Match, ProblemKind, RuleProblem};
+pub use engine::{
+    Engine, Extra, ItemDetection, ItemFindings, Match, ProblemKind, RuleProblem, Scratch,
+};
 pub use examples::{ExampleFailure, test_pack};
 pub use regression::{RegressionPair, regression_pairs};
 pub use sigma::{Explanation, Seen};

@@ -1,7 +1,7 @@
 //! YARA rules of packs and of the user, run by YARA-X.
 //!
-//! Rules are checked when the engine is made, so that a faulty one is told; the program that scans is built when the
-//! first file is to be looked at, as most workers see none.
+//! Rules are checked when the engine is made, so that a faulty one is told; the program that scans is built then where a
+//! user has rules, else when the first file is to be looked at, as most workers see none.
 
 use crate::engine::{ProblemKind, RuleProblem};
 use crate::indicators::YaraPart;
@@ -91,26 +91,30 @@ impl YaraRules {
             let files = part.files.as_ref().map(|files| files.to_lowercase());
             (part.path.clone(), of_user(&part.text, files))
         });
-        let mut sources = Vec::new();
-        let mut count = 0;
-        for (path, source) in of_packs.chain(of_users).chain(of_parts) {
-            match check(&path, &source.text) {
-                Ok(rules) => {
-                    count += rules;
-                    sources.push(source);
-                }
-                Err(why) => problems.push(RuleProblem {
-                    path,
+        let mut all: Vec<(String, Source)> = of_packs.chain(of_users).chain(of_parts).collect();
+        let compiler = loop {
+            match compiled(all.iter().map(|(_, source)| source)) {
+                Ok(compiler) => break compiler,
+                // What a faulty file left behind in the compiler is not to run.
+                Err((faulty, why)) => problems.push(RuleProblem {
+                    path: all.remove(faulty).0,
                     rule: String::new(),
                     why,
                     kind: ProblemKind::NotUnderstood,
                 }),
             }
+        };
+        let count = all.iter().map(|(path, source)| heads(path, source)).sum();
+        let sources: Vec<Source> = all.into_iter().map(|(_, source)| source).collect();
+        let rules = OnceLock::new();
+        if sources.iter().any(|source| source.is_users) {
+            // A user's rules are for any file, so the first is not far.
+            rules.get_or_init(|| Some(compiler.build()));
         }
         Self {
             sources,
             count,
-            rules: OnceLock::new(),
+            rules,
         }
     }
 
@@ -127,15 +131,24 @@ impl YaraRules {
     }
 
     /// The rules that match these bytes, in the order of their files and names.
-    pub(crate) fn scan(&self, path: &str, bytes: &[u8]) -> Result<Vec<YaraMatch>, ScanStopped> {
+    /// `scanner` is kept for the next file.
+    pub(crate) fn scan<'r>(
+        &'r self,
+        path: &str,
+        bytes: &[u8],
+        scanner: &mut Option<Scanner<'r>>,
+    ) -> Result<Vec<YaraMatch>, ScanStopped> {
         if self.sources.is_empty() {
             return Ok(Vec::new());
         }
         let Some(rules) = self.rules.get_or_init(|| build(&self.sources)) else {
             return Err(ScanStopped("the YARA rules could not be built".to_owned()));
         };
-        let mut scanner = Scanner::new(rules);
-        scanner.set_timeout(Duration::from_secs(SCAN_SECONDS_MAX));
+        let scanner = scanner.get_or_insert_with(|| {
+            let mut scanner = Scanner::new(rules);
+            scanner.set_timeout(Duration::from_secs(SCAN_SECONDS_MAX));
+            scanner
+        });
         let results = scanner
             .scan(bytes)
             .map_err(|error| ScanStopped(format!("the YARA scan stopped: {error}")))?;
@@ -164,25 +177,32 @@ impl Source {
     }
 }
 
-/// Whether the rules compile, and how many there are. The program that scans is not built, which is the longer part.
-fn check(path: &str, text: &str) -> Result<usize, String> {
-    compiler()
-        .add_source(text)
-        .map_err(|error| format!("cannot be compiled: {error}"))?;
+/// How many rules there are.
+fn heads(path: &str, source: &Source) -> usize {
     let file = pack::RuleFile {
         path: path.to_owned(),
-        text: text.to_owned(),
+        text: source.text.clone(),
     };
-    Ok(pack::yara_heads(&file).len())
+    pack::yara_heads(&file).len()
 }
 
 fn build(sources: &[Source]) -> Option<Rules> {
+    Some(compiled(sources.iter()).ok()?.build())
+}
+
+/// All rules, each file in a namespace by its number; the number of the first faulty file, and why. The program that scans
+/// is not built, which is the longer part.
+fn compiled<'s>(
+    sources: impl Iterator<Item = &'s Source>,
+) -> Result<Compiler<'static>, (usize, String)> {
     let mut compiler = compiler();
-    for (number, source) in sources.iter().enumerate() {
+    for (number, source) in sources.enumerate() {
         compiler.new_namespace(&number.to_string());
-        compiler.add_source(source.text.as_str()).ok()?;
+        compiler
+            .add_source(source.text.as_str())
+            .map_err(|error| (number, format!("cannot be compiled: {error}")))?;
     }
-    Some(compiler.build())
+    Ok(compiler)
 }
 
 fn compiler() -> Compiler<'static> {
@@ -295,14 +315,22 @@ mod tests {
             "rule found { meta: author = \"Somebody\" strings: $a = \"needle\" condition: $a }",
         );
         assert!(problems.is_empty());
-        let found = rules.scan("C:\\x", b"hay needle hay").unwrap();
+        let mut scanner = None;
+        let found = rules
+            .scan("C:\\x", b"hay needle hay", &mut scanner)
+            .unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(
             (found[0].author.as_str(), found[0].offset),
             ("Somebody", Some(4))
         );
         assert_eq!(found[0].stage, None);
-        assert!(rules.scan("C:\\x", b"hay").unwrap().is_empty());
+        assert!(
+            rules
+                .scan("C:\\x", b"hay", &mut scanner)
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]

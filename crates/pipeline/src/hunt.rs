@@ -18,7 +18,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 
 /// Bytes of matches that are sorted in memory at a time.
-const RUN_BYTES_MAX: usize = 8 << 20;
+const RUN_BYTES_MAX: usize = 4 << 20;
 
 /// One rule's match of one record.
 #[derive(Clone, Debug, Serialize)]
@@ -210,19 +210,8 @@ impl Sorter {
             collection: number,
             ..Position::default()
         };
-        let fields = serde_json::value::to_raw_value(&finding.details).map_err(io::Error::other)?;
-        let matched = Matched {
-            rule_id: finding.rule,
-            rule: finding.title,
-            level: finding.level,
-            author: finding.author,
-            reference: finding.reference,
-            campaign: finding.campaign,
-            time: finding.last,
-            at: finding.place.position(),
-            fields,
-        };
-        self.add(position, &collection.label, &finding.place.item, matched)
+        let item = finding.place.item.clone();
+        self.add(position, &collection.label, &item, finding.into())
     }
 
     fn sort(&mut self) -> Vec<Sorted> {

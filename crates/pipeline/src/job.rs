@@ -129,6 +129,23 @@ pub struct Matched {
     pub fields: Box<RawValue>,
 }
 
+impl From<Finding> for Matched {
+    fn from(finding: Finding) -> Self {
+        let fields = serde_json::value::to_raw_value(&finding.details);
+        Self {
+            time: finding.last.or(finding.time),
+            at: finding.place.position(),
+            fields: fields.expect("texts by name are JSON"),
+            rule_id: finding.rule,
+            rule: finding.title,
+            level: finding.level,
+            author: finding.author,
+            reference: finding.reference,
+            campaign: finding.campaign,
+        }
+    }
+}
+
 /// What reading and detection say about one item. Places lack the collection's id, which is known at the end only.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ItemReport {

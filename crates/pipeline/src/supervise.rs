@@ -13,8 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::num::NonZero;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,9 @@ const DEATHS_MAX: u32 = 500;
 /// busy machine take minutes, and are the user's choice, not the evidence's.
 const START_SECONDS: u64 = 600;
 
+/// How often a clock is looked at that may have to stop a worker.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 /// What glibc takes for a large block; 128 KiB would count buffers among them that come and go with each item.
 const LARGE_BLOCK_BYTES: &str = "1048576";
 
@@ -32,7 +36,7 @@ const LARGE_BLOCK_BYTES: &str = "1048576";
 const JOB_BUFFER_BYTES: usize = 256 << 10;
 
 /// Frames that wait to be taken in from one worker; keeps a fast one from filling the memory.
-const FRAMES_WAITING_MAX: usize = 64;
+const FRAMES_WAITING_MAX: usize = 16;
 
 /// How workers are run.
 #[derive(Clone, Debug)]
@@ -357,7 +361,8 @@ fn watch(
             let _ = writeln!(answers, "{top}").and_then(|()| answers.flush());
         }
     };
-    let frames = frames_of(&mut child);
+    let mut frames = Frames::of(&mut child);
+    let clock = Clock::default();
     let mut death = Death {
         opened: None,
         in_hand: None,
@@ -366,73 +371,131 @@ fn watch(
         cause: String::new(),
     };
     let mut bound = START_SECONDS;
-    let mut deadline = Instant::now() + Duration::from_secs(bound);
-    let ended = loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match frames.recv_timeout(left) {
-            Ok(Ok(Frame::Done)) => break true,
-            Ok(Err(error)) => {
+    let ended = thread::scope(|scope| {
+        scope.spawn(|| clock.watch(&mut child));
+        let ended = loop {
+            clock.start(bound);
+            let frame = frames.next();
+            clock.stop();
+            let frame = match frame {
+                None => break Ok(false),
+                Some(Ok(Frame::Done)) => break Ok(true),
                 // Our own words not understood: no fault of the evidence, and no reason to go on guessing.
-                return Err(SuperviseError::Garbled(error));
-            }
-            Ok(Ok(frame)) => {
-                match &frame {
-                    Frame::Ready { .. } => bound = crew.item_seconds,
-                    Frame::Open { collection } => death.opened = Some(*collection),
-                    Frame::Claim { collection } => {
-                        death.opened = Some(*collection);
-                        give(&mut job.held, *collection);
-                    }
-                    Frame::Pass { size } => bound = crew.seconds_for(*size),
-                    Frame::Begin {
-                        position,
-                        path,
-                        size,
-                        claim,
-                    } => {
-                        death.in_hand = Some(*position);
-                        death.path.clone_from(path);
-                        bound = crew.seconds_for(*size);
-                        job.held = job.held.split_off(&(position.collection, position.top));
-                        if *claim {
-                            give(&mut job.held, position.collection);
-                        }
-                    }
-                    Frame::Close { collection } => {
-                        job.held = job.held.split_off(&(collection.saturating_add(1), 0));
-                        shares.close(*collection);
-                    }
-                    Frame::Item { position, .. } => {
-                        if death.in_hand == Some(*position) {
-                            death.in_hand = None;
-                        }
-                        death.done = death.done.max(Some(*position));
-                    }
-                    Frame::Matches { .. } | Frame::Gap { .. } | Frame::Done => {}
+                Some(Err(error)) => break Err(SuperviseError::Garbled(error)),
+                Some(Ok(frame)) => frame,
+            };
+            match &frame {
+                Frame::Ready { .. } => bound = crew.item_seconds,
+                Frame::Open { collection } => death.opened = Some(*collection),
+                Frame::Claim { collection } => {
+                    death.opened = Some(*collection);
+                    give(&mut job.held, *collection);
                 }
-                deadline = Instant::now() + Duration::from_secs(bound);
-                if tell(Said::Frame(frame)).is_err() {
-                    // Nobody listens any more: the run failed elsewhere.
-                    break true;
+                Frame::Pass { size } => bound = crew.seconds_for(*size),
+                Frame::Begin {
+                    position,
+                    path,
+                    size,
+                    claim,
+                } => {
+                    death.in_hand = Some(*position);
+                    death.path.clone_from(path);
+                    bound = crew.seconds_for(*size);
+                    job.held = job.held.split_off(&(position.collection, position.top));
+                    if *claim {
+                        give(&mut job.held, position.collection);
+                    }
                 }
+                Frame::Close { collection } => {
+                    job.held = job.held.split_off(&(collection.saturating_add(1), 0));
+                    shares.close(*collection);
+                }
+                Frame::Item { position, .. } => {
+                    if death.in_hand == Some(*position) {
+                        death.in_hand = None;
+                    }
+                    death.done = death.done.max(Some(*position));
+                }
+                Frame::Matches { .. } | Frame::Gap { .. } | Frame::Done => {}
             }
-            Err(RecvTimeoutError::Disconnected) => break false,
-            Err(RecvTimeoutError::Timeout) => {
-                death.cause = format!("it took longer than {bound} seconds and was stopped");
-                break false;
+            if tell(Said::Frame(frame)).is_err() {
+                // Nobody listens any more: the run failed elsewhere.
+                break Ok(true);
             }
-        }
-    };
+        };
+        clock.end();
+        ended
+    });
     // The process may be gone already; either way it must not stay.
     let _ = child.kill();
     let status = child.wait();
-    if ended {
+    if ended? {
         return Ok(None);
     }
-    if death.cause.is_empty() {
-        death.cause = status.map_or_else(|error| error.to_string(), cause_of);
-    }
+    death.cause = if clock.has_struck() {
+        format!("it took longer than {bound} seconds and was stopped")
+    } else {
+        status.map_or_else(|error| error.to_string(), cause_of)
+    };
     Ok(Some(death))
+}
+
+/// Ends a worker that says nothing for too long. The time runs while it is waited for, not while others hold it up.
+#[derive(Default)]
+struct Clock {
+    state: Mutex<Ticking>,
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct Ticking {
+    deadline: Option<Instant>,
+    struck: bool,
+    ended: bool,
+}
+
+impl Clock {
+    fn state(&self) -> MutexGuard<'_, Ticking> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start(&self, seconds: u64) {
+        self.state().deadline = Some(Instant::now() + Duration::from_secs(seconds));
+    }
+
+    fn stop(&self) {
+        self.state().deadline = None;
+    }
+
+    fn end(&self) {
+        self.state().ended = true;
+        self.ended.notify_all();
+    }
+
+    fn has_struck(&self) -> bool {
+        self.state().struck
+    }
+
+    /// Looks at the time now and then, so that nobody needs to wake it for every frame.
+    fn watch(&self, child: &mut Child) {
+        let mut state = self.state();
+        while !state.ended {
+            if state
+                .deadline
+                .is_some_and(|deadline| deadline <= Instant::now())
+            {
+                state.struck = true;
+                // Its frames end with it.
+                let _ = child.kill();
+                return;
+            }
+            state = self
+                .ended
+                .wait_timeout(state, LOOK_EVERY)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
 }
 
 /// Starts a worker and tells it its job; further lines answer what it asks for.
@@ -469,24 +532,27 @@ fn start(
     Ok((child, answers))
 }
 
-/// Reads the frames of a worker on a thread of their own, so that a silent worker can be waited for with a bound.
-fn frames_of(child: &mut Child) -> Receiver<Result<Frame, serde_json::Error>> {
-    let (say, hear) = sync_channel(FRAMES_WAITING_MAX);
-    if let Some(stdout) = child.stdout.take() {
-        thread::spawn(move || {
-            let mut lines = BufReader::new(stdout);
-            let mut line = Vec::new();
-            while let Ok(1..) = lines.read_until(b'\n', &mut line) {
-                // A worker that dies in the middle of a line is told by its end, not by half a frame.
-                let whole = line.ends_with(b"\n");
-                if !whole || say.send(serde_json::from_slice(&line)).is_err() {
-                    return;
-                }
-                line.clear();
-            }
-        });
+/// The frames of a worker, until it ends.
+struct Frames {
+    lines: Option<BufReader<ChildStdout>>,
+    line: Vec<u8>,
+}
+
+impl Frames {
+    fn of(child: &mut Child) -> Self {
+        Self {
+            lines: child.stdout.take().map(BufReader::new),
+            line: Vec::new(),
+        }
     }
-    hear
+
+    fn next(&mut self) -> Option<Result<Frame, serde_json::Error>> {
+        self.line.clear();
+        let read = self.lines.as_mut()?.read_until(b'\n', &mut self.line);
+        // A worker that dies in the middle of a line is told by its end, not by half a frame.
+        let whole = matches!(read, Ok(1..)) && self.line.ends_with(b"\n");
+        whole.then(|| serde_json::from_slice(&self.line))
+    }
 }
 
 #[cfg(unix)]

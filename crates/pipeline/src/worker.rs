@@ -6,7 +6,7 @@ use crate::job::{Frame, ItemReport, Job, Knowledge, Matched, Position, Task};
 use crate::share::{Claims, NOTHING_LEFT};
 use crate::sink::{Hunt, ItemSink};
 use artifacts::{Item, Probe};
-use detect::{Engine, Extra, ItemDetection, Match, ProblemKind, Sighting};
+use detect::{Engine, Extra, ItemDetection, Match, ProblemKind, Scratch, Sighting};
 use evidence::{Bytes, Content, Decision, Digest, Entry, Visitor};
 use model::{Fact, FactAt, Finding, Gap, GapKind, Place, Record, SourceName, Value};
 use serde_json::value::RawValue;
@@ -116,6 +116,7 @@ pub fn run(mut job: Job<'_>, line: &mut dyn Line) -> Result<(), WorkerError> {
     })
     .map_err(WorkerError::Closed)?;
     let columns = needed_columns(&packs);
+    let mut scratch = Scratch::default();
     for (index, collection) in job.collections.iter().enumerate() {
         if job
             .resume
@@ -131,6 +132,7 @@ pub fn run(mut job: Job<'_>, line: &mut dyn Line) -> Result<(), WorkerError> {
             collection: index,
             claims: Claims::new(held.map(|(_, top)| *top).collect()),
             line,
+            scratch,
             in_hand: None,
             failed: None,
         };
@@ -142,6 +144,7 @@ pub fn run(mut job: Job<'_>, line: &mut dyn Line) -> Result<(), WorkerError> {
         if let Some(error) = reader.failed {
             return Err(WorkerError::Closed(error));
         }
+        scratch = reader.scratch;
     }
     line.say(Frame::Done).map_err(WorkerError::Closed)
 }
@@ -189,27 +192,28 @@ fn problem(problem: &detect::RuleProblem) -> String {
     }
 }
 
-struct Reader<'a> {
+struct Reader<'a, 'l> {
     job: &'a Job<'a>,
     engine: &'a Engine,
     columns: &'a BTreeSet<String>,
     collection: usize,
     claims: Claims,
-    line: &'a mut dyn Line,
+    line: &'l mut dyn Line,
+    scratch: Scratch<'a>,
     in_hand: Option<InHand<'a>>,
     failed: Option<io::Error>,
 }
 
 /// Matches of the item in hand that are still to be told.
-struct Matches<'r, 'j> {
+struct Matches<'r, 'j, 'l> {
     position: Position,
     path: &'r str,
     waiting: Vec<Matched>,
     bytes: usize,
-    reader: &'r mut Reader<'j>,
+    reader: &'r mut Reader<'j, 'l>,
 }
 
-impl Matches<'_, '_> {
+impl Matches<'_, '_, '_> {
     fn take(&mut self, matched: &Match<'_>) {
         let fields = fields_of(matched.record);
         self.bytes += fields.get().len() + matched.reference.len();
@@ -279,7 +283,7 @@ struct Kept {
     complete: bool,
 }
 
-impl Reader<'_> {
+impl Reader<'_, '_> {
     fn position(&self, entry: &Entry) -> Position {
         Position {
             collection: self.collection,
@@ -347,6 +351,19 @@ impl Reader<'_> {
         self.send(Frame::Close { collection });
     }
 
+    /// What was found in the bytes of a file, or by its name, as matches.
+    fn tell_of_file(&mut self, position: Position, path: &str, findings: Vec<Finding>) {
+        if findings.is_empty() {
+            return;
+        }
+        let frame = Frame::Matches {
+            position,
+            path: path.to_owned(),
+            matches: findings.into_iter().map(Matched::from).collect(),
+        };
+        self.send(frame);
+    }
+
     fn send(&mut self, frame: Frame) {
         if self.failed.is_none()
             && let Err(error) = self.line.say(frame)
@@ -356,7 +373,7 @@ impl Reader<'_> {
     }
 }
 
-impl Visitor for Reader<'_> {
+impl Visitor for Reader<'_, '_> {
     fn begin(&mut self, entry: &Entry) -> Decision {
         let position = self.position(entry);
         if !self.is_to_do(position) {
@@ -377,7 +394,8 @@ impl Visitor for Reader<'_> {
     }
 
     fn content(&mut self, entry: &Entry, content: &mut dyn Content) {
-        let mut detection = self.engine.item(&entry.path);
+        let scratch = std::mem::take(&mut self.scratch);
+        let mut detection = self.engine.item_with(&entry.path, scratch);
         let position = self.position(entry);
         let hunting = self.job.task == Task::Hunt;
         let mut matches = Matches {
@@ -425,16 +443,25 @@ impl Visitor for Reader<'_> {
         let path = entry.path.clone();
         let fallback = in_hand.report.item.clone();
         let outcome = catch_unwind(AssertUnwindSafe(|| finish_item(entry, digest, in_hand)));
-        let mut report = outcome.unwrap_or_else(|panic| ItemReport {
-            item: fallback,
-            gaps: vec![Gap::new(
-                GapKind::Crashed,
-                Place::item("", &path),
-                format!("detection panicked: {}", panic_text(&*panic)),
-            )],
-            ..ItemReport::default()
-        });
+        let mut report = match outcome {
+            Ok((report, scratch)) => {
+                self.scratch = scratch;
+                report
+            }
+            Err(panic) => ItemReport {
+                item: fallback,
+                gaps: vec![Gap::new(
+                    GapKind::Crashed,
+                    Place::item("", &path),
+                    format!("detection panicked: {}", panic_text(&*panic)),
+                )],
+                ..ItemReport::default()
+            },
+        };
         drop_columns(&mut report, self.columns);
+        if self.job.task == Task::Hunt {
+            self.tell_of_file(position, &path, std::mem::take(&mut report.findings));
+        }
         self.send(Frame::Item {
             position,
             report: Box::new(report),
@@ -557,7 +584,11 @@ fn collector_record(entry: &Entry, kept: &Kept, report: &mut ItemReport) {
 }
 
 /// Adds the hash, lets detection see the whole file, and collects what it found.
-fn finish_item(entry: &Entry, digest: &Digest, in_hand: InHand<'_>) -> ItemReport {
+fn finish_item<'e>(
+    entry: &Entry,
+    digest: &Digest,
+    in_hand: InHand<'e>,
+) -> (ItemReport, Scratch<'e>) {
     let InHand {
         mut report,
         mut detection,
@@ -574,7 +605,7 @@ fn finish_item(entry: &Entry, digest: &Digest, in_hand: InHand<'_>) -> ItemRepor
         Some(kept) => detection.file(&report.item.kind, sha256, &kept.bytes, kept.complete),
         None => detection.file(&report.item.kind, sha256, &[], false),
     }
-    let found = detection.finish();
+    let (found, scratch) = detection.end();
     report.findings = found
         .findings
         .into_iter()
@@ -591,7 +622,7 @@ fn finish_item(entry: &Entry, digest: &Digest, in_hand: InHand<'_>) -> ItemRepor
             ..Gap::new(kind, place, detail)
         });
     }
-    report
+    (report, scratch)
 }
 
 fn placed(mut finding: Finding, entry: &Entry) -> Finding {

@@ -30,10 +30,10 @@ fn main() {
     let rounds: usize = rest
         .get(1)
         .map_or(20, |text| text.parse().expect("a number"));
-    let windows: Vec<String> = all
+    let windows: Vec<&str> = all
         .iter()
+        .map(String::as_str)
         .filter(|text| text.contains("product: windows"))
-        .cloned()
         .collect();
     let engine = compile(&windows, 2);
     println!("{} windows rules", windows.len());

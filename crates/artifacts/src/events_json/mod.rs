@@ -68,6 +68,12 @@ enum First {
 }
 
 fn first_event(head: &[u8]) -> First {
+    // Every file comes by here, and hardly any begins like this, in whatever encoding.
+    let begins = |byte: &&u8| !matches!(byte, b'[' | b',' | 0 | 0xEF | 0xBB | 0xBF | 0xFE | 0xFF);
+    let mut bytes = head.iter().filter(begins);
+    if bytes.find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return First::Other;
+    }
     let text = head_text(head);
     let start = text
         .trim_start_matches(['[', ',', ' ', '\t', '\r', '\n'])

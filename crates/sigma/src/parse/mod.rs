@@ -128,11 +128,7 @@ pub fn parse_all<'t>(files: &[&'t str], workers: usize) -> Vec<Parsed<'t>> {
     })
 }
 
-fn read_document<'t>(
-    document: &node::Document<'_>,
-    origin: &Origin<'t>,
-    parsed: &mut Parsed<'t>,
-) {
+fn read_document<'t>(document: &node::Document<'_>, origin: &Origin<'t>, parsed: &mut Parsed<'t>) {
     let mut found = Vec::new();
     let node = match node::read(document) {
         Ok(node) => node,

@@ -61,7 +61,7 @@ pub(crate) fn compile(rules: &str) -> Engine {
     compile_with(sigma::parse(rules), Taxonomy::everything())
 }
 
-pub(crate) fn compile_with(parsed: Parsed, taxonomy: Taxonomy) -> Engine {
+pub(crate) fn compile_with(parsed: Parsed<'_>, taxonomy: Taxonomy) -> Engine {
     Engine::compile(parsed, taxonomy, Options::default())
 }
 
