@@ -404,6 +404,28 @@ fn a_page_that_begins_as_an_archive_is_still_a_page() {
     assert_eq!(checked.run.code, 1);
 }
 
+/// Antivirus engines delete tools for the text of the rules that they carry.
+#[test]
+fn the_program_quotes_no_rule() {
+    let program = std::fs::read(env!("CARGO_BIN_EXE_allclear")).expect("the program was built");
+    let packs = pack::builtin_packs();
+    let files = packs
+        .iter()
+        .flat_map(|pack| pack.sigma.iter().chain(&pack.yara));
+    let mut looked_for = 0;
+    for file in files {
+        let quoted = file.text.lines().map(str::trim);
+        let longest = quoted.max_by_key(|line| line.len()).unwrap_or_default();
+        assert!(longest.len() > 30, "{}", file.path);
+        let found = memchr::memmem::find(&program, longest.as_bytes());
+        assert_eq!(found, None, "{}: {longest}", file.path);
+        looked_for += 1;
+    }
+    assert!(looked_for > 4);
+    // What is looked for in this way is found where it is there.
+    assert!(memchr::memmem::find(&program, b"allclear/report/1").is_some());
+}
+
 /// What an intruder writes into a log reaches the reader of the report as text, never as a command.
 #[test]
 fn log_text_cannot_steer_terminal_or_browser() {
