@@ -14,8 +14,9 @@ const WHEEL: &str = include_str!("../peers/yara_x_scan.py");
 pub(in crate::bench) const WORKLOAD: Workload = Workload {
     name: "yara",
     title: "A web root against YARA rules",
-    about: "All run the same rules: the packs', and 500 made ones. Allclear also hashes each file, looks at it for web shells, and \
-            joins what it saw to a verdict. All compile the rules first, which is part of the time.",
+    about: "All run the same rules: the packs', and 500 made ones. `allclear hunt` also hashes each file and reads what it says of its \
+            host; `allclear check` looks at it for web shells besides, and joins what it saw to a verdict. All compile the rules first, \
+            which is part of the time.",
     prepare,
 };
 
@@ -24,7 +25,8 @@ fn prepare(bench: &mut Bench) -> Result<Prepared, String> {
     let root = web_root(bench)?;
     let (mut contestants, mut absent) = (Vec::new(), Vec::new());
     for count in CORES {
-        contestants.push(ours(bench, &rules, &root, count));
+        contestants.push(hunt(bench, &rules, &root, count));
+        contestants.push(check(bench, &rules, &root, count));
         let name = format!("YARA-X wheel, {}", cores(count));
         let found = yara_x_wheel(bench, &rules, &root, count, &name);
         join(found, &name, &mut contestants, &mut absent);
@@ -47,7 +49,7 @@ fn prepare(bench: &mut Bench) -> Result<Prepared, String> {
         contestants,
         absent,
         judge: Box::new(|rows| {
-            let ours = ["allclear check, 1 core", "allclear check, 2 cores"];
+            let ours = ["allclear hunt, 1 core", "allclear hunt, 2 cores"];
             let goals = [
                 rows.within(
                     ours[0],
@@ -92,7 +94,18 @@ fn names(rules: &YaraRules) -> BTreeSet<String> {
     rules.names.iter().cloned().collect()
 }
 
-fn ours(bench: &Bench, rules: &YaraRules, root: &WebRoot, count: u32) -> Contestant {
+fn hunt(bench: &Bench, rules: &YaraRules, root: &WebRoot, count: u32) -> Contestant {
+    let output = bench.output(&format!("yara-hunt-{count}.ndjson"));
+    let (all, folder) = (Bench::text(&rules.file), Bench::text(&root.folder));
+    let rest = ["--yara", &all, "--format", "ndjson", &folder];
+    let step = allclear(bench, "hunt", count, &output, &rest);
+    let name = format!("allclear hunt, {}", cores(count));
+    Contestant::ours(&name, "scans and hashes", count, vec![step])
+        .rules(rules.names.len() as u64)
+        .hits(move || matches::lines(&output))
+}
+
+fn check(bench: &Bench, rules: &YaraRules, root: &WebRoot, count: u32) -> Contestant {
     let output = bench.output(&format!("yara-allclear-{count}.ndjson"));
     let (more, folder) = (Bench::text(&rules.without_packs), Bench::text(&root.folder));
     let rest = ["--yara", &more, "--format", "ndjson", &folder];
