@@ -32,6 +32,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// What glibc takes for a large block; 128 KiB would count buffers among them that come and go with each item.
 const LARGE_BLOCK_BYTES: &str = "1048576";
 
+/// What glibc keeps at the end of its heap: the buffers of an item go back and forth there.
+const FREE_BYTES_KEPT: &str = "8388608";
+
 /// A job with thousands of rules is megabytes.
 const JOB_BUFFER_BYTES: usize = 256 << 10;
 
@@ -513,6 +516,7 @@ fn start(
         // and large blocks outside of them.
         .env("MALLOC_ARENA_MAX", "2")
         .env("MALLOC_MMAP_THRESHOLD_", LARGE_BLOCK_BYTES)
+        .env("MALLOC_TRIM_THRESHOLD_", FREE_BYTES_KEPT)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -455,7 +455,11 @@ pub(crate) fn head_text(head: &[u8]) -> String {
         _ if looks_like_utf_16le(head) => UTF_16LE,
         _ => {
             let head = head.strip_prefix(&[0xEF, 0xBB, 0xBF]).unwrap_or(head);
-            return String::from_utf8_lossy(head).into_owned();
+            // Several times as quick as replacing what is damaged, and nearly always enough.
+            return match std::str::from_utf8(head) {
+                Ok(text) => text.to_owned(),
+                Err(_damaged) => String::from_utf8_lossy(head).into_owned(),
+            };
         }
     };
     encoding.decode(head).0.into_owned()
