@@ -39,6 +39,11 @@ fn packs() {
 }
 
 #[test]
+fn hunts() {
+    transcript("hunt");
+}
+
+#[test]
 fn rules() {
     transcript("rules");
 }
