@@ -1,6 +1,7 @@
 //! All rules and indicators of a run, and what they say about one item.
 
 use crate::DetectError;
+use crate::analysis::{Analyses, Runs};
 use crate::correlate::{SIGHTINGS_MAX, Sighting, finding_of};
 use crate::event::{Binding, Bindings, Event};
 use crate::findings::Collected;
@@ -72,6 +73,7 @@ pub struct Engine {
     bindings: Bindings,
     pub(crate) indicators: Arc<Indicators>,
     pub(crate) yara: YaraRules,
+    analyses: Analyses,
     plans: Mutex<BTreeMap<RecordForm, Arc<Plan>>>,
     screens: Mutex<Screens>,
     shipped: OnceLock<ShippedFiles>,
@@ -114,6 +116,7 @@ pub struct ItemDetection<'e> {
     matcher: Option<Matcher<'e>>,
     line: Cell<String>,
     candidates: Candidates,
+    analyses: Runs<'e>,
 }
 
 /// What is looked for in the records of one source, and where these have their fields.
@@ -148,6 +151,7 @@ impl Engine {
         let rules = rules.compile(&table, &mut problems)?;
         let indicators = Indicators::new(packs, &extra.indicators, &mut problems);
         let yara = YaraRules::new(packs, &extra.yara, indicators.yara(), &mut problems);
+        let analyses = Analyses::new(packs, &mut problems);
         problems.sort();
         let engine = Self {
             table: Arc::new(table),
@@ -155,6 +159,7 @@ impl Engine {
             bindings: Bindings::default(),
             indicators: Arc::new(indicators),
             yara,
+            analyses,
             plans: Mutex::default(),
             screens: Mutex::default(),
             shipped: OnceLock::new(),
@@ -175,6 +180,7 @@ impl Engine {
             matcher: None,
             line: Cell::default(),
             candidates: Candidates::default(),
+            analyses: self.analyses.begin(),
         }
     }
 
@@ -206,6 +212,9 @@ impl Engine {
         source: &SourceName,
         columns: &Arc<dyn Columns>,
     ) -> Option<Arc<dyn Screen>> {
+        if self.analyses.want(source) {
+            return None;
+        }
         let names = columns.names().into_iter().map(str::to_owned);
         // Where there are fields beside the columns, any name is one.
         let is_open = !columns.of_field("").is_empty();
@@ -248,6 +257,10 @@ impl<'e> ItemDetection<'e> {
     /// Runs Sigma rules and indicators on a record.
     pub fn record(&mut self, record: &dyn Record) {
         let engine = self.engine;
+        let mut analysed = Vec::new();
+        self.analyses.look(record, &mut |analysis| {
+            analysed.push(analysis.campaign.as_str());
+        });
         let hits = self.hits(record);
         let told: Vec<Option<&str>> = hits
             .iter()
@@ -259,6 +272,9 @@ impl<'e> ItemDetection<'e> {
         for hit in hits {
             let finding = match hit {
                 Found::Indicator(seen) if engine.indicators.is_told(&seen, &told) => continue,
+                Found::Indicator(seen) if engine.indicators.is_analysed(&seen, &analysed) => {
+                    continue;
+                }
                 Found::Rule(about) => self.of_rule(about, record),
                 Found::Indicator(seen) => {
                     let place = Place::item("", &self.path).at(record.at());
@@ -299,12 +315,29 @@ impl<'e> ItemDetection<'e> {
                 }
             }
         }
+        self.analyses.look(record, &mut |analysis| {
+            visit(&Match {
+                rule_id: &analysis.rule.id,
+                title: &analysis.rule.title,
+                level: analysis.level(),
+                author: &analysis.rule.author,
+                reference: &analysis.rule.reference,
+                campaign: Some(&analysis.campaign),
+                record,
+            });
+        });
     }
 
     /// Everything that was found in this item, and what could not be looked at.
     pub fn finish(mut self) -> ItemFindings {
         self.path_indicators();
-        let (findings, mut gaps) = self.collected.finish();
+        let (mut findings, mut gaps) = self.collected.finish();
+        let (told, untold) = self.analyses.finish(&self.path);
+        if !told.is_empty() {
+            findings.extend(told);
+            findings.sort_by(|a, b| (&a.place, &a.rule, a).cmp(&(&b.place, &b.rule, b)));
+        }
+        gaps.extend(untold);
         gaps.append(&mut self.gaps);
         if self.unsighted > 0 {
             let detail = format!(
