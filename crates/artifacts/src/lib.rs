@@ -5,6 +5,7 @@
 
 mod artifact;
 mod aspnet;
+mod dns;
 mod events_json;
 mod evtx;
 mod exchange;
@@ -12,6 +13,7 @@ mod httperr;
 mod iis;
 mod iis_config;
 mod listing;
+mod m365;
 mod pe;
 mod prior;
 mod registry;
