@@ -12,6 +12,7 @@ pub(crate) fn report(hosts: Vec<Observed>, judgement: &Judgement<'_>) -> Report 
     let mut findings: Vec<Finding> = Vec::new();
     let mut gaps: BTreeSet<Gap> = BTreeSet::new();
     let mut reports = Vec::new();
+    let mut counted: BTreeSet<(String, String)> = BTreeSet::new();
     let not_looked_at = not_looked_at(&hosts, judgement);
     for host in hosts {
         let campaigns: Vec<_> = judgement
@@ -26,7 +27,10 @@ pub(crate) fn report(hosts: Vec<Observed>, judgement: &Judgement<'_>) -> Report 
                 let mut own = Accounting::default();
                 for item in &collection.items {
                     own.add(item);
-                    accounting.add(item);
+                    // An item may tell of several hosts; it was read once.
+                    if counted.insert((collection.id.clone(), item.path.clone())) {
+                        accounting.add(item);
+                    }
                 }
                 CollectionReport {
                     id: collection.id.clone(),
