@@ -16,6 +16,7 @@ mod listing;
 mod m365;
 mod pe;
 mod prior;
+mod products;
 mod registry;
 mod simple_record;
 mod tasks;

@@ -38,7 +38,7 @@ pub use load::builtin_packs;
 pub use meaning::{RuleHead, sigma_heads, yara_heads};
 pub use problem::{Code, PackError, Problem, Spot};
 pub use products::{
-    Absence, Family, HiveAbsence, Product, ProductBinary, VersionPrefix, product,
+    Absence, Family, HiveAbsence, Product, ProductBinary, SetupValues, VersionPrefix, product,
     products,
 };
 pub use types::*;
