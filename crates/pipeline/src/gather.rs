@@ -125,12 +125,11 @@ fn about_others(
             by_item: BTreeMap::new(),
         };
         let other = others.entry(subject).or_insert_with(frame);
-        let told_by = |item: &&ItemSeen| item.path == finding.place.item;
-        if !other.seen.items.iter().any(|item| told_by(&item)) {
-            other
-                .seen
-                .items
-                .extend(part.seen.items.iter().find(told_by).cloned());
+        // Items are in order of their paths; a collection may have many, and tell of many hosts.
+        let by_path = |item: &ItemSeen| item.path.as_str().cmp(&finding.place.item);
+        let is_new = !other.seen.items.iter().any(|item| by_path(item).is_eq());
+        if is_new && let Ok(at) = part.seen.items.binary_search_by(by_path) {
+            other.seen.items.push(part.seen.items[at].clone());
         }
         other.findings.push(finding);
     }
