@@ -13,9 +13,6 @@ use std::{env, fs, io};
 /// Flips every byte of a blob. `src/files.rs` holds the same number.
 const FLIP: u8 = 0xA5;
 
-/// Packs that can be loaded by `--pack` alone.
-const UNFINISHED: [&str; 1] = ["sunburst"];
-
 /// Folders inside a pack that are looked into.
 const FOLDERS: [&str; 2] = ["rules", "examples"];
 
@@ -38,7 +35,7 @@ fn embed() -> io::Result<()> {
 
     let mut table = String::from("&[\n");
     for (name, folder) in children(&packs)? {
-        if !folder.join("pack.yaml").is_file() || UNFINISHED.contains(&name.as_str()) {
+        if !folder.join("pack.yaml").is_file() {
             continue;
         }
         let mut files = files_of(&folder, "")?;
