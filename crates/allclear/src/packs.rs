@@ -85,5 +85,6 @@ fn rules(pack: &Pack) -> usize {
         .iter()
         .filter_map(|file| pack::sigma_heads(file).ok());
     let yara = pack.yara.iter().map(pack::yara_heads);
-    sigma.chain(yara).map(|heads| heads.len()).sum()
+    let heads: usize = sigma.chain(yara).map(|heads| heads.len()).sum();
+    heads + pack.analyses.len()
 }

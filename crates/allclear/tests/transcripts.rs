@@ -159,11 +159,9 @@ fn mask(text: &str, folder: &Path) -> String {
         .replace(env!("CARGO_PKG_VERSION"), "VERSION");
     let counted =
         regex::Regex::new("[0-9]+ (rules|indicators|needs|examples)\\b").expect("it is right");
-    let versioned = regex::Regex::new("(?m)^proxylogon [0-9.]+:").expect("it is right");
+    let versioned = regex::Regex::new("(?m)^(proxylogon|sunburst) [0-9.]+:").expect("it is right");
     let text = counted.replace_all(&text, "N $1");
-    versioned
-        .replace_all(&text, "proxylogon VERSION:")
-        .into_owned()
+    versioned.replace_all(&text, "$1 VERSION:").into_owned()
 }
 
 /// A compromised server, small enough to be read in a moment.

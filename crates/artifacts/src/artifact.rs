@@ -124,7 +124,14 @@ pub const ARTIFACTS: &[&dyn Artifact] = &[
     &crate::prior::test_proxylogon::TestProxyLogon,
     &crate::prior::eomt::Eomt,
     &crate::prior::msert::Msert,
+    &crate::dns::windows_debug::WindowsDebug,
+    &crate::dns::bind::Bind,
+    &crate::dns::dnsmasq::Dnsmasq,
+    &crate::dns::zeek::Zeek,
+    &crate::m365::M365Audit,
     &crate::listing::Listing,
+    // Tables of any names behind listings of files.
+    &crate::dns::passive::PassiveDns,
     // Last: a script only where nothing knows more of it.
     &crate::web::Script,
 ];

@@ -5,6 +5,7 @@
 
 mod artifact;
 mod aspnet;
+mod dns;
 mod events_json;
 mod evtx;
 mod exchange;
@@ -12,8 +13,10 @@ mod httperr;
 mod iis;
 mod iis_config;
 mod listing;
+mod m365;
 mod pe;
 mod prior;
+mod products;
 mod registry;
 mod simple_record;
 mod tasks;

@@ -29,13 +29,12 @@ pub(crate) fn compromise(
     observed: &Observed,
     exposure: &ExposureJudged,
 ) -> CompromiseJudged {
-    // What no pack explains speaks for every campaign whose product is, or may be, on the host.
-    let product_absent = exposure.report.state == ExposureState::NotAffected;
+    let takes_unexplained = takes_unexplained(pack, observed, exposure);
     let findings: Vec<&Finding> = observed
         .findings
         .iter()
         .filter(|finding| speaks_for(finding, pack))
-        .filter(|finding| finding.campaign.is_some() || !product_absent)
+        .filter(|finding| finding.campaign.is_some() || takes_unexplained)
         .collect();
     let stages: BTreeSet<Stage> = findings
         .iter()
@@ -82,6 +81,28 @@ pub(crate) fn compromise(
         open_leads,
         first_effect,
     }
+}
+
+/// What no pack explains speaks for every campaign whose product is on the host; where no product that anybody knows was
+/// seen, for every campaign whose product may be there.
+fn takes_unexplained(pack: &Pack, observed: &Observed, exposure: &ExposureJudged) -> bool {
+    if exposure.report.state == ExposureState::NotAffected {
+        return false;
+    }
+    let mut other_seen = false;
+    for known in &observed.facts {
+        let product = match &known.fact {
+            Fact::Build(seen) => &seen.product,
+            Fact::Setup(setup) => &setup.product,
+            Fact::InstallPath(install) => &install.product,
+            _ => continue,
+        };
+        if pack.manifest.products.contains(product) {
+            return true;
+        }
+        other_seen = true;
+    }
+    !other_seen
 }
 
 /// Footholds one by one: findings that name the same place are one.

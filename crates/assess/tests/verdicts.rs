@@ -519,3 +519,61 @@ fn a_statement_about_another_campaign_decides_nothing() {
         GateState::CannotTell
     );
 }
+
+#[test]
+fn what_no_pack_explains_is_not_of_a_campaign_whose_product_nobody_saw() {
+    let unexplained = || Finding {
+        campaign: None,
+        ..finding(Stage::Foothold, None)
+    };
+    let mut nothing_seen = host();
+    nothing_seen.findings.push(unexplained());
+    check(
+        nothing_seen,
+        VerdictName::Compromised,
+        ExposureState::Unknown,
+    );
+    let install = |product: &str| {
+        Fact::InstallPath(model::InstallPath {
+            product: product.to_owned(),
+            path: "C:\\x".to_owned(),
+            rule: "registry Setup key".to_owned(),
+        })
+    };
+    let mut other = with_fact(host(), "SOFTWARE", install("orion"));
+    other.findings.push(unexplained());
+    check(other.clone(), VerdictName::Unproven, ExposureState::Unknown);
+    let both = with_fact(other, "SOFTWARE", install("exchange"));
+    check(both, VerdictName::Compromised, ExposureState::Unknown);
+}
+
+#[test]
+fn builds_of_another_product_are_judged_by_its_own_pack() {
+    let packs = pack::builtin_packs();
+    let pack = packs
+        .iter()
+        .find(|pack| pack.manifest.products == ["orion"]);
+    let pack = pack.expect("built in");
+    let known = pack::BuildTable::builtin();
+    let status = |build: &str| {
+        let build = build.parse().expect("a build");
+        match pack.status_of("orion", &build, &known) {
+            pack::BuildStatus::Fixed => "fixed",
+            pack::BuildStatus::Vulnerable(_) => "vulnerable",
+            pack::BuildStatus::Disputed(_) | pack::BuildStatus::Unknown(_) => "unknown",
+        }
+    };
+    for (build, expected) in [
+        ("2018.2.1.1", "unknown"),
+        ("2019.4.5200.9083", "vulnerable"),
+        ("2019.4.5200.9106", "fixed"),
+        ("2019.4.5200.9999", "unknown"),
+        ("2020.2.100.12299", "vulnerable"),
+        ("2020.2.5300.12432", "vulnerable"),
+        ("2020.2.15300.12766", "vulnerable"),
+        ("2020.2.15300.12901", "fixed"),
+        ("2020.2.15300", "unknown"),
+    ] {
+        assert_eq!(status(build), expected, "{build}");
+    }
+}

@@ -21,7 +21,7 @@ const PROGRAM_BYTES_MAX: u64 = 4 << 20;
 
 /// Kinds of items, or beginnings of them, whose records are looked at one by one. Whatever text of a page they quote,
 /// they are no pages; only rules that a user brings for them look at their bytes.
-const RECORD_KINDS: [&str; 10] = [
+const RECORD_KINDS: [&str; 12] = [
     "exchange.",
     "iis.w3c",
     "iis.failed_request",
@@ -32,6 +32,8 @@ const RECORD_KINDS: [&str; 10] = [
     "windows.task",
     "prior.",
     "files.listing",
+    "dns.",
+    "m365.audit",
 ];
 
 /// Files that only a user's YARA rules ask for.

@@ -1,6 +1,7 @@
 //! All rules and indicators of a run, and what they say about one item.
 
 use crate::DetectError;
+use crate::analysis::{Analyses, Runs};
 use crate::correlate::{SIGHTINGS_MAX, Sighting, finding_of};
 use crate::event::{Binding, Bindings, Event};
 use crate::findings::Collected;
@@ -74,6 +75,7 @@ pub struct Engine {
     pub(crate) yara: YaraRules,
     /// Whether pages are looked at for web shells: a pack asks what is wrong with a host, a user's rules only what they say.
     pub(crate) looks_for_shells: bool,
+    analyses: Analyses,
     plans: Mutex<BTreeMap<RecordForm, Arc<Plan>>>,
     screens: Mutex<Screens>,
     shipped: OnceLock<ShippedFiles>,
@@ -114,6 +116,7 @@ pub struct ItemDetection<'e> {
     /// What is known of the source of the last record.
     last: Option<Last>,
     pub(crate) scratch: Scratch<'e>,
+    analyses: Runs<'e>,
 }
 
 /// What is made once and used for one item after another.
@@ -167,6 +170,7 @@ impl Engine {
         let rules = rules.compile(&table, &mut problems)?;
         let indicators = Indicators::new(packs, &extra.indicators, &mut problems);
         let yara = YaraRules::new(packs, &extra.yara, indicators.yara(), &mut problems);
+        let analyses = Analyses::new(packs, &mut problems);
         problems.sort();
         let engine = Self {
             table: Arc::new(table),
@@ -175,6 +179,7 @@ impl Engine {
             indicators: Arc::new(indicators),
             yara,
             looks_for_shells: !packs.is_empty(),
+            analyses,
             plans: Mutex::default(),
             screens: Mutex::default(),
             shipped: OnceLock::new(),
@@ -198,6 +203,7 @@ impl Engine {
             unsighted: 0,
             last: None,
             scratch,
+            analyses: self.analyses.begin(),
         }
     }
 
@@ -229,6 +235,9 @@ impl Engine {
         source: &SourceName,
         columns: &Arc<dyn Columns>,
     ) -> Option<Arc<dyn Screen>> {
+        if self.analyses.want(source) {
+            return None;
+        }
         let names = columns.names().into_iter().map(str::to_owned);
         // Where there are fields beside the columns, any name is one.
         let is_open = !columns.of_field("").is_empty();
@@ -271,6 +280,10 @@ impl<'e> ItemDetection<'e> {
     /// Runs Sigma rules and indicators on a record.
     pub fn record(&mut self, record: &dyn Record) {
         let engine = self.engine;
+        let mut analysed = Vec::new();
+        self.analyses.look(record, &mut |analysis| {
+            analysed.push(analysis.campaign.as_str());
+        });
         let hits = self.hits(record);
         let told: Vec<Option<&str>> = hits
             .iter()
@@ -282,6 +295,9 @@ impl<'e> ItemDetection<'e> {
         for hit in hits {
             let finding = match hit {
                 Found::Indicator(seen) if engine.indicators.is_told(&seen, &told) => continue,
+                Found::Indicator(seen) if engine.indicators.is_analysed(&seen, &analysed) => {
+                    continue;
+                }
                 Found::Rule(about) => self.of_rule(about, record),
                 Found::Indicator(seen) => {
                     let place = Place::item("", &self.path).at(record.at());
@@ -322,6 +338,17 @@ impl<'e> ItemDetection<'e> {
                 }
             }
         }
+        self.analyses.look(record, &mut |analysis| {
+            visit(&Match {
+                rule_id: &analysis.rule.id,
+                title: &analysis.rule.title,
+                level: analysis.level(),
+                author: &analysis.rule.author,
+                reference: &analysis.rule.reference,
+                campaign: Some(&analysis.campaign),
+                record,
+            });
+        });
     }
 
     /// Everything that was found in this item, and what could not be looked at.
@@ -332,7 +359,13 @@ impl<'e> ItemDetection<'e> {
     /// The same, and what the next item can use again.
     pub fn end(mut self) -> (ItemFindings, Scratch<'e>) {
         self.path_indicators();
-        let (findings, mut gaps) = self.collected.finish();
+        let (mut findings, mut gaps) = self.collected.finish();
+        let (told, untold) = self.analyses.finish(&self.path);
+        if !told.is_empty() {
+            findings.extend(told);
+            findings.sort_by(|a, b| (&a.place, &a.rule, a).cmp(&(&b.place, &b.rule, b)));
+        }
+        gaps.extend(untold);
         gaps.append(&mut self.gaps);
         if self.unsighted > 0 {
             let detail = format!(

@@ -84,7 +84,9 @@ fn without_examples(pack: &Pack) -> Vec<ExampleFailure> {
         let heads = pack::yara_heads(file);
         heads.into_iter().map(|head| (file.path.clone(), head.id))
     });
-    for (path, rule) in sigma.chain(yara) {
+    let analyses = pack.analyses.iter();
+    let analyses = analyses.map(|rule| ("analyses.yaml".to_owned(), rule.id.clone()));
+    for (path, rule) in sigma.chain(yara).chain(analyses) {
         for (must_match, what) in [(true, "matches"), (false, "leaves alone")] {
             let has = pack
                 .examples

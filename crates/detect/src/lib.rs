@@ -1,4 +1,5 @@
-//! Runs Sigma rules, YARA rules, indicators and the web-shell analysis over what readers give, and says what matched.
+//! Runs Sigma rules, YARA rules, indicators, the web-shell analysis and the analyses that packs name over what readers
+//! give, and says what matched.
 //!
 //! [`Engine::new`] takes packs and a user's own rules and says which of them cannot be run. [`Engine::item`] opens one
 //! item of evidence; its records and its bytes go in, [`ItemFindings`] come out. Findings point back at line, record
@@ -7,6 +8,7 @@
 //! This crate knows neither verdicts nor storage, and no campaign: those are packs. How sources answer to Sigma rules
 //! stands in `knowledge/sigma/`.
 
+mod analysis;
 mod bytes;
 mod correlate;
 mod engine;

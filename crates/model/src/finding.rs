@@ -79,7 +79,8 @@ pub struct Finding {
     #[serde(default)]
     pub step: String,
     /// Fields that join findings into one story, by normalised name: `client`, `user_agent`, `path`, `status`,
-    /// `anchor`, `target_host`, `user`, `process`, `command`, `sha256`.
+    /// `anchor`, `target_host`, `user`, `process`, `command`, `sha256`. `subject` names the host that the finding is about,
+    /// where that is another than the one of the evidence.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub details: BTreeMap<String, String>,
     /// The foothold that this finding shows, where it shows one.

@@ -15,6 +15,7 @@
 //!
 //! This crate must not know evidence, nor how rules are run: rules are text here, with their ids and meanings.
 
+mod analyses;
 mod builds;
 mod examples;
 mod files;
@@ -29,6 +30,7 @@ pub mod shipped_files;
 mod tables;
 mod types;
 
+pub use analyses::{ANALYSES, KnownAnalysis};
 pub use builds::BuildTable;
 pub use files::PackFiles;
 pub use lint::{lint, lint_files, lint_folder};
@@ -36,6 +38,7 @@ pub use load::builtin_packs;
 pub use meaning::{RuleHead, sigma_heads, yara_heads};
 pub use problem::{Code, PackError, Problem, Spot};
 pub use products::{
-    Absence, Family, HiveAbsence, Product, ProductBinary, VersionPrefix, product, products,
+    Absence, Family, HiveAbsence, Product, ProductBinary, SetupValues, VersionPrefix, product,
+    products,
 };
 pub use types::*;

@@ -5,7 +5,7 @@ use crate::files::PackFiles;
 use crate::indicators::INDICATOR_COLUMNS;
 use crate::problem::{Code, PackError, Problem};
 use crate::tables::{read_csv, read_yaml, without_mark};
-use crate::types::{Manifest, Pack, Remediation, RuleFile};
+use crate::types::{AnalysisRule, Manifest, Pack, Remediation, RuleFile};
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
@@ -14,6 +14,8 @@ const VULNERABILITIES: &str = "vulnerabilities.csv";
 const INDICATORS: &str = "indicators.csv";
 const NEEDS: &str = "needs.yaml";
 const REMEDIATION: &str = "remediation.yaml";
+/// Only packs that need an algorithm have this file.
+pub(crate) const ANALYSES_FILE: &str = "analyses.yaml";
 
 const VULNERABILITY_COLUMNS: &[&str] = &[
     "cve",
@@ -53,6 +55,10 @@ impl Pack {
         let remediation: Option<Remediation> = reader.yaml(REMEDIATION);
         let sigma = reader.rules(is_sigma);
         let yara = reader.rules(is_yara);
+        let analyses: Option<Vec<AnalysisRule>> = match files.files.get(ANALYSES_FILE) {
+            Some(_) => reader.yaml(ANALYSES_FILE),
+            None => None,
+        };
         let examples = reader.examples();
         match (manifest, remediation) {
             (Some(manifest), Some(remediation)) if reader.problems.is_empty() => Ok(Self {
@@ -61,6 +67,7 @@ impl Pack {
                 indicators,
                 sigma,
                 yara,
+                analyses: analyses.unwrap_or_default(),
                 needs,
                 remediation,
                 examples,
@@ -74,7 +81,14 @@ impl Pack {
 
 /// Whether a path inside a pack is one that a pack uses; a read-me is let pass.
 pub(crate) fn is_used(path: &str) -> bool {
-    let named = [MANIFEST, VULNERABILITIES, INDICATORS, NEEDS, REMEDIATION];
+    let named = [
+        MANIFEST,
+        VULNERABILITIES,
+        INDICATORS,
+        NEEDS,
+        REMEDIATION,
+        ANALYSES_FILE,
+    ];
     named.contains(&path)
         || is_sigma(path)
         || is_yara(path)

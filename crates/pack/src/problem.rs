@@ -61,6 +61,8 @@ pub enum Code {
     StrayFile,
     /// P119: a vulnerability is named that `vulnerabilities.csv` does not list.
     UnknownVulnerability,
+    /// P120: an analysis, or an input or outcome of one, is named that Allclear does not have.
+    UnknownAnalysis,
 }
 
 impl Code {
@@ -91,6 +93,7 @@ impl Code {
         Self::UnknownSource,
         Self::StrayFile,
         Self::UnknownVulnerability,
+        Self::UnknownAnalysis,
     ];
 
     /// The code as it is printed and documented: `P001`.
@@ -121,6 +124,7 @@ impl Code {
             Self::UnknownSource => "P117",
             Self::StrayFile => "P118",
             Self::UnknownVulnerability => "P119",
+            Self::UnknownAnalysis => "P120",
         }
     }
 }

@@ -21,6 +21,8 @@ pub struct Product {
     pub web_roots: Vec<String>,
     /// Keys below `HKEY_LOCAL_MACHINE\SOFTWARE` that an installation writes.
     pub registry_keys: Vec<String>,
+    /// What the values of such keys tell.
+    pub setup_values: Vec<SetupValues>,
     /// Names of its services; `*` stands for any end.
     pub services: Vec<String>,
     /// Files whose version or hash tells the build that really runs.
@@ -46,6 +48,22 @@ pub struct VersionPrefix {
     pub minor: u32,
 }
 
+/// Values that the installer of a product writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetupValues {
+    /// Below the root of SOFTWARE.
+    pub key: String,
+    /// Value with the folder.
+    pub install_path: String,
+    /// Value with the whole build, which updates keep current; empty where none is.
+    #[serde(default)]
+    pub build: String,
+    /// Values with the three numbers of the update level; empty where they are none.
+    #[serde(default)]
+    pub update_level: Vec<String>,
+}
+
 /// A file that tells the build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,7 +71,14 @@ pub struct ProductBinary {
     /// Path below the install folder, with a leading backslash.
     pub path: String,
     /// Whether its content differs in every security update, so that it proves that the update reached the disk.
+    #[serde(default)]
     pub proves_update: bool,
+    /// Whether its version is the product's build.
+    #[serde(default)]
+    pub tells_build: bool,
+    /// Other names that the same file goes by in collections.
+    #[serde(default)]
+    pub also_named: Vec<String>,
 }
 
 /// What must have been seen before anybody says that the product is not on a host. All of it is needed.

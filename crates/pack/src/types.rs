@@ -14,6 +14,8 @@ pub struct Pack {
     pub sigma: Vec<RuleFile>,
     /// YARA rules, as text.
     pub yara: Vec<RuleFile>,
+    /// Algorithms that this campaign needs; `detect` holds them.
+    pub analyses: Vec<AnalysisRule>,
     pub needs: Vec<Need>,
     pub remediation: Remediation,
     /// A matching and a clear case for each rule, for the linter.
@@ -115,6 +117,67 @@ pub struct RuleFile {
     /// Path inside the pack: `rules/oab-payload.yml`.
     pub path: String,
     pub text: String,
+}
+
+/// An entry of `analyses.yaml`: an algorithm of Allclear, what this campaign gives it to work with, and what its results
+/// show.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnalysisRule {
+    /// Unique among all rules, as findings carry it.
+    pub id: String,
+    pub title: String,
+    /// Which algorithm, by its name in [`crate::ANALYSES`].
+    pub analysis: String,
+    pub author: String,
+    pub reference: String,
+    /// Who says that the parameters are so.
+    pub source: String,
+    /// In which records to look.
+    pub records: Vec<AnalysedRecords>,
+    /// What the algorithm asks for; it says itself what is wrong with them.
+    pub parameters: serde_yaml_ng::Value,
+    /// What each outcome shows. An outcome that is not named here is not told.
+    pub outcomes: BTreeMap<String, AnalysisOutcome>,
+}
+
+/// Records of one kind of source, as an analysis looks at them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnalysedRecords {
+    /// Source name, or a prefix that ends in `*`.
+    pub source: String,
+    /// For each input of the algorithm the fields that hold it; the first that is there counts.
+    pub inputs: BTreeMap<String, Vec<String>>,
+    pub about: AnalysedAbout,
+}
+
+/// Of whom such records speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnalysedAbout {
+    /// Of the host that wrote them.
+    OwnHost,
+    /// Of the hosts that asked the one that wrote them, as a log of a DNS server does.
+    AskingHost,
+}
+
+/// What an outcome of an analysis shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnalysisOutcome {
+    pub stage: Stage,
+    pub step: String,
+    /// `low`, `medium`, `high` or `critical`.
+    pub level: String,
+    /// One sentence for the responder.
+    pub meaning: String,
+    /// ATT&CK technique ids.
+    #[serde(default)]
+    pub techniques: Vec<String>,
+    /// Details that every finding of this outcome carries, beside those that the algorithm works out.
+    #[serde(default)]
+    pub details: BTreeMap<String, String>,
 }
 
 /// An entry of `needs.yaml`.

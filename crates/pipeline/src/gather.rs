@@ -5,10 +5,17 @@ use crate::supervise::{CollectionRaw, Seen};
 use detect::Sighting;
 use model::{
     Accounting, Activity, CollectionSeen, Fact, FactAt, Finding, Gap, GapKind, HostNameSeen,
-    ItemSeen, Observed, Place, SourceName, Timestamp, host_name_rank,
+    ItemSeen, Observed, Place, SourceName, Stage, Timestamp, host_name_rank,
 };
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// Every address by which a computer calls itself.
+const LOOPBACK: &str = "LOOPBACK";
+
+/// Detail by which a finding names the host that it is about, where that is another than the one of the evidence.
+const SUBJECT: &str = "subject";
 
 /// Everything of one collection, before it is known whose it is.
 struct Gathered {
@@ -53,7 +60,10 @@ pub(crate) fn hosts(
             continue;
         }
         collections.push(gathered.seen.clone());
-        for (name, rule, part) in share_out(gathered, judgement.host) {
+        let mut parts = share_out(gathered, judgement.host);
+        let others: Vec<_> = parts.iter_mut().flat_map(about_others).collect();
+        parts.extend(others);
+        for (name, rule, part) in parts {
             if !part.sightings.is_empty() {
                 let known = sightings.entry(name.clone()).or_default();
                 known.extend(part.sightings);
@@ -81,6 +91,71 @@ pub(crate) fn hosts(
     }
     collections.sort_by(|a, b| (&a.path, &a.id).cmp(&(&b.path, &b.id)));
     (hosts, collections)
+}
+
+/// Findings that prove an effect on other hosts than the one whose evidence shows them, as the log of a DNS server does of
+/// its clients: each goes to the host that it names as its subject, and stays a lead where it was seen. Of that host the
+/// collection holds nothing but the items that tell of it.
+fn about_others(
+    (host, _, part): &mut (String, String, Gathered),
+) -> Vec<(String, String, Gathered)> {
+    let is_about_other = |finding: &Finding| {
+        let subject = finding.details.get(SUBJECT);
+        let proves = finding.stage.is_some_and(Stage::proves_effect);
+        proves && subject.is_some_and(|subject| normalised(subject) != normalised(host))
+    };
+    let (away, stay): (Vec<Finding>, Vec<Finding>) = std::mem::take(&mut part.findings)
+        .into_iter()
+        .partition(is_about_other);
+    part.findings = stay;
+    let mut others: BTreeMap<String, Gathered> = BTreeMap::new();
+    for finding in away {
+        let subject = finding.details.get(SUBJECT).cloned().unwrap_or_default();
+        let frame = || Gathered {
+            seen: CollectionSeen {
+                items: Vec::new(),
+                activity: BTreeMap::new(),
+                requested: BTreeMap::new(),
+                ..part.seen.clone()
+            },
+            facts: Vec::new(),
+            findings: Vec::new(),
+            gaps: Vec::new(),
+            sightings: Vec::new(),
+            by_item: BTreeMap::new(),
+        };
+        let other = others.entry(subject).or_insert_with(frame);
+        // Items are in order of their paths; a collection may have many, and tell of many hosts.
+        let by_path = |item: &ItemSeen| item.path.as_str().cmp(&finding.place.item);
+        let is_new = !other.seen.items.iter().any(|item| by_path(item).is_eq());
+        if is_new && let Ok(at) = part.seen.items.binary_search_by(by_path) {
+            other.seen.items.push(part.seen.items[at].clone());
+        }
+        other.findings.push(finding);
+    }
+    for (subject, other) in &others {
+        part.findings.extend(lead(subject, other.findings.first()));
+    }
+    let rule = format!("a record of {host} tells of it");
+    let named = others.into_iter();
+    named
+        .map(|(subject, other)| (subject, rule.clone(), other))
+        .collect()
+}
+
+/// What stays of such a finding on the host whose evidence shows it: that somebody must look at the other.
+fn lead(subject: &str, finding: Option<&Finding>) -> Option<Finding> {
+    let finding = finding?;
+    let mut details = finding.details.clone();
+    details.insert("target_host".to_owned(), subject.to_owned());
+    Some(Finding {
+        // Another id than that of the finding itself, which the other host has.
+        rule: format!("{}/lead", finding.rule),
+        stage: None,
+        level: "medium".to_owned(),
+        details,
+        ..finding.clone()
+    })
 }
 
 /// Whose each item is, for matches that were told before that was known.
@@ -335,8 +410,16 @@ fn share_out(gathered: Gathered, forced: Option<&str>) -> Vec<(String, String, G
     split(gathered, &owner)
 }
 
-/// The computer's name without domain, in upper case.
+/// The computer's name without domain, in upper case; an address is a name as a whole.
 fn normalised(name: &str) -> String {
+    if let Ok(address) = name.trim().parse::<IpAddr>() {
+        let address = address.to_canonical();
+        return if address.is_loopback() {
+            LOOPBACK.to_owned()
+        } else {
+            address.to_string()
+        };
+    }
     name.split('.').next().unwrap_or(name).trim().to_uppercase()
 }
 
@@ -607,7 +690,7 @@ fn other_hosts(host: &Observed) -> BTreeMap<String, Place> {
         .chain([
             normalised(&host.host),
             "LOCALHOST".to_owned(),
-            "127".to_owned(),
+            LOOPBACK.to_owned(),
         ])
         .collect();
     let mut others: BTreeMap<String, Place> = BTreeMap::new();
@@ -628,4 +711,95 @@ fn other_hosts(host: &Observed) -> BTreeMap<String, Place> {
         }
     }
     others
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(subject: Option<&str>, stage: Option<Stage>) -> Finding {
+        let subject = subject.map(|subject| (SUBJECT.to_owned(), subject.to_owned()));
+        Finding {
+            id: String::new(),
+            rule: "r".to_owned(),
+            title: "t".to_owned(),
+            stage,
+            campaign: None,
+            level: "high".to_owned(),
+            techniques: Vec::new(),
+            time: None,
+            last: None,
+            count: 1,
+            place: Place::item("c-1", "dns.log"),
+            author: String::new(),
+            reference: String::new(),
+            evidence: String::new(),
+            meaning: String::new(),
+            step: String::new(),
+            details: subject.into_iter().collect(),
+            foothold: None,
+        }
+    }
+
+    #[test]
+    fn what_is_proven_of_another_host_is_that_hosts_and_leaves_a_lead() {
+        let item = |path: &str| ItemSeen {
+            path: path.to_owned(),
+            ..ItemSeen::default()
+        };
+        let exploited = Some(Stage::Exploited);
+        let part = Gathered {
+            seen: CollectionSeen {
+                items: vec![item("dns.log"), item("other.log")],
+                ..CollectionSeen::default()
+            },
+            facts: Vec::new(),
+            findings: vec![
+                finding(Some("10.1.2.3"), exploited),
+                finding(Some("10.1.2.3"), Some(Stage::Probed)),
+                finding(Some("dc01.example.org"), exploited),
+                finding(None, exploited),
+            ],
+            gaps: Vec::new(),
+            sightings: Vec::new(),
+            by_item: BTreeMap::new(),
+        };
+        let mut part = ("DC01".to_owned(), String::new(), part);
+        let others = about_others(&mut part);
+        let told = |part: &Gathered| {
+            let stage = |finding: &Finding| finding.stage.map_or("-", Stage::name);
+            let findings = part.findings.iter();
+            let findings: Vec<String> = findings
+                .map(|finding| format!("{} {}", finding.rule, stage(finding)))
+                .collect();
+            let items: Vec<&str> = part.seen.items.iter().map(|item| &*item.path).collect();
+            format!("{} of {}", findings.join(", "), items.join(", "))
+        };
+        assert_eq!(
+            told(&part.2),
+            "r probed, r exploited, r exploited, r/lead - of dns.log, other.log"
+        );
+        let lead = part
+            .2
+            .findings
+            .last()
+            .and_then(|lead| lead.details.get("target_host"));
+        assert_eq!(lead.map(String::as_str), Some("10.1.2.3"));
+        let [(host, rule, other)] = others.as_slice() else {
+            panic!("one other host");
+        };
+        assert_eq!(
+            (host.as_str(), rule.as_str()),
+            ("10.1.2.3", "a record of DC01 tells of it")
+        );
+        assert_eq!(told(other), "r exploited of dns.log");
+    }
+
+    #[test]
+    fn addresses_are_names_as_a_whole() {
+        assert_eq!(normalised("mx01.example.org"), "MX01");
+        assert_eq!(normalised("10.1.2.3"), "10.1.2.3");
+        assert_ne!(normalised("10.1.2.3"), normalised("10.9.9.9"));
+        assert_eq!(normalised("127.0.0.1"), normalised("::1"));
+    }
 }

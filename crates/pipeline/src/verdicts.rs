@@ -1,7 +1,9 @@
 //! Judges every host by every pack and writes the report.
 
 use crate::Judgement;
-use model::report::{CollectionReport, HostReport, PackUsed, Report, SCHEMA};
+use model::report::{
+    CampaignReport, CollectionReport, HostReport, PackUsed, Report, SCHEMA, VerdictName,
+};
 use model::{Accounting, Finding, Gap, Observed, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,13 +14,18 @@ pub(crate) fn report(hosts: Vec<Observed>, judgement: &Judgement<'_>) -> Report 
     let mut findings: Vec<Finding> = Vec::new();
     let mut gaps: BTreeSet<Gap> = BTreeSet::new();
     let mut reports = Vec::new();
-    let not_looked_at = not_looked_at(&hosts, judgement);
-    for host in hosts {
-        let campaigns: Vec<_> = judgement
-            .packs
-            .iter()
-            .map(|pack| assess::assess(pack, &judgement.knowledge, &host, as_of))
-            .collect();
+    let mut counted: BTreeSet<(String, String)> = BTreeSet::new();
+    let judged: Vec<Vec<CampaignReport>> = hosts
+        .iter()
+        .map(|host| {
+            let packs = judgement.packs.iter();
+            packs
+                .map(|pack| assess::assess(pack, &judgement.knowledge, host, as_of))
+                .collect()
+        })
+        .collect();
+    let not_looked_at = not_looked_at(&hosts, &judged, judgement);
+    for (host, campaigns) in hosts.into_iter().zip(judged) {
         let collections = host
             .collections
             .iter()
@@ -26,7 +33,10 @@ pub(crate) fn report(hosts: Vec<Observed>, judgement: &Judgement<'_>) -> Report 
                 let mut own = Accounting::default();
                 for item in &collection.items {
                     own.add(item);
-                    accounting.add(item);
+                    // An item may tell of several hosts; it was read once.
+                    if counted.insert((collection.id.clone(), item.path.clone())) {
+                        accounting.add(item);
+                    }
                 }
                 CollectionReport {
                     id: collection.id.clone(),
@@ -95,14 +105,20 @@ fn latest(hosts: &[Observed]) -> Option<Timestamp> {
 }
 
 /// Sources that could convict, that no need asks for, and that are absent; and items that nobody could read.
-fn not_looked_at(hosts: &[Observed], judgement: &Judgement<'_>) -> Vec<String> {
+/// A campaign whose product is proven absent asks for nothing.
+fn not_looked_at(
+    hosts: &[Observed],
+    judged: &[Vec<CampaignReport>],
+    judgement: &Judgement<'_>,
+) -> Vec<String> {
     let mut absent: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
-    for host in hosts {
-        for helpful in judgement
+    for (host, campaigns) in hosts.iter().zip(judged) {
+        let concerned = judgement
             .packs
             .iter()
-            .flat_map(|pack| &pack.manifest.helpful)
-        {
+            .zip(campaigns)
+            .filter(|(_, campaign)| campaign.verdict != VerdictName::NotAffected);
+        for helpful in concerned.flat_map(|(pack, _)| &pack.manifest.helpful) {
             let there = host
                 .collections
                 .iter()

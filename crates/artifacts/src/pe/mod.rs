@@ -3,53 +3,54 @@
 //! PE: <https://learn.microsoft.com/windows/win32/debug/pe-format>; version resource: <https://learn.microsoft.com/windows/win32/menurc/vs-versioninfo>.
 //! The version in a file proves which update reached the disk; registry and control panel only claim it.
 
+use crate::products::products;
 use crate::simple_record::SimpleRecord;
 use crate::{Artifact, Item, Match, Probe, Sink};
 use evidence::Content;
 use model::{At, Build, BuildSeen, Fact, GapKind, SourceName};
 use pelite::PeFile;
 use std::io::Read;
+use std::sync::OnceLock;
 
 /// Larger than any of the binaries below; the rest is not looked at.
 const BYTES_MAX: u64 = 64 << 20;
 
 /// A program file that is looked at.
-struct ProductBinary {
+struct KnownBinary {
     /// File name in lower case.
-    name: &'static str,
-    product: &'static str,
+    name: String,
+    /// Name of the folder that it lies in, in lower case.
+    folder: String,
+    product: String,
     /// Whether its version is the product's build.
     tells_build: bool,
 }
 
-/// Binaries of Exchange that every security update replaces, or that name the update.
-const BINARIES: [ProductBinary; 5] = [
-    ProductBinary {
-        name: "exsetup.exe",
-        product: "exchange",
-        tells_build: true,
-    },
-    ProductBinary {
-        name: "microsoft.exchange.frontendhttpproxy.dll",
-        product: "exchange",
-        tells_build: true,
-    },
-    ProductBinary {
-        name: "frontendhttpproxy.dll",
-        product: "exchange",
-        tells_build: true,
-    },
-    ProductBinary {
-        name: "exsetupui.exe",
-        product: "exchange",
-        tells_build: false,
-    },
-    ProductBinary {
-        name: "microsoft.exchange.httpproxy.common.dll",
-        product: "exchange",
-        tells_build: false,
-    },
-];
+/// The binaries that `knowledge/products.yaml` names.
+fn binaries() -> &'static [KnownBinary] {
+    static BINARIES: OnceLock<Vec<KnownBinary>> = OnceLock::new();
+    BINARIES.get_or_init(|| {
+        let mut known = Vec::new();
+        for product in products() {
+            let usual = product.install_folders.first().cloned().unwrap_or_default();
+            for binary in &product.binaries {
+                let path = format!("{usual}{}", binary.path).to_ascii_lowercase();
+                let names = std::iter::once(model::file_name(&path)).map(str::to_owned);
+                let others = binary
+                    .also_named
+                    .iter()
+                    .map(|name| name.to_ascii_lowercase());
+                known.extend(names.chain(others).map(|name| KnownBinary {
+                    name,
+                    folder: model::file_name(model::parent(&path)).to_owned(),
+                    product: product.id.clone(),
+                    tells_build: binary.tells_build,
+                }));
+            }
+        }
+        known
+    })
+}
 
 /// Program files of a product.
 #[derive(Debug)]
@@ -100,11 +101,11 @@ impl Artifact for ProductFile {
             .with("company", version.company.as_str())
             .with("original_filename", version.original_name.as_str());
         sink.record(&record);
-        if binary.tells_build && is_installed(item.path) {
+        if binary.tells_build && is_installed(item.path, binary) {
             sink.fact(
                 At::Item,
                 Fact::Build(BuildSeen {
-                    product: binary.product.to_owned(),
+                    product: binary.product.clone(),
                     build: version.file,
                     first: None,
                     last: None,
@@ -120,16 +121,17 @@ fn source() -> SourceName {
     SourceName::of("files", "product_binary")
 }
 
-fn binary(path: &str) -> Option<&'static ProductBinary> {
-    let name = model::file_name(path).to_ascii_lowercase();
-    BINARIES.iter().find(|binary| binary.name == name)
+fn binary(path: &str) -> Option<&'static KnownBinary> {
+    let name = model::file_name(path);
+    let mut known = binaries().iter();
+    known.find(|binary| binary.name.eq_ignore_ascii_case(name))
 }
 
-/// Whether the file lies where the product runs it: in a folder `bin` of the installation. The same files lie in
-/// unpacked installation media, which say nothing about what is installed.
-fn is_installed(path: &str) -> bool {
+/// Whether the file lies where the product runs it: in a folder of the same name as in an installation. The same files lie
+/// in unpacked installation media, which say nothing about what is installed.
+fn is_installed(path: &str, binary: &KnownBinary) -> bool {
     let lower = path.to_ascii_lowercase().replace('/', "\\");
-    model::file_name(model::parent(&lower)) == "bin" && !lower.contains("\\serverroles\\")
+    model::file_name(model::parent(&lower)) == binary.folder && !lower.contains("\\serverroles\\")
 }
 
 /// What a version resource says.

@@ -56,36 +56,6 @@ pub(super) fn role_of_path(path: &str) -> Option<Role> {
         .map(|(_, role)| *role)
 }
 
-/// Where the installer of a product writes what it installed.
-pub(super) struct InstalledProduct {
-    pub(super) product: &'static str,
-    /// Below the root of SOFTWARE.
-    pub(super) key: &'static str,
-    /// Value with the folder.
-    pub(super) install_path: &'static str,
-    /// Value with the whole build, which updates keep current.
-    pub(super) build: &'static str,
-    /// Values with the three numbers of the update level.
-    pub(super) update_level: [&'static str; 3],
-}
-
-pub(super) const PRODUCTS: &[InstalledProduct] = &[
-    InstalledProduct {
-        product: "exchange",
-        key: "Microsoft\\ExchangeServer\\v15\\Setup",
-        install_path: "MsiInstallPath",
-        build: "OwaVersion",
-        update_level: ["MsiProductMajor", "MsiProductMinor", "MsiBuildMajor"],
-    },
-    InstalledProduct {
-        product: "exchange",
-        key: "Microsoft\\ExchangeServer\\v14\\Setup",
-        install_path: "MsiInstallPath",
-        build: "OwaVersion",
-        update_level: ["MsiProductMajor", "MsiProductMinor", "MsiBuildMajor"],
-    },
-];
-
 /// What a tool of earlier responders leaves behind.
 pub(super) struct ToolTrace {
     pub(super) tool: &'static str,

@@ -6,6 +6,7 @@
 mod hive;
 mod keys;
 
+use crate::products::products;
 use crate::simple_record::SimpleRecord;
 use crate::{Artifact, Item, Match, Probe, Sink};
 use evidence::Content;
@@ -15,6 +16,7 @@ use model::{
     At, Build, BuildSeen, Fact, GapKind, HostNameSeen, InstallPath, Persistence, PersistenceKind,
     PriorTool, SourceName, Timestamp, host_name_rank,
 };
+use pack::SetupValues;
 
 const FAMILY: &str = "windows.registry";
 
@@ -288,8 +290,10 @@ impl Reading<'_> {
     }
 
     fn software(&mut self, root: &Key) {
-        for product in keys::PRODUCTS {
-            self.product(root, product);
+        for product in products() {
+            for values in &product.setup_values {
+                self.product(root, &product.id, values);
+            }
         }
         for tool in keys::TOOLS {
             self.tool(root, tool);
@@ -335,14 +339,19 @@ impl Reading<'_> {
         }
     }
 
-    fn product(&mut self, root: &Key, product: &keys::InstalledProduct) {
-        let Some(key) = self.hive.find_path(root, product.key) else {
+    fn product(&mut self, root: &Key, product: &str, values: &SetupValues) {
+        let Some(key) = self.hive.find_path(root, &values.key) else {
             return;
         };
-        let path = self.text(&key, product.install_path);
-        let stated = self.text(&key, product.build);
+        let path = self.text(&key, &values.install_path);
+        // A value without a name is the key's own, and tells no build.
+        let stated = if values.build.is_empty() {
+            String::new()
+        } else {
+            self.text(&key, &values.build)
+        };
         let update: Option<Build> = stated.parse().ok();
-        let numbers: Vec<u32> = product
+        let numbers: Vec<u32> = values
             .update_level
             .iter()
             .filter_map(|name| self.hive.value(&key, name)?.number())
@@ -360,10 +369,10 @@ impl Reading<'_> {
         };
         let shown = level.map(|level| level.to_string()).unwrap_or_default();
         let record = SimpleRecord::new(&self.source, At::Offset(key.offset))
-            .with("key", product.key)
-            .with("name", product.product)
-            .with(product.install_path, path.as_str())
-            .with(product.build, stated.as_str())
+            .with("key", values.key.as_str())
+            .with("name", product)
+            .with(values.install_path.as_str(), path.as_str())
+            .with(values.build.as_str(), stated.as_str())
             .with("update_level", shown)
             .with(
                 "build",
@@ -378,7 +387,7 @@ impl Reading<'_> {
             self.fact(
                 &key,
                 Fact::InstallPath(InstallPath {
-                    product: product.product.to_owned(),
+                    product: product.to_owned(),
                     path: model::windows_path(&path).trim_end_matches('\\').to_owned(),
                     rule: "registry Setup key".to_owned(),
                 }),
@@ -391,7 +400,7 @@ impl Reading<'_> {
             self.fact(
                 &key,
                 Fact::Build(BuildSeen {
-                    product: product.product.to_owned(),
+                    product: product.to_owned(),
                     build,
                     first: None,
                     last: None,

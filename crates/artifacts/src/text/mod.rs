@@ -8,6 +8,7 @@ pub(crate) mod lines;
 pub(crate) mod names;
 pub(crate) mod parts;
 pub(crate) mod plain;
+pub(crate) mod row;
 pub(crate) mod table;
 pub(crate) mod time;
 pub(crate) mod watch;

@@ -412,6 +412,15 @@ impl Indicators {
             && told.contains(&indicator.campaign.as_deref())
     }
 
+    /// Whether an analysis of the same campaign tells what is behind a domain in this record, so that the domain alone adds
+    /// nothing.
+    pub(crate) fn is_analysed(&self, seen: &Seen, campaigns: &[&str]) -> bool {
+        let indicator = &self.all[seen.number];
+        let campaign = indicator.campaign.as_deref();
+        indicator.kind == Kind::Domain
+            && campaign.is_some_and(|campaign| campaigns.contains(&campaign))
+    }
+
     /// The finding for a record that shows an indicator.
     pub(crate) fn finding(
         &self,

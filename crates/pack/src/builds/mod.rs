@@ -15,7 +15,17 @@ use crate::types::{BuildStatus, KnownBuild, Pack, Vulnerability, YesNo};
 use model::Build;
 use std::collections::{BTreeMap, BTreeSet};
 
-const BUILDS: &str = include_str!("../../../../knowledge/exchange/builds.csv");
+/// The tables, by the name that messages give them.
+const TABLES: [(&str, &str); 2] = [
+    (
+        "exchange/builds.csv",
+        include_str!("../../../../knowledge/exchange/builds.csv"),
+    ),
+    (
+        "orion/builds.csv",
+        include_str!("../../../../knowledge/orion/builds.csv"),
+    ),
+];
 
 const BUILD_COLUMNS: &[&str] = &["product", "build", "name", "released", "source"];
 
@@ -30,8 +40,11 @@ impl BuildTable {
     /// The tables that come with Allclear.
     pub fn builtin() -> Self {
         let mut problems: Vec<Problem> = Vec::new();
-        let rows = read_csv("builds.csv", BUILDS, BUILD_COLUMNS, &mut problems);
-        assert!(problems.is_empty(), "a test reads the checked-in table");
+        let mut rows = Vec::new();
+        for (name, table) in TABLES {
+            rows.extend(read_csv(name, table, BUILD_COLUMNS, &mut problems));
+        }
+        assert!(problems.is_empty(), "a test reads the checked-in tables");
         Self::from_rows(rows)
     }
 

@@ -31,10 +31,18 @@ const PLACEHOLDERS: &[&str] = &[
     "target_host",
     "user",
     "foothold",
+    "victim",
+    "internal_domain",
+    "control_server",
 ];
 
 /// Families of source names that readers give; `files:web_roots` is made from the paths of items.
-const SOURCE_FAMILIES: &[&str] = &[
+pub(crate) const SOURCE_FAMILIES: &[&str] = &[
+    "dns.bind",
+    "dns.dnsmasq",
+    "dns.passive",
+    "dns.windows_debug",
+    "dns.zeek",
     "exchange.autodiscover",
     "exchange.cmdlet_infra",
     "exchange.ecp_activity",
@@ -49,6 +57,7 @@ const SOURCE_FAMILIES: &[&str] = &[
     "http.err",
     "iis.failed_request",
     "iis.site",
+    "m365.audit",
     "prior.eomt",
     "prior.msert",
     "prior.test_proxylogon",
@@ -109,6 +118,7 @@ pub fn lint(pack: &Pack) -> Vec<Problem> {
     check.indicators();
     check.needs();
     check.remediation();
+    check.analyses();
     check.rules();
     check.problems
 }
@@ -176,15 +186,15 @@ pub(crate) fn check_indicator(file: &str, number: usize, row: &Indicator) -> Vec
     problems
 }
 
-struct Check<'a> {
-    pack: &'a Pack,
+pub(crate) struct Check<'a> {
+    pub(crate) pack: &'a Pack,
     products: Vec<Product>,
     builds: BuildTable,
     problems: Vec<Problem>,
 }
 
 impl Check<'_> {
-    fn tell(
+    pub(crate) fn tell(
         &mut self,
         code: Code,
         file: &str,
@@ -203,7 +213,7 @@ impl Check<'_> {
         }
     }
 
-    fn need_text(&mut self, file: &str, field: &str, text: &str, subject: &str) {
+    pub(crate) fn need_text(&mut self, file: &str, field: &str, text: &str, subject: &str) {
         if text.trim().is_empty() {
             let what = format!("`{field}` of `{subject}` is empty");
             self.tell(
@@ -216,7 +226,7 @@ impl Check<'_> {
         }
     }
 
-    fn need_source(&mut self, file: &str, source: &str, subject: &str) {
+    pub(crate) fn need_source(&mut self, file: &str, source: &str, subject: &str) {
         if source.trim().is_empty() {
             let what = format!("`{subject}` names no source");
             let help = "say who published it, so that a reviewer can look it up";
@@ -225,7 +235,12 @@ impl Check<'_> {
     }
 
     /// Tells every id that was seen before.
-    fn need_unique<'i>(&mut self, file: &str, what: &str, ids: impl Iterator<Item = &'i str>) {
+    pub(crate) fn need_unique<'i>(
+        &mut self,
+        file: &str,
+        what: &str,
+        ids: impl Iterator<Item = &'i str>,
+    ) {
         let mut seen = BTreeSet::new();
         for id in ids {
             if !seen.insert(id.to_lowercase()) {
@@ -577,7 +592,8 @@ impl Check<'_> {
         for file in &self.pack.yara {
             heads.extend(yara_heads(file).into_iter().map(|head| (file, head)));
         }
-        let mut ids = BTreeSet::new();
+        let mut ids: BTreeSet<&str> = BTreeSet::new();
+        ids.extend(self.pack.analyses.iter().map(|rule| rule.id.as_str()));
         for (file, head) in &heads {
             let (id, path) = (head.id.as_str(), file.path.as_str());
             if id.is_empty() {
@@ -594,13 +610,13 @@ impl Check<'_> {
         for example in &self.pack.examples {
             if !ids.contains(example.rule.as_str()) {
                 let what = format!("the pack has no rule `{}`", example.rule);
-                let help = "an example names the `id` of a Sigma rule or the name of a YARA rule";
+                let help = "an example names the `id` of a Sigma rule or of an analysis, or the name of a YARA rule";
                 self.tell(Code::UnknownRule, &example.path, what, help, &example.rule);
             }
         }
     }
 
-    fn tells_step(&self, id: &str) -> bool {
+    pub(crate) fn tells_step(&self, id: &str) -> bool {
         let mut steps = self.pack.manifest.steps.iter();
         steps.any(|step| step.id == id)
     }
@@ -631,13 +647,17 @@ impl Check<'_> {
                 }
             }
         }
+        self.need_examples(&file.path, id, &head.title);
+    }
+
+    pub(crate) fn need_examples(&mut self, file: &str, id: &str, title: &str) {
         for (must_match, kind) in [(true, "matching"), (false, "clear")] {
             let mut examples = self.pack.examples.iter();
             if !examples.any(|example| example.rule == id && example.must_match == must_match) {
-                let what = format!("the rule `{}` has no {kind} example", head.title);
+                let what = format!("the rule `{title}` has no {kind} example");
                 let help =
                     format!("add one to examples/ with `rule: {id}` and `matches: {must_match}`");
-                self.tell(Code::ExampleMissing, &file.path, what, help, id);
+                self.tell(Code::ExampleMissing, file, what, help, id);
             }
         }
     }
