@@ -12,6 +12,8 @@ mod httperr;
 mod iis;
 mod iis_config;
 mod listing;
+mod little_endian;
+mod ntfs;
 mod pe;
 mod prior;
 mod registry;
