@@ -5,7 +5,6 @@
 //! transaction logs are read with it.
 
 #![expect(
-    clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,
     reason = "a tool for the project's own comparisons, not part of the program"

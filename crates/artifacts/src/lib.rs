@@ -5,9 +5,11 @@
 
 mod artifact;
 mod aspnet;
+mod defender;
 mod events_json;
 mod evtx;
 mod exchange;
+mod firewall;
 mod httperr;
 mod iis;
 mod iis_config;
@@ -15,6 +17,8 @@ mod listing;
 mod little_endian;
 mod ntfs;
 mod pe;
+mod powershell;
+mod prefetch;
 mod prior;
 mod registry;
 mod simple_record;
@@ -23,7 +27,9 @@ mod tasks;
 mod testing;
 mod text;
 mod web;
+mod wer;
 mod windows_event;
+mod wmi;
 mod xml;
 
 pub use artifact::{ARTIFACTS, Artifact, Item, Match, Probe, Sink, recognise};

@@ -195,7 +195,7 @@ impl Folders {
             return;
         };
         if self.by_number.len() >= FOLDERS_KEPT_MAX
-            || self.names.len() + name.name.len() > NAMES_BYTES_MAX
+            || self.names.len() + name.text.len() > NAMES_BYTES_MAX
         {
             self.left_out += 1;
             return;
@@ -205,9 +205,9 @@ impl Folders {
             sequence: record.sequence,
             in_use: record.in_use,
             name_at: self.names.len(),
-            name_bytes: name.name.len(),
+            name_bytes: name.text.len(),
         };
-        self.names.push_str(&name.name);
+        self.names.push_str(&name.text);
         self.by_number.insert(number, folder);
     }
 
@@ -262,9 +262,9 @@ fn tell(
     let told = SimpleRecord::new(source, At::Record(number))
         .with(
             "TargetFilename",
-            folders.path(drive, name.parent, &name.name),
+            folders.path(drive, name.parent, &name.text),
         )
-        .with("name", name.name.as_str())
+        .with("name", name.text.as_str())
         .with("kind", if record.directory { "folder" } else { "file" })
         .with("deleted", if record.in_use { "" } else { "yes" })
         .with(
@@ -301,7 +301,7 @@ fn tell(
         let Some(text) = text(stream) else {
             continue;
         };
-        let path = folders.path(drive, name.parent, &name.name);
+        let path = folders.path(drive, name.parent, &name.text);
         let told = SimpleRecord::new(source, At::Record(number))
             .with("TargetFilename", format!("{path}:{}", stream.name))
             .with("name", stream.name.as_str())

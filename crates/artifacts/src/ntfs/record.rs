@@ -50,7 +50,7 @@ impl Times {
 pub(super) struct Name {
     pub(super) parent: Reference,
     pub(super) times: Times,
-    pub(super) name: String,
+    pub(super) text: String,
     /// Made for old programs, beside the long one.
     pub(super) short: bool,
 }
@@ -194,7 +194,7 @@ fn take(record: &mut FileRecord, kind: u32, attribute: &[u8]) -> Option<()> {
             record.names.push(Name {
                 parent: Reference::of(u64_at(content, 0)?),
                 times: Times::at(content, 8),
-                name: utf16(content.get(66..66 + length)?),
+                text: utf16(content.get(66..66 + length)?),
                 short: *content.get(65)? == DOS,
             });
         }

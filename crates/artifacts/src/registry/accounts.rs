@@ -6,7 +6,7 @@
 //! <https://github.com/libyal/winreg-kb/blob/main/docs/sources/windows/Security-accounts-manager.md>. Password hashes
 //! stand in the same values; they are not read.
 
-use super::hive::{Key, filetime, number, short, utf16};
+use super::hive::{Key, Value, filetime, number, short, utf16};
 use super::{Reading, record_source};
 use crate::simple_record::SimpleRecord;
 use model::{At, Timestamp};
@@ -43,8 +43,8 @@ impl Reading<'_> {
             let user = rid.and_then(|rid| self.hive.find(&users, &format!("{rid:08X}")));
             let f = user.as_ref().and_then(|user| self.hive.value(user, "F"));
             let v = user.as_ref().and_then(|user| self.hive.value(user, "V"));
-            let f = f.as_ref().map(|value| value.bytes()).unwrap_or_default();
-            let v = v.as_ref().map(|value| value.bytes()).unwrap_or_default();
+            let f = f.as_ref().map(Value::bytes).unwrap_or_default();
+            let v = v.as_ref().map(Value::bytes).unwrap_or_default();
             // Windows logs on by the number inside of `F`: an intruder can give one account that of another.
             let inner = number(f, 48);
             let taken_over = inner.filter(|inner| Some(*inner) != rid);

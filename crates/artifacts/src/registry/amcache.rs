@@ -3,9 +3,9 @@
 //! From 2015 on (Windows 10, and older systems with updates) an entry is a key below `Root\InventoryApplicationFile`,
 //! before it was one below `Root\File\VOLUME`, whose values have numbers for names. The hash is SHA-1 of at most the
 //! first 31,457,280 bytes, with four zeros before it. An entry shows that the file was there, not that it ran. Source:
-//! ANSSI, "Analysis of the AmCache", <https://cyber.gouv.fr/publications/analyse-de-l-amcache>.
+//! ANSSI, "Analysis of the `AmCache`", <https://cyber.gouv.fr/publications/analyse-de-l-amcache>.
 
-use super::hive::{Key, filetime};
+use super::hive::{Key, Value, filetime};
 use super::{Reading, record_source};
 use crate::simple_record::SimpleRecord;
 use model::{At, Timestamp};
@@ -110,8 +110,8 @@ impl Reading<'_> {
             };
             let mut text = value.text();
             if *field == "sha1" {
-                text = hash(&text).unwrap_or_default().to_owned();
-                sha1.clone_from(&text);
+                hash(&text).unwrap_or_default().clone_into(&mut sha1);
+                text.clone_from(&sha1);
             }
             record = record.with(*field, text);
         }
@@ -121,7 +121,7 @@ impl Reading<'_> {
         // In the older form the file's own times and the linker's are numbers.
         let time = |name: &str| value(name).and_then(|value| filetime(value.bytes(), 0));
         let linked = value("f")
-            .and_then(|value| value.number())
+            .and_then(Value::number)
             .and_then(|seconds| i64::try_from(seconds).ok())
             .filter(|seconds| *seconds > 0)
             .and_then(|seconds| Timestamp::from_second(seconds).ok());

@@ -7,6 +7,7 @@ use super::hive::{Key, number};
 use super::{Reading, record_source};
 use crate::simple_record::SimpleRecord;
 use model::{At, GapKind};
+use std::fmt::Write;
 
 /// Deleted keys that are told; hives of busy servers have some thousands.
 const KEYS_MAX: usize = 20_000;
@@ -119,7 +120,7 @@ impl Reading<'_> {
                 text.push_str("; ");
             }
             let value: String = value.text().chars().take(TEXT_BYTES_MAX / 4).collect();
-            text.push_str(&format!("{name}={value}"));
+            let _infallible = write!(text, "{name}={value}");
         }
         let source = record_source("deleted");
         let record = SimpleRecord::new(&source, At::Offset(key.offset))

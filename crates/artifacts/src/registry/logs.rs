@@ -297,11 +297,9 @@ fn marvin32(seed: u64, bytes: &[u8]) -> u64 {
         low = low.rotate_left(27).wrapping_add(high);
         (low, high.rotate_left(19))
     };
-    let [a, b, c, d, e, f, g, h] = seed.to_le_bytes();
-    let mut state = (
-        u32::from_le_bytes([a, b, c, d]),
-        u32::from_le_bytes([e, f, g, h]),
-    );
+    let (low, high) = (seed & u64::from(u32::MAX), seed >> 32);
+    let half = |half: u64| u32::try_from(half).unwrap_or(0);
+    let mut state = (half(low), half(high));
     let mut words = bytes.chunks_exact(4);
     for word in &mut words {
         let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);

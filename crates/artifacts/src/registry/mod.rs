@@ -59,6 +59,10 @@ impl Artifact for RegistryHive {
         Some(source_of(probe.path, role))
     }
 
+    fn keeps_rhythm(&self) -> bool {
+        false
+    }
+
     fn read(&self, item: &Item<'_>, content: &mut dyn Content, sink: &mut dyn Sink) {
         let logs: Vec<Vec<u8>> = evidence::COMPANIONS
             .iter()
@@ -160,7 +164,6 @@ fn say_state(hive: &Hive<'_>, has_logs: bool, sink: &mut dyn Sink) {
             let span = (hive.written(), None);
             sink.gap(GapKind::NotUnderstood, At::Item, span, &detail);
         }
-        Some(_) => {}
         None if hive.is_dirty() => {
             let detail = if has_logs {
                 "the hive was in use when it was copied, and its transaction logs hold nothing that fits; changes after its last write may be missing"
@@ -170,7 +173,7 @@ fn say_state(hive: &Hive<'_>, has_logs: bool, sink: &mut dyn Sink) {
             let span = (hive.written(), None);
             sink.gap(GapKind::NotUnderstood, At::Item, span, detail);
         }
-        None => {}
+        Some(_) | None => {}
     }
 }
 

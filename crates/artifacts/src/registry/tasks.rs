@@ -4,11 +4,12 @@
 //! here, whether or not a file below `System32\Tasks` says the same, and lists only tasks whose key in `Tree` has a
 //! security descriptor. Layout of `DynamicInfo` and `Actions`: <https://github.com/libyal/winreg-kb>, "Task scheduler".
 
-use super::hive::{Key, filetime, number, short, utf16};
+use super::hive::{Key, Value, filetime, number, short, utf16};
 use super::{Reading, record_source};
 use crate::simple_record::SimpleRecord;
 use model::{At, GapKind, Timestamp};
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 const CACHE: &str = "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache";
 
@@ -33,7 +34,7 @@ impl Reading<'_> {
         if let Some(tasks) = self.hive.find(&cache, "Tasks") {
             for task in self.hive.subkeys(&tasks) {
                 let name = names.remove(&task.name.to_lowercase());
-                self.task(&task, name);
+                self.task(&task, name.as_ref());
             }
         }
         for name in names.into_values() {
@@ -71,22 +72,19 @@ impl Reading<'_> {
         }
     }
 
-    fn task(&mut self, task: &Key, name: Option<Name>) {
+    fn task(&mut self, task: &Key, name: Option<&Name>) {
         let info = self.hive.value(task, "DynamicInfo");
-        let info = info.as_ref().map(|value| value.bytes()).unwrap_or_default();
+        let info = info.as_ref().map(Value::bytes).unwrap_or_default();
         let times = Times::of(info);
         let actions = self.hive.value(task, "Actions");
-        let actions = actions
-            .as_ref()
-            .map(|value| value.bytes())
-            .unwrap_or_default();
+        let actions = actions.as_ref().map(Value::bytes).unwrap_or_default();
         let actions = Actions::of(actions);
         if !actions.whole {
             let reason = "the actions of a task are in no known form";
             self.sink.rejected(At::Offset(task.offset), reason);
         }
         let stated = self.text(task, "Path");
-        let path = match &name {
+        let path = match name {
             Some(name) => name.path.clone(),
             None => stated,
         };
@@ -117,10 +115,7 @@ impl Reading<'_> {
             .with("created", shown(times.created))
             .with("last_run", shown(times.started))
             .with("last_completed", shown(times.completed))
-            .with(
-                "listed",
-                name.as_ref().map(Name::listed).unwrap_or("no name"),
-            )
+            .with("listed", name.map_or("no name", Name::listed))
             .with(
                 "target_object",
                 self.object(&format!("{CACHE}\\Tasks\\{}\\Actions", task.name)),
@@ -294,7 +289,10 @@ pub(super) fn guid(bytes: &[u8]) -> Option<String> {
     let b = short(bytes, 4)?;
     let c = short(bytes, 6)?;
     let d = bytes.get(8..16)?;
-    let tail: String = d.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut tail = String::new();
+    for byte in d {
+        let _infallible = write!(tail, "{byte:02x}");
+    }
     Some(format!(
         "{{{a:08x}-{b:04x}-{c:04x}-{}-{}}}",
         &tail[..4],
