@@ -54,6 +54,9 @@ const NAMES: [&str; 7] = [
 
 const SECTOR_BYTES: u64 = 512;
 
+/// A boot sector that a collector copied out as `$Boot` is shorter, and no volume.
+const DISK_BYTES_MIN: usize = 16 << 10;
+
 /// Partitions that are looked at; a GPT has room for 128.
 const PARTITIONS_MAX: usize = 128;
 
@@ -85,7 +88,7 @@ const ROOT: u64 = 5;
 
 /// Whether an item begins as a disk with a partition table, or as an NTFS volume.
 pub(crate) fn is_disk(head: &[u8]) -> bool {
-    is_volume(head) || !partitions(head).is_empty()
+    head.len() >= DISK_BYTES_MIN && (is_volume(head) || !partitions(head).is_empty())
 }
 
 fn is_volume(sector: &[u8]) -> bool {
@@ -1117,6 +1120,12 @@ mod tests {
             gap partial C:\Windows\System32\config\SYSTEM: cannot be read: unexpected end of file
             gap unreadable C:\Windows\System32\config\SAM: compressed by the file system, which is not expanded; copy the file out on Windows
         "#]].assert_eq(&told(bytes));
+        // A boot sector alone is a file like any other.
+        let boot = told(volume()[..8_192].to_vec());
+        assert!(
+            boot.starts_with("disk.raw ") && !boot.contains("gap"),
+            "{boot}"
+        );
         let mut bytes = volume();
         bytes[13] = 0;
         expect![[r#"
