@@ -1,4 +1,4 @@
-//! Project tasks: `cargo xtask ci`, `tidy`, `bless`, `bench`, `budget`, `demo`, `fleet`, `fuzz`, `shipped-files`, `builds`.
+//! Project tasks: `cargo xtask ci`, `tidy`, `bless`, `bench`, `budget`, `conformance`, `demo`, `fleet`, `fuzz`, `shipped-files`, `builds`.
 
 #![expect(
     clippy::disallowed_methods,
@@ -9,6 +9,7 @@ mod bench;
 mod budget;
 mod builds;
 mod ci;
+mod conformance;
 mod demo;
 mod draw;
 mod fleet;
@@ -31,6 +32,8 @@ usage: cargo xtask TASK
                    [--program FILE] [--without PEER,…]
   budget         instructions of fixed small workloads, held against xtask/budget.json
                    [--bless] [--release]
+  conformance    what our readers and other tools make of the same files, for docs/conformance.md (needs Python's registry)
+                   [--cache DIR]
   demo           the main job on two synthetic servers, one broken into and one clear
   fleet          make, check and score the fixed fleet over every scenario
                    [--bless] [--release] [--keep]
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         "bless" => ci::bless(rest),
         "bench" => bench::run(rest),
         "budget" => budget::run(rest),
+        "conformance" => conformance::run(rest),
         "demo" => demo::run(rest),
         "fleet" => fleet::run(rest),
         "fuzz" => fuzz::run(rest),

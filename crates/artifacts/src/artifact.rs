@@ -93,6 +93,12 @@ pub trait Artifact: Sync {
     /// The source its records belong to, by head and path; `None` where it is no source that coverage counts.
     fn source(&self, probe: &Probe<'_>) -> Option<SourceName>;
 
+    /// Whether the times of its records tell when the host was at work. Those of tables and settings are times of what
+    /// is listed there; they are no rhythm by which a hole in a log could be known.
+    fn keeps_rhythm(&self) -> bool {
+        true
+    }
+
     /// Reads the whole item.
     fn read(&self, item: &Item<'_>, content: &mut dyn Content, sink: &mut dyn Sink);
 }
@@ -102,6 +108,17 @@ pub const ARTIFACTS: &[&dyn Artifact] = &[
     &crate::evtx::EventLog,
     &crate::events_json::EventsJson,
     &crate::registry::RegistryHive,
+    &crate::ntfs::mft::FileTable,
+    &crate::ntfs::usn::ChangeJournal,
+    &crate::prefetch::Prefetch,
+    &crate::defender::detection_history::DetectionHistory,
+    &crate::defender::support_log::SupportLog,
+    &crate::wer::ErrorReport,
+    &crate::wmi::WmiRepository,
+    &crate::firewall::FirewallLog,
+    &crate::powershell::transcript::Transcript,
+    &crate::powershell::history::History,
+    &crate::exchange::agents::TransportAgents,
     &crate::pe::ProductFile,
     &crate::aspnet::CompiledFile,
     &crate::aspnet::CompiledAssembly,

@@ -5,16 +5,22 @@
 
 mod artifact;
 mod aspnet;
+mod defender;
 mod dns;
 mod events_json;
 mod evtx;
 mod exchange;
+mod firewall;
 mod httperr;
 mod iis;
 mod iis_config;
 mod listing;
+mod little_endian;
 mod m365;
+mod ntfs;
 mod pe;
+mod powershell;
+mod prefetch;
 mod prior;
 mod products;
 mod registry;
@@ -24,7 +30,9 @@ mod tasks;
 mod testing;
 mod text;
 mod web;
+mod wer;
 mod windows_event;
+mod wmi;
 mod xml;
 
 pub use artifact::{ARTIFACTS, Artifact, Item, Match, Probe, Sink, recognise};

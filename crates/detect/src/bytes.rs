@@ -21,7 +21,7 @@ const PROGRAM_BYTES_MAX: u64 = 4 << 20;
 
 /// Kinds of items, or beginnings of them, whose records are looked at one by one. Whatever text of a page they quote,
 /// they are no pages; only rules that a user brings for them look at their bytes.
-const RECORD_KINDS: [&str; 12] = [
+const RECORD_KINDS: [&str; 19] = [
     "exchange.",
     "iis.w3c",
     "iis.failed_request",
@@ -30,6 +30,13 @@ const RECORD_KINDS: [&str; 12] = [
     "windows.event_json",
     "windows.registry",
     "windows.task",
+    "windows.prefetch",
+    "windows.firewall",
+    "windows.powershell",
+    "windows.defender",
+    "windows.wer",
+    "windows.wmi",
+    "ntfs.",
     "prior.",
     "files.listing",
     "dns.",

@@ -23,7 +23,19 @@ pub trait Content {
 
     /// The whole item with random access; members of archives are spooled first, within the limits.
     fn seekable(&mut self) -> io::Result<Box<dyn ReadSeek + '_>>;
+
+    /// The bytes of the file beside this one whose name is this one's with `ending` behind it, where the container
+    /// gives it: a hive's transaction logs. `ending` is one of [`COMPANIONS`].
+    fn companion(&mut self, _ending: &str) -> Option<Vec<u8>> {
+        None
+    }
 }
+
+/// What the names of files have behind that of the file they belong to.
+pub const COMPANIONS: [&str; 2] = [".LOG1", ".LOG2"];
+
+/// A companion that is larger is left out; Windows gives the transaction logs of a hive some MiB.
+pub const COMPANION_BYTES_MAX: u64 = 64 << 20;
 
 /// An item whose bytes are in memory.
 #[derive(Clone, Debug)]

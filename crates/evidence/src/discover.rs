@@ -243,6 +243,7 @@ fn archive_name(path: &Path, limits: &Limits) -> io::Result<Option<String>> {
         Form::Plain | Form::Foreign(_) => return Ok(None),
         Form::Zip => "zip".to_owned(),
         Form::SevenZip => "7z".to_owned(),
+        Form::Disk => "disk image".to_owned(),
         Form::Tar => "tar".to_owned(),
         Form::Compressed(codec) => {
             if !compressed::holds_tar(codec, item.stream(), limits) {

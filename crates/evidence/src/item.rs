@@ -116,7 +116,12 @@ pub(crate) struct SeekItem<'a> {
     head: Option<Vec<u8>>,
     hash: RunningHash,
     fault: Option<Fault>,
+    /// Opens the file whose name has this ending behind that of the item.
+    beside: Option<Beside<'a>>,
 }
+
+/// Gives the bytes of a companion by its ending.
+pub(crate) type Beside<'a> = Box<dyn FnMut(&str) -> Option<Vec<u8>> + 'a>;
 
 impl<'a> SeekItem<'a> {
     /// Fails where the source cannot tell its size.
@@ -134,7 +139,14 @@ impl<'a> SeekItem<'a> {
             head: None,
             hash: RunningHash::new(),
             fault,
+            beside: None,
         })
+    }
+
+    /// Has companions looked for in this way.
+    pub(crate) fn with_companions(mut self, beside: Beside<'a>) -> Self {
+        self.beside = Some(beside);
+        self
     }
 
     pub(crate) fn into_source(self) -> Box<dyn ReadSeek + 'a> {
@@ -204,6 +216,10 @@ impl Content for SeekItem<'_> {
                 position: 0,
             },
         )))
+    }
+
+    fn companion(&mut self, ending: &str) -> Option<Vec<u8>> {
+        self.beside.as_mut()?(ending)
     }
 }
 
@@ -292,6 +308,8 @@ pub(crate) struct Spool<'a> {
     hash: RunningHash,
     ended: bool,
     fault: Option<Fault>,
+    /// By their endings.
+    companions: Vec<(&'static str, Vec<u8>)>,
 }
 
 impl<'a> Spool<'a> {
@@ -329,7 +347,14 @@ impl<'a> Spool<'a> {
             hash: RunningHash::new(),
             ended: false,
             fault: None,
+            companions: Vec::new(),
         }
+    }
+
+    /// Adds files that stand beside it, by their endings.
+    pub(crate) fn with_companions(mut self, companions: Vec<(&'static str, Vec<u8>)>) -> Self {
+        self.companions = companions;
+        self
     }
 
     /// Pulls one chunk into `self.chunk`. False at the end, at a bound, or where the source fails.
@@ -469,6 +494,11 @@ impl Content for Spool<'_> {
             spool: self,
             position: 0,
         }))
+    }
+
+    fn companion(&mut self, ending: &str) -> Option<Vec<u8>> {
+        let (_, bytes) = self.companions.iter().find(|(known, _)| *known == ending)?;
+        Some(bytes.clone())
     }
 }
 

@@ -45,7 +45,7 @@ mod walk;
 pub use collector::{
     COLLECTOR_RECORD_BYTES_MAX, CollectorGap, container_facts, container_gaps, is_collector_record,
 };
-pub use content::{Bytes, Content, HEAD_BYTES, ReadSeek};
+pub use content::{Bytes, COMPANION_BYTES_MAX, COMPANIONS, Content, HEAD_BYTES, ReadSeek};
 pub use discover::{Collection, DiscoverError, discover};
 pub use item::Digest;
 pub use limits::{ENTRIES_CEILING, Limits, Options};

@@ -1,6 +1,7 @@
 //! Tells archives and compressed logs by their first bytes, never by their names alone.
 
 use crate::content::HEAD_BYTES;
+use crate::open::disk::is_disk;
 
 /// What an item's bytes are, as far as opening them goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub(crate) enum Form {
     Zip,
     Tar,
     SevenZip,
+    /// A disk or a volume, byte by byte.
+    Disk,
     /// A compressed stream: a tar or a single log.
     Compressed(Codec),
 }
@@ -54,13 +57,14 @@ pub(crate) fn form(head: &[u8], name: &str) -> Form {
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Form::Compressed(Codec::Zstd),
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Form::Compressed(Codec::Xz),
         _ if is_tar_header(head) => Form::Tar,
+        _ if is_disk(head) => Form::Disk,
         _ => foreign(head, name).map_or(Form::Plain, Form::Foreign),
     }
 }
 
 /// Containers that hold evidence and are not opened, so that the report can say so.
 fn foreign(head: &[u8], name: &str) -> Option<&'static str> {
-    const FOREIGN: [(&[u8], &str); 7] = [
+    const FOREIGN: [(&[u8], &str); 8] = [
         (
             b"Rar!\x1a\x07",
             "a RAR archive, which is not opened; pack it as zip or 7z",
@@ -68,23 +72,27 @@ fn foreign(head: &[u8], name: &str) -> Option<&'static str> {
         (b"BZh", "compressed by bzip2, which is not opened"),
         (
             b"vhdxfile",
-            "a disk image (VHDX), which is not opened; mount it and give its folder",
+            "a disk image (VHDX), which is not opened; make it raw with `qemu-img convert -O raw` and give that",
         ),
         (
             b"conectix",
-            "a disk image (VHD), which is not opened; mount it and give its folder",
+            "a disk image (VHD), which is not opened; make it raw with `qemu-img convert -O raw` and give that",
+        ),
+        (
+            b"QFI\xfb",
+            "a disk image (QCOW), which is not opened; make it raw with `qemu-img convert -O raw` and give that",
         ),
         (
             b"KDMV",
-            "a disk image (VMDK), which is not opened; mount it and give its folder",
+            "a disk image (VMDK), which is not opened; make it raw with `qemu-img convert -O raw` and give that",
         ),
         (
             b"EVF\x09\x0d\x0a\xff\0",
-            "a disk image (E01), which is not opened; mount it and give its folder",
+            "a disk image (E01), which is not opened; make it raw with `ewfexport -f raw` and give that",
         ),
         (
             b"AFF10",
-            "a disk image (AFF), which is not opened; mount it and give its folder",
+            "a disk image (AFF), which is not opened; make it raw with `affconvert -r` and give that",
         ),
     ];
     const ARCHIVE_NAMES: [&str; 8] = ["zip", "7z", "tar", "tgz", "gz", "zst", "xz", "txz"];
@@ -128,7 +136,10 @@ fn octal(field: &[u8]) -> Option<u32> {
 /// Whether an item that begins with `head` is an archive whose members a walk offers as entries of their own. An archive
 /// of stored members begins as its first member does, to whoever looks for text.
 pub fn is_archive(head: &[u8], name: &str) -> bool {
-    matches!(form(head, name), Form::Zip | Form::Tar | Form::SevenZip)
+    matches!(
+        form(head, name),
+        Form::Zip | Form::Tar | Form::SevenZip | Form::Disk
+    )
 }
 
 /// Office documents, Java archives and installers are zips too, but items to everyone who looks at them.

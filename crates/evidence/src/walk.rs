@@ -408,6 +408,7 @@ impl<'v> Walker<'v> {
             Form::Foreign(what) => Opened::Plain(Some(what)),
             Form::Zip => Opened::Zip,
             Form::SevenZip => Opened::SevenZip,
+            Form::Disk => Opened::Disk,
             Form::Tar => Opened::Tar(None),
             Form::Compressed(codec) => {
                 let stream = item.stream();
@@ -466,6 +467,7 @@ impl<'v> Walker<'v> {
         match form {
             Opened::Zip => open::zip::walk(self, scope, source),
             Opened::SevenZip => open::sevenz::walk(self, scope, source),
+            Opened::Disk => open::disk::walk(self, scope, source),
             Opened::Tar(None) => open::tar::walk_seekable(self, scope, source),
             Opened::Tar(Some(codec)) => {
                 // Beyond what its members may declare there is only room for their headers.
@@ -530,6 +532,8 @@ enum Opened {
     Plain(Option<&'static str>),
     Zip,
     SevenZip,
+    /// A disk or a volume, byte by byte.
+    Disk,
     /// A tar, perhaps below a compression.
     Tar(Option<Codec>),
     /// A compressed stream that is no tar.
@@ -538,7 +542,7 @@ enum Opened {
 
 impl Opened {
     fn is_archive(self) -> bool {
-        matches!(self, Self::Zip | Self::SevenZip | Self::Tar(_))
+        matches!(self, Self::Zip | Self::SevenZip | Self::Disk | Self::Tar(_))
     }
 }
 

@@ -38,6 +38,8 @@ const WEB_FAMILY: &str = "iis.site";
 pub(crate) struct ItemSink<'a, 'd> {
     path: &'a str,
     source: Option<SourceName>,
+    /// Whether times of records tell when the host was at work.
+    rhythm: bool,
     detection: &'a mut ItemDetection<'d>,
     /// Takes every match by itself instead, for a hunt.
     hunt: Option<Hunt<'a>>,
@@ -59,6 +61,7 @@ impl<'a, 'd> ItemSink<'a, 'd> {
         Self {
             path,
             source,
+            rhythm: true,
             detection,
             hunt,
             report: ItemReport::default(),
@@ -68,6 +71,12 @@ impl<'a, 'd> ItemSink<'a, 'd> {
             gaps_left_out: 0,
             facts_left_out: 0,
         }
+    }
+
+    /// Keeps no minutes: the item's records have times that are no rhythm.
+    pub(crate) fn without_rhythm(mut self) -> Self {
+        self.rhythm = false;
+        self
     }
 
     /// What was read, with rejected records as a gap of their own: a record that nobody understood is evidence not seen.
@@ -150,7 +159,7 @@ impl Sink for ItemSink<'_, '_> {
         self.report.item.records_in += 1;
         self.report.item.events += 1;
         let source = record.source();
-        if let Some(time) = record.time() {
+        if let Some(time) = record.time().filter(|_| self.rhythm) {
             if let Some(activity) = self.activity.get_mut(source) {
                 activity.add(time);
             } else if self.activity.len() < SOURCES_MAX {

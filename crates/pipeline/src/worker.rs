@@ -498,11 +498,18 @@ fn read_item<'a>(
     let artifact = artifacts::recognise(&probe);
     let source = artifact.and_then(|artifact| artifact.source(&probe));
     let mut sink = ItemSink::new(&entry.path, source.clone(), detection, hunt);
+    if artifact.is_some_and(|artifact| !artifact.keeps_rhythm()) {
+        sink = sink.without_rhythm();
+    }
     if let Some(artifact) = artifact {
         let item = Item { path: &entry.path };
         match &kept {
             Some(kept) if kept.complete => {
-                artifact.read(&item, &mut Bytes(kept.bytes.clone()), &mut sink);
+                let mut kept = InMemory {
+                    bytes: Bytes(kept.bytes.clone()),
+                    original: content,
+                };
+                artifact.read(&item, &mut kept, &mut sink);
             }
             _ => artifact.read(&item, content, &mut sink),
         }
@@ -514,6 +521,34 @@ fn read_item<'a>(
         collector_record(entry, kept, &mut report);
     }
     (report, source, kept.filter(|_| wanted.is_some()))
+}
+
+/// An item whose bytes are in memory, while what stands beside it is still asked of its container.
+struct InMemory<'a> {
+    bytes: Bytes,
+    original: &'a mut dyn Content,
+}
+
+impl Content for InMemory<'_> {
+    fn size(&self) -> Option<u64> {
+        self.bytes.size()
+    }
+
+    fn head(&mut self) -> &[u8] {
+        self.bytes.head()
+    }
+
+    fn stream(&mut self) -> Box<dyn std::io::Read + '_> {
+        self.bytes.stream()
+    }
+
+    fn seekable(&mut self) -> std::io::Result<Box<dyn evidence::ReadSeek + '_>> {
+        self.bytes.seekable()
+    }
+
+    fn companion(&mut self, ending: &str) -> Option<Vec<u8>> {
+        self.original.companion(ending)
+    }
 }
 
 /// The bytes by which an item is recognised; none of an archive. Its members are offered by themselves: a log that it

@@ -4,6 +4,7 @@
 //! `#Date` and `#Fields`; the names are often repeated as a first row, so that the file imports as plain CSV.
 //! There is no public specification; the columns are read by name.
 
+pub(crate) mod agents;
 pub(crate) mod httpproxy;
 pub(crate) mod log;
 pub(crate) mod oab_generator;

@@ -4,6 +4,7 @@
 //! another by offset. Cells are fetched one by one through a small cache, so that a hive of any size takes the same
 //! memory; nothing is followed without a bound, and whatever is damaged is noted rather than skipped in silence.
 
+use super::logs::{self, Log, Overlay};
 use evidence::ReadSeek;
 use model::Timestamp;
 use std::collections::BTreeMap;
@@ -24,8 +25,11 @@ const SUBKEYS_MAX: usize = 1 << 20;
 /// More than any key that is looked at has.
 const VALUES_MAX: usize = 65_536;
 
-/// Longest text or data of a value that is kept.
+/// Longest text of a value that is kept.
 const DATA_BYTES_MAX: usize = 64 << 10;
+
+/// Longest data of a value that holds a table of its own; the largest, of programs that ran, takes some hundred KiB.
+const TABLE_BYTES_MAX: usize = 4 << 20;
 
 /// Data longer than this lies in pieces of this size.
 const PIECE_BYTES: usize = 16_344;
@@ -39,6 +43,12 @@ const DAMAGES_MAX: usize = 1_000;
 /// Pages of the cache, and their size.
 const PAGES_MAX: usize = 256;
 const PAGE_BYTES: u64 = 64 << 10;
+
+/// The part of a key's cell before its name.
+const NK_BYTES: usize = 76;
+
+/// Windows keeps hives below 2 GiB, as offsets have 31 bits; a log must not claim more.
+const HIVE_BYTES_MAX: u64 = HEADER_BYTES + (1 << 31);
 
 /// Whether an item starts as a hive that is no transaction log.
 pub(super) fn is_primary(head: &[u8]) -> bool {
@@ -72,6 +82,9 @@ pub(super) struct Key {
     pub(super) offset: u64,
     pub(super) name: String,
     pub(super) changed: Option<Timestamp>,
+    /// Offset of the parent's cell behind the header, as this key claims.
+    pub(super) parent: u32,
+    pub(super) is_root: bool,
     subkeys: Listed,
     values: Listed,
 }
@@ -95,11 +108,24 @@ pub(super) struct Hive<'a> {
     pages: Pages<'a>,
     base: Vec<u8>,
     damages: Damages,
+    recovered: Option<Recovered>,
+}
+
+/// What transaction logs added to a hive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Recovered {
+    /// Writes that were made good.
+    pub(super) writes: u64,
+    /// Whether the logs break off: a write that should follow is damaged.
+    pub(super) breaks_off: bool,
 }
 
 impl<'a> Hive<'a> {
-    /// Opens a hive; the error says why it is none.
-    pub(super) fn open(mut source: Box<dyn ReadSeek + 'a>) -> Result<Self, &'static str> {
+    /// Opens a hive together with its transaction logs; the error says why it is none.
+    pub(super) fn open(
+        mut source: Box<dyn ReadSeek + 'a>,
+        logs: Vec<Vec<u8>>,
+    ) -> Result<Self, &'static str> {
         let size = source
             .seek(SeekFrom::End(0))
             .map_err(|_error| "its size is unknown")?;
@@ -107,23 +133,44 @@ impl<'a> Hive<'a> {
             source,
             size,
             fetched: BTreeMap::new(),
+            overlay: Overlay::default(),
         };
-        let base = pages
+        let mut base = pages
             .read(0, BASE_BLOCK_BYTES)
             .ok_or("it is shorter than a hive's header")?;
         if !base.starts_with(b"regf") {
             return Err("it does not begin as a hive");
         }
+        let mut recovered = None;
+        if is_dirty(&base) || !is_checksum_right(&base) {
+            let logs: Vec<Log> = logs.into_iter().filter_map(Log::open).collect();
+            if let Some((overlay, what, newer)) = logs::apply(&base, logs) {
+                pages.size = pages.size.max(overlay.end()).min(HIVE_BYTES_MAX);
+                pages.overlay = overlay;
+                pages.fetched.clear();
+                recovered = Some(what);
+                if !is_checksum_right(&base) {
+                    // The header was being written when the copy was made; that of the log is the same but for its kind.
+                    base = newer;
+                }
+            }
+        }
         Ok(Self {
             pages,
             base,
             damages: Damages::default(),
+            recovered,
         })
+    }
+
+    /// What transaction logs added, where there were any that fit.
+    pub(super) fn recovered(&self) -> Option<Recovered> {
+        self.recovered
     }
 
     /// Whether Windows was in the middle of writing: the two sequence numbers differ.
     pub(super) fn is_dirty(&self) -> bool {
-        number(&self.base, 4) != number(&self.base, 8)
+        is_dirty(&self.base)
     }
 
     /// When the hive was last written.
@@ -133,18 +180,73 @@ impl<'a> Hive<'a> {
 
     /// Whether the header's checksum is right: its first 508 bytes combined by exclusive or.
     pub(super) fn is_checksum_right(&self) -> bool {
-        let sum = self
-            .base
-            .chunks_exact(4)
-            .take(127)
-            .fold(0, |sum, bytes| sum ^ number(bytes, 0).unwrap_or(0));
-        // Zero and all ones are replaced, as they mean something else.
-        let sum = match sum {
-            0 => 1,
-            u32::MAX => u32::MAX - 1,
-            sum => sum,
+        is_checksum_right(&self.base)
+    }
+
+    /// Where the hive's bins end.
+    pub(super) fn end(&self) -> u64 {
+        self.pages.size
+    }
+
+    /// Plain bytes at an offset in the file.
+    pub(super) fn bytes(&mut self, offset: u64, length: usize) -> Option<Vec<u8>> {
+        self.pages.read(offset, length)
+    }
+
+    /// The key that a cell holds, whether or not the cell is in use: what remains of a deleted one.
+    pub(super) fn remains_of_key(&mut self, at: u32) -> Option<Key> {
+        let offset = HEADER_BYTES + u64::from(at);
+        let head = self.pages.read(offset + 4, NK_BYTES)?;
+        if !head.starts_with(b"nk") {
+            return None;
+        }
+        let name_bytes = usize::from(short(&head, 72)?);
+        let cell = self.pages.read(offset + 4, NK_BYTES + name_bytes)?;
+        parse_key(&cell, offset)
+    }
+
+    /// Values of a deleted key, as far as nothing was written over them.
+    pub(super) fn remains_of_values(
+        &mut self,
+        key: &Key,
+        values_max: usize,
+    ) -> Vec<(String, Value)> {
+        let mut values = Vec::new();
+        let count = (key.values.count as usize).min(values_max);
+        let offset = HEADER_BYTES + u64::from(key.values.at);
+        let Some(list) = self.pages.read(offset + 4, count * 4) else {
+            return values;
         };
-        number(&self.base, 508) == Some(sum)
+        for entry in list.chunks_exact(4) {
+            let at = number(entry, 0).unwrap_or(u32::MAX);
+            if let Some(value) = self.remains_of_value(at) {
+                values.push(value);
+            }
+        }
+        values
+    }
+
+    fn remains_of_value(&mut self, at: u32) -> Option<(String, Value)> {
+        const IN_PLACE: u32 = 0x8000_0000;
+        let offset = HEADER_BYTES + u64::from(at);
+        let head = self.pages.read(offset + 4, 20)?;
+        if !head.starts_with(b"vk") {
+            return None;
+        }
+        let name_bytes = usize::from(short(&head, 2)?);
+        let size = number(&head, 4)?;
+        let data_at = number(&head, 8)?;
+        let kind = number(&head, 12)?;
+        let name = self.pages.read(offset + 24, name_bytes)?;
+        let name = key_name(&name, short(&head, 16)? & 1 != 0);
+        let data = if size & IN_PLACE != 0 {
+            data_at.to_le_bytes()[..(size & !IN_PLACE).min(4) as usize].to_vec()
+        } else {
+            let length = (size as usize).min(PIECE_BYTES);
+            let offset = HEADER_BYTES + u64::from(data_at);
+            self.pages.read(offset + 4, length)?
+        };
+        Some((name, Value { kind, data }))
     }
 
     /// The end of the path that the header keeps.
@@ -201,7 +303,7 @@ impl<'a> Hive<'a> {
     pub(super) fn values(&mut self, key: &Key) -> Vec<(String, Value)> {
         let mut values = Vec::new();
         for at in self.value_list(key) {
-            match self.value_at(at, None) {
+            match self.value_at(at, None, DATA_BYTES_MAX) {
                 Ok(Some(value)) => values.push(value),
                 Ok(None) => {}
                 Err(damage) => self.note(damage),
@@ -214,7 +316,7 @@ impl<'a> Hive<'a> {
     pub(super) fn value(&mut self, key: &Key, name: &str) -> Option<Value> {
         let name = name.to_lowercase();
         for at in self.value_list(key) {
-            match self.value_at(at, Some(&name)) {
+            match self.value_at(at, Some(&name), TABLE_BYTES_MAX) {
                 Ok(Some((_, value))) => return Some(value),
                 Ok(None) => {}
                 Err(damage) => self.note(damage),
@@ -354,6 +456,7 @@ impl<'a> Hive<'a> {
         &mut self,
         at: u32,
         wanted: Option<&str>,
+        bytes_max: usize,
     ) -> Result<Option<(String, Value)>, Damage> {
         let cell = self.cell(at)?;
         let damage = || Damage {
@@ -373,20 +476,18 @@ impl<'a> Hive<'a> {
         if wanted.is_some_and(|wanted| name.to_lowercase() != wanted) {
             return Ok(None);
         }
-        let data = self.data(size, data_at)?;
+        let data = self.data(size, data_at, bytes_max)?;
         Ok(Some((name, Value { kind, data })))
     }
 
     /// Up to four bytes stand in the value itself, up to a piece in one cell, more in a list of pieces.
-    fn data(&mut self, size: u32, at: u32) -> Result<Vec<u8>, Damage> {
+    fn data(&mut self, size: u32, at: u32, bytes_max: usize) -> Result<Vec<u8>, Damage> {
         const IN_PLACE: u32 = 0x8000_0000;
         if size & IN_PLACE != 0 {
             let length = (size & !IN_PLACE).min(4) as usize;
             return Ok(at.to_le_bytes()[..length].to_vec());
         }
-        let length = usize::try_from(size)
-            .unwrap_or(usize::MAX)
-            .min(DATA_BYTES_MAX);
+        let length = usize::try_from(size).unwrap_or(usize::MAX).min(bytes_max);
         if length == 0 {
             return Ok(Vec::new());
         }
@@ -425,9 +526,9 @@ impl Value {
     /// Texts as they are, several joined by `, `, numbers in decimal, anything else in hex.
     pub(super) fn text(&self) -> String {
         match self.kind {
-            1 | 2 | 6 => utf16(&self.data),
+            1 | 2 | 6 => utf16(self.start(DATA_BYTES_MAX)),
             7 => {
-                let units = utf16_units(&self.data);
+                let units = utf16_units(self.start(DATA_BYTES_MAX));
                 let texts: Vec<String> = units
                     .split(|unit| *unit == 0)
                     .filter(|text| !text.is_empty())
@@ -447,6 +548,20 @@ impl Value {
         }
     }
 
+    /// The number of its type.
+    pub(super) fn kind(&self) -> u32 {
+        self.kind
+    }
+
+    /// The data as it is.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.data
+    }
+
+    fn start(&self, bytes_max: usize) -> &[u8] {
+        &self.data[..self.data.len().min(bytes_max)]
+    }
+
     /// The number of a value that is one.
     pub(super) fn number(&self) -> Option<u64> {
         match self.kind {
@@ -458,7 +573,28 @@ impl Value {
     }
 }
 
+/// Whether Windows was in the middle of writing when this header was copied.
+pub(super) fn is_dirty(base: &[u8]) -> bool {
+    number(base, 4) != number(base, 8)
+}
+
+/// Whether a header's checksum is right: its first 508 bytes combined by exclusive or.
+pub(super) fn is_checksum_right(base: &[u8]) -> bool {
+    let sum = base
+        .chunks_exact(4)
+        .take(127)
+        .fold(0, |sum, bytes| sum ^ number(bytes, 0).unwrap_or(0));
+    // Zero and all ones are replaced, as they mean something else.
+    let sum = match sum {
+        0 => 1,
+        u32::MAX => u32::MAX - 1,
+        sum => sum,
+    };
+    number(base, 508) == Some(sum)
+}
+
 fn parse_key(cell: &[u8], offset: u64) -> Option<Key> {
+    const ROOT: u16 = 0x04;
     const ASCII_NAME: u16 = 0x20;
     let flags = short(cell, 2)?;
     let name_bytes = usize::from(short(cell, 72)?);
@@ -467,6 +603,8 @@ fn parse_key(cell: &[u8], offset: u64) -> Option<Key> {
         offset,
         name: key_name(name, flags & ASCII_NAME != 0),
         changed: filetime(cell, 4),
+        parent: number(cell, 16)?,
+        is_root: flags & ROOT != 0,
         subkeys: Listed {
             count: number(cell, 20)?,
             at: number(cell, 28)?,
@@ -495,7 +633,7 @@ fn utf16_units(bytes: &[u8]) -> Vec<u16> {
 }
 
 /// UTF-16 up to its first zero.
-fn utf16(bytes: &[u8]) -> String {
+pub(super) fn utf16(bytes: &[u8]) -> String {
     let units = utf16_units(bytes);
     let end = units
         .iter()
@@ -504,18 +642,18 @@ fn utf16(bytes: &[u8]) -> String {
     String::from_utf16_lossy(&units[..end])
 }
 
-fn number(bytes: &[u8], at: usize) -> Option<u32> {
+pub(super) fn number(bytes: &[u8], at: usize) -> Option<u32> {
     let bytes = bytes.get(at..at.checked_add(4)?)?;
     Some(u32::from_le_bytes(bytes.try_into().ok()?))
 }
 
-fn short(bytes: &[u8], at: usize) -> Option<u16> {
+pub(super) fn short(bytes: &[u8], at: usize) -> Option<u16> {
     let bytes = bytes.get(at..at.checked_add(2)?)?;
     Some(u16::from_le_bytes(bytes.try_into().ok()?))
 }
 
 /// Tenths of microseconds since 1601; zero is no time.
-fn filetime(bytes: &[u8], at: usize) -> Option<Timestamp> {
+pub(super) fn filetime(bytes: &[u8], at: usize) -> Option<Timestamp> {
     const SECONDS_1601_TO_1970: i64 = 11_644_473_600;
     let bytes = bytes.get(at..at.checked_add(8)?)?;
     let ticks = i64::from_le_bytes(bytes.try_into().ok()?);
@@ -532,6 +670,8 @@ struct Pages<'a> {
     source: Box<dyn ReadSeek + 'a>,
     size: u64,
     fetched: BTreeMap<u64, Vec<u8>>,
+    /// What transaction logs hold in place of the file's own bytes.
+    overlay: Overlay,
 }
 
 impl Pages<'_> {
@@ -564,13 +704,13 @@ impl Pages<'_> {
                 self.fetched.clear();
             }
             let mut page = Vec::new();
-            self.source
-                .seek(SeekFrom::Start(number.checked_mul(PAGE_BYTES)?))
-                .ok()?;
+            let start = number.checked_mul(PAGE_BYTES)?;
+            self.source.seek(SeekFrom::Start(start)).ok()?;
             (&mut self.source)
                 .take(PAGE_BYTES)
                 .read_to_end(&mut page)
                 .ok()?;
+            self.overlay.lay_over(start, PAGE_BYTES, &mut page);
             self.fetched.insert(number, page);
         }
         self.fetched.get(&number).map(Vec::as_slice)

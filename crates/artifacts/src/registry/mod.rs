@@ -1,10 +1,20 @@
 //! Registry hives: what starts by itself, what is installed, how the host is called.
 //!
 //! The format is read by [`hive`]; which keys mean something stands in [`keys`]. Only those keys are walked, each to its
-//! end: that a key is absent is known because every list on the way to it was whole.
+//! end: that a key is absent is known because every list on the way to it was whole. A hive that was in use when it was
+//! copied is read together with its transaction logs ([`logs`]) where the collection holds them beside it.
+//!
+//! The item is of the source `windows.registry`, as the hive is what a need asks for. Its records are of a source by what
+//! they tell of (`registry.services`, `registry.autostart`, …), so that rules can ask for them.
 
+mod accounts;
+mod amcache;
+mod deleted;
 mod hive;
 mod keys;
+mod logs;
+mod shimcache;
+mod tasks;
 
 use crate::products::products;
 use crate::simple_record::SimpleRecord;
@@ -51,11 +61,21 @@ impl Artifact for RegistryHive {
         Some(source_of(probe.path, role))
     }
 
+    fn keeps_rhythm(&self) -> bool {
+        false
+    }
+
     fn read(&self, item: &Item<'_>, content: &mut dyn Content, sink: &mut dyn Sink) {
+        let logs: Vec<Vec<u8>> = evidence::COMPANIONS
+            .iter()
+            .filter_map(|ending| content.companion(ending))
+            .filter(|log| log.len() as u64 <= logs::LOG_BYTES_MAX)
+            .collect();
+        let has_logs = !logs.is_empty();
         let opened = content
             .seekable()
             .map_err(|_error| "it cannot be read")
-            .and_then(Hive::open);
+            .and_then(|source| Hive::open(source, logs));
         let mut hive = match opened {
             Ok(hive) => hive,
             Err(reason) => {
@@ -63,7 +83,7 @@ impl Artifact for RegistryHive {
                 return sink.gap(GapKind::Unreadable, At::Item, (None, None), &detail);
             }
         };
-        say_state(&hive, sink);
+        say_state(&hive, has_logs, sink);
         let root = match hive.root() {
             Ok(root) => root,
             Err(damage) => {
@@ -75,6 +95,7 @@ impl Artifact for RegistryHive {
         let role = role_of(&mut hive, &root, item.path);
         let mut reading = Reading {
             source: source_of(item.path, role),
+            prefix: keys::prefix(role, item.path),
             states: !is_backup(item.path),
             hive,
             sink,
@@ -83,9 +104,14 @@ impl Artifact for RegistryHive {
             Some(Role::System) => reading.system(&root),
             Some(Role::Software) => reading.software(&root),
             Some(Role::User) => reading.user(&root),
-            Some(Role::Sam) => reading.sam(&root),
+            Some(Role::Sam) => {
+                reading.accounts(&root);
+                reading.groups(&root);
+            }
+            Some(Role::Amcache) => reading.amcache(&root),
             Some(Role::Other) | None => {}
         }
+        reading.deleted_keys();
         reading.finish();
     }
 }
@@ -126,21 +152,43 @@ fn role_of(hive: &mut Hive<'_>, root: &Key, path: &str) -> Option<Role> {
 }
 
 /// Says whether the file is as Windows would leave it.
-fn say_state(hive: &Hive<'_>, sink: &mut dyn Sink) {
+fn say_state(hive: &Hive<'_>, has_logs: bool, sink: &mut dyn Sink) {
     if !hive.is_checksum_right() {
         let detail = "the checksum of the hive's header does not match";
         sink.gap(GapKind::Partial, At::Offset(0), (None, None), detail);
     }
-    if hive.is_dirty() {
-        let detail = "the hive was in use when it was copied; its transaction logs are not applied, so changes after its last write may be missing";
-        let span = (hive.written(), None);
-        sink.gap(GapKind::NotUnderstood, At::Item, span, detail);
+    match hive.recovered() {
+        Some(recovered) if recovered.breaks_off => {
+            let detail = format!(
+                "the hive was in use when it was copied; {} writes of its transaction logs are read, and the logs break off behind them",
+                recovered.writes
+            );
+            let span = (hive.written(), None);
+            sink.gap(GapKind::NotUnderstood, At::Item, span, &detail);
+        }
+        None if hive.is_dirty() => {
+            let detail = if has_logs {
+                "the hive was in use when it was copied, and its transaction logs hold nothing that fits; changes after its last write may be missing"
+            } else {
+                "the hive was in use when it was copied, and its transaction logs are not with it; changes after its last write may be missing"
+            };
+            let span = (hive.written(), None);
+            sink.gap(GapKind::NotUnderstood, At::Item, span, detail);
+        }
+        Some(_) | None => {}
     }
+}
+
+/// The source of records that tell of one kind of thing.
+fn record_source(kind: &str) -> SourceName {
+    SourceName::new(&format!("registry.{kind}"))
 }
 
 /// The reading of one hive.
 struct Reading<'a> {
     source: SourceName,
+    /// What stands before the paths of this hive's keys in the registry of a running system.
+    prefix: String,
     /// Whether the hive states facts about the present.
     states: bool,
     hive: Hive<'a>,
@@ -155,6 +203,16 @@ impl Reading<'_> {
         self.computer_name(&control_set);
         self.time_zone(&control_set);
         self.services(&control_set);
+        for (path, values) in keys::SYSTEM_VALUES {
+            self.run_values(&control_set, path, values);
+        }
+        for (path, value) in keys::SYSTEM_VALUES_BELOW {
+            self.run_values_below(&control_set, path, value);
+        }
+        for path in keys::SYSTEM_KEYS {
+            self.run_key(&control_set, path);
+        }
+        self.shim_cache(&control_set);
     }
 
     /// The control set that the host booted with; the first where `Select` does not say.
@@ -264,8 +322,18 @@ impl Reading<'_> {
         let kind = number(self.hive.value(service, "Type"));
         let account = self.text(service, "ObjectName");
         let display_name = self.text(service, "DisplayName");
-        let record = SimpleRecord::new(&self.source, At::Offset(service.offset))
-            .with("key", format!("Services\\{}", service.name))
+        let source = record_source("services");
+        let description = self.text(service, "Description");
+        let failure = self.text(service, "FailureCommand");
+        let object = format!("Services\\{}", service.name);
+        let target = match (image.as_str(), dll.as_str()) {
+            ("", "") => String::new(),
+            ("", _) => self.object(&format!("{object}\\Parameters\\ServiceDll")),
+            _ => self.object(&format!("{object}\\ImagePath")),
+        };
+        let details = if image.is_empty() { &dll } else { &image };
+        let record = SimpleRecord::new(&source, At::Offset(service.offset))
+            .with("key", object)
             .with("name", service.name.as_str())
             .with("command", command.as_str())
             .with("process", image.as_str())
@@ -274,6 +342,10 @@ impl Reading<'_> {
             .with("type", kind)
             .with("user", account.as_str())
             .with("display_name", display_name)
+            .with("description", description)
+            .with("failure_command", failure)
+            .with("target_object", target)
+            .with("details", details.as_str())
             .changed(service.changed);
         self.sink.record(&record);
         // Drivers without a path load from their default place; keys without either hold settings only.
@@ -309,6 +381,7 @@ impl Reading<'_> {
         for (path, value) in keys::RUN_VALUES_BELOW {
             self.run_values_below(root, path, value);
         }
+        self.task_cache(root);
     }
 
     /// The hive of one user: `NTUSER.DAT` has its Run keys below `Software`.
@@ -321,21 +394,8 @@ impl Reading<'_> {
                 self.run_values(&software, path, values);
             }
         }
-    }
-
-    /// Local accounts and when each was made or renamed.
-    fn sam(&mut self, root: &Key) {
-        let path = "SAM\\Domains\\Account\\Users\\Names";
-        let Some(names) = self.hive.find_path(root, path) else {
-            return;
-        };
-        for account in self.hive.subkeys(&names) {
-            let record = SimpleRecord::new(&self.source, At::Offset(account.offset))
-                .with("key", path)
-                .with("name", account.name.as_str())
-                .with("user", account.name.as_str())
-                .changed(account.changed);
-            self.sink.record(&record);
+        for (path, values) in keys::USER_VALUES {
+            self.run_values(root, path, values);
         }
     }
 
@@ -520,10 +580,13 @@ impl Reading<'_> {
     }
 
     fn persistence(&mut self, key: &Key, path: &str, name: &str, command: &str) {
-        let record = SimpleRecord::new(&self.source, At::Offset(key.offset))
+        let source = record_source("autostart");
+        let record = SimpleRecord::new(&source, At::Offset(key.offset))
             .with("key", path)
             .with("name", name)
             .with("command", command)
+            .with("target_object", self.object(&format!("{path}\\{name}")))
+            .with("details", command)
             .changed(key.changed);
         self.sink.record(&record);
         self.fact(
@@ -536,6 +599,11 @@ impl Reading<'_> {
                 author: String::new(),
             }),
         );
+    }
+
+    /// The path of a key or value in the registry of a running system.
+    fn object(&self, path: &str) -> String {
+        format!("{}\\{path}", self.prefix)
     }
 
     /// A single value worth a record.

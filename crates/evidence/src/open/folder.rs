@@ -1,6 +1,7 @@
 //! Folders of this machine: names sorted by bytes, links never followed.
 
 use crate::collector::{COLLECTOR_RECORD_BYTES_MAX, UPLOADS_NAME, original_paths};
+use crate::content::COMPANION_BYTES_MAX;
 use crate::item::SeekItem;
 use crate::restore::names_drive;
 use crate::walk::{Admission, Offered, Scope, Walker, open_file};
@@ -171,6 +172,26 @@ fn enter(walker: &mut Walker<'_>, path: PathBuf, below: String, depth: usize) ->
     }
 }
 
+/// The bytes of the plain file beside `path` whose name has `ending` behind it, in any case.
+fn companion(path: &Path, ending: &str) -> Option<Vec<u8>> {
+    let lower = ending.to_ascii_lowercase();
+    [ending, lower.as_str()].into_iter().find_map(|ending| {
+        let mut name = path.file_name()?.to_owned();
+        name.push(ending);
+        let beside = path.with_file_name(name);
+        let metadata = fs::symlink_metadata(&beside).ok()?;
+        if !metadata.is_file() || metadata.len() > COMPANION_BYTES_MAX {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        let file = open_file(&beside).ok()?;
+        file.take(COMPANION_BYTES_MAX)
+            .read_to_end(&mut bytes)
+            .ok()?;
+        Some(bytes)
+    })
+}
+
 /// Offers one file. False where no more entries are taken.
 fn file(
     walker: &mut Walker<'_>,
@@ -206,7 +227,10 @@ fn file(
             let opened = open_file(path)
                 .and_then(|file| SeekItem::new(Box::new(file), walker.limits.item_bytes_max));
             match opened {
-                Ok(mut item) => walker.read(&admitted, &mut item),
+                Ok(item) => {
+                    let beside = Box::new(|ending: &str| companion(path, ending));
+                    walker.read(&admitted, &mut item.with_companions(beside));
+                }
                 Err(error) => walker.unreadable(shown, &error),
             }
         }

@@ -7,7 +7,7 @@
 use crate::collector::{
     COLLECTOR_RECORD_BYTES_MAX, DATA_NAME, METADATA_NAME, UPLOADS_NAME, original_paths,
 };
-use crate::content::{Content as _, ReadSeek};
+use crate::content::{COMPANION_BYTES_MAX, COMPANIONS, Content as _, ReadSeek};
 use crate::item::{Budget, CHUNK_BYTES, Fault, Item as _, Spool, length, target};
 use crate::walk::{Admission, Admitted, Offered, Scope, Walker};
 use memchr::memmem;
@@ -65,16 +65,18 @@ pub(crate) fn walk(walker: &mut Walker<'_>, scope: &Scope, source: &mut dyn Read
     let Some(directory) = Directory::find(&mut archive) else {
         return walk_local_headers(walker, scope, &mut archive);
     };
+    let mut beside = Companions::new();
     if scope.is_collection() {
         let survey = Survey::of(&mut archive, directory.clone());
         if let Some(data) = survey.protected_container().filter(|_| !scope.wrapped) {
             return walk_protected(walker, scope, &mut archive, &data);
         }
-        if let Some(uploads) = survey.uploads {
-            walker.original_paths = read_uploads(walker, &mut archive, &uploads);
+        if let Some(uploads) = &survey.uploads {
+            walker.original_paths = read_uploads(walker, &mut archive, uploads);
         }
+        beside = survey.companions;
     }
-    walk_directory(walker, scope, &mut archive, directory);
+    walk_directory(walker, scope, &mut archive, directory, &beside);
 }
 
 /// What the names of a collection's members say about its collector.
@@ -84,7 +86,14 @@ struct Survey {
     uploads: Option<Member>,
     metadata: bool,
     data: Option<Member>,
+    companions: Companions,
 }
+
+/// Members that belong to another one, by their name in lower case.
+type Companions = BTreeMap<Vec<u8>, Member>;
+
+/// Far more than the hives of a host with many users have; stops a directory of nothing else.
+const COMPANIONS_MAX: usize = 4_096;
 
 impl Survey {
     fn of(archive: &mut Window<'_>, mut directory: Directory) -> Self {
@@ -98,6 +107,13 @@ impl Survey {
                 survey.data = Some(member);
             } else if name == METADATA_NAME.as_bytes() {
                 survey.metadata = true;
+            } else if survey.companions.len() < COMPANIONS_MAX {
+                let name = name.to_ascii_lowercase();
+                let belongs =
+                    |ending: &&str| name.ends_with(ending.to_ascii_lowercase().as_bytes());
+                if COMPANIONS.iter().any(belongs) {
+                    survey.companions.insert(name, member);
+                }
             }
         }
         survey
@@ -135,13 +151,14 @@ fn walk_directory(
     scope: &Scope,
     archive: &mut Window<'_>,
     mut directory: Directory,
+    beside: &Companions,
 ) {
     let mut index = 0;
     while let Some(member) = directory.next(archive) {
         if member.is_folder() {
             continue;
         }
-        if !offer(walker, scope, archive, &member, index) {
+        if !offer(walker, scope, archive, &member, index, beside) {
             return;
         }
         index = index.saturating_add(1);
@@ -171,7 +188,7 @@ fn walk_local_headers(walker: &mut Walker<'_>, scope: &Scope, archive: &mut Wind
         at = match Member::from_local_header(archive, found) {
             Some(member) => {
                 if !member.is_folder() {
-                    if !offer(walker, scope, archive, &member, index) {
+                    if !offer(walker, scope, archive, &member, index, &Companions::new()) {
                         return;
                     }
                     index = index.saturating_add(1);
@@ -190,6 +207,7 @@ fn offer(
     archive: &mut Window<'_>,
     member: &Member,
     index: u64,
+    beside: &Companions,
 ) -> bool {
     let name = member.decoded_name();
     let offered = Offered {
@@ -200,15 +218,22 @@ fn offer(
         expands_to_max: member.expands_to_max(),
     };
     match walker.admit(scope, &offered) {
-        Admission::Read(admitted) => read(walker, &admitted, archive, member),
+        Admission::Read(admitted) => read(walker, &admitted, archive, member, beside),
         Admission::Skip | Admission::Refused => {}
         Admission::Stop => return false,
     }
     true
 }
 
-fn read(walker: &mut Walker<'_>, admitted: &Admitted, archive: &mut Window<'_>, member: &Member) {
+fn read(
+    walker: &mut Walker<'_>,
+    admitted: &Admitted,
+    archive: &mut Window<'_>,
+    member: &Member,
+    beside: &Companions,
+) {
     let path = &admitted.entry.path;
+    let companions = companions(walker, archive, member, beside);
     let outcome = open(walker, archive, member, |walker, source| {
         let mut spool = Spool::new(
             source,
@@ -216,7 +241,8 @@ fn read(walker: &mut Walker<'_>, admitted: &Admitted, archive: &mut Window<'_>, 
             Some(member.stored_bytes),
             &walker.limits,
             Rc::clone(&admitted.budget),
-        );
+        )
+        .with_companions(companions);
         walker.read(admitted, &mut spool);
     });
     match outcome {
@@ -227,6 +253,37 @@ fn read(walker: &mut Walker<'_>, admitted: &Admitted, archive: &mut Window<'_>, 
         }
         Ok(()) => {}
     }
+}
+
+/// Reads the members that belong to this one. Those that cannot be read come up as entries of their own.
+fn companions(
+    walker: &mut Walker<'_>,
+    archive: &mut Window<'_>,
+    member: &Member,
+    beside: &Companions,
+) -> Vec<(&'static str, Vec<u8>)> {
+    let mut found = Vec::new();
+    if beside.is_empty() {
+        return found;
+    }
+    for ending in COMPANIONS {
+        let mut name = member.name.to_ascii_lowercase();
+        name.extend_from_slice(ending.to_ascii_lowercase().as_bytes());
+        let Some(companion) = beside.get(&name) else {
+            continue;
+        };
+        let mut bytes = Vec::new();
+        let outcome = open(walker, archive, companion, |_, source| {
+            let read = source
+                .take(COMPANION_BYTES_MAX.saturating_add(1))
+                .read_to_end(&mut bytes);
+            read.is_ok_and(|count| count as u64 <= COMPANION_BYTES_MAX)
+        });
+        if matches!(outcome, Ok(true)) {
+            found.push((ending, bytes));
+        }
+    }
+    found
 }
 
 /// What Velociraptor's list of uploads says about original paths. A list that cannot be read says nothing, and comes

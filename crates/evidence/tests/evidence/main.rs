@@ -10,6 +10,7 @@
     reason = "expect-test writes its texts like this, and takes them by value"
 )]
 
+mod companions;
 mod containers;
 mod hostile;
 mod layouts;

@@ -53,6 +53,7 @@ pub(crate) const SOURCE_FAMILIES: &[&str] = &[
     "exchange.oab_generator",
     "exchange.rpchttp",
     "exchange.setup_log",
+    "exchange.transport_agents",
     "files",
     "http.err",
     "iis.failed_request",
@@ -61,8 +62,16 @@ pub(crate) const SOURCE_FAMILIES: &[&str] = &[
     "prior.eomt",
     "prior.msert",
     "prior.test_proxylogon",
+    "windows.defender.detection",
+    "windows.defender.log",
     "windows.eventlog",
+    "windows.firewall",
+    "windows.powershell.history",
+    "windows.powershell.transcript",
+    "windows.prefetch",
     "windows.registry",
+    "windows.wer",
+    "windows.wmi",
 ];
 
 /// Loads the pack in a folder and checks it. An error only where the folder cannot be read at all.

@@ -31,6 +31,8 @@ pub enum Data {
     Dword(u32),
     Qword(u64),
     Binary(Vec<u8>),
+    /// Bytes of a type that has no name here: the account manager keeps an account's number as a type.
+    Other(u32, Vec<u8>),
 }
 
 impl From<&str> for Data {
@@ -325,6 +327,7 @@ impl Data {
             Self::Dword(_) => 4,
             Self::MultiSz(_) => 7,
             Self::Qword(_) => 11,
+            Self::Other(kind, _) => *kind,
         }
     }
 
@@ -338,7 +341,7 @@ impl Data {
             }
             Self::Dword(number) => number.to_le_bytes().into(),
             Self::Qword(number) => number.to_le_bytes().into(),
-            Self::Binary(bytes) => bytes.clone(),
+            Self::Binary(bytes) | Self::Other(_, bytes) => bytes.clone(),
         }
     }
 }

@@ -1,0 +1,6 @@
+//! Fuzzes the reader of the support log of Defender.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    allclear_fuzz::read("windows.defender.log", bytes);
+});
