@@ -332,7 +332,7 @@ detection: {a: {'cs-uri-query|re': '(x|y)[0-9]'}, condition: a}
 title: words
 id: words
 logsource: {category: webserver}
-detection: {keywords: ['${jndi:', '={{', 'union select'], condition: keywords}
+detection: {keywords: ['${jndi:', '={{', 'union select', '''1''=''1'], condition: keywords}
 ---
 title: own
 id: own
@@ -384,6 +384,9 @@ detection: {a: {'AnchorMailbox|contains': ']@'}, b: {'UrlStem|re': '^/ecp/.$'}, 
             "%24%7bjndi:",
             "={{",
             "union+select",
+            "'1'='1",
+            "''1''=''1",
+            "%271%27='1",
             "union+\u{17F}elect",
             "evil.example",
             "://192.0.2.7",
