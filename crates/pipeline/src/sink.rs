@@ -4,8 +4,8 @@ use crate::job::ItemReport;
 use artifacts::Sink;
 use detect::{ItemDetection, Match};
 use model::{
-    Activity, At, Columns, Fact, FactAt, Gap, GapKind, Place, Record, Rejected, Rows, Screen,
-    SourceName, Timestamp,
+    Activity, At, Columns, Fact, FactAt, Gap, GapKind, Interest, Place, Record, Rejected, Rows,
+    Screen, SourceName, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -160,7 +160,7 @@ impl Sink for ItemSink<'_, '_> {
         if source.family() == WEB_FAMILY {
             self.note_request(record);
         }
-        self.suspect(record);
+        self.suspect(record, &Interest::Any);
     }
 
     fn screen(
@@ -189,10 +189,10 @@ impl Sink for ItemSink<'_, '_> {
         }
     }
 
-    fn suspect(&mut self, record: &dyn Record) {
+    fn suspect(&mut self, record: &dyn Record, interest: &Interest) {
         match &mut self.hunt {
-            Some(hunt) => self.detection.hunt(record, hunt),
-            None => self.detection.record(record),
+            Some(hunt) => self.detection.hunt(record, interest, hunt),
+            None => self.detection.record(record, interest),
         }
     }
 
