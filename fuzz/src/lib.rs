@@ -7,7 +7,7 @@
 use artifacts::{ARTIFACTS, Item, Sink};
 use evidence::{Bytes, Content, Decision, Digest, Entry, Options, ReadSeek, Visitor};
 use model::{
-    Activity, At, Columns, Fact, GapKind, Record, Rows, Screen, Screening, SourceName, Timestamp,
+    Activity, At, Columns, Fact, GapKind, Interest, Record, Rows, Screen, Screening, SourceName, Timestamp,
 };
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -204,7 +204,7 @@ impl Sink for Told {
         self.segments.extend(rows.segments.iter().cloned());
     }
 
-    fn suspect(&mut self, record: &dyn Record) {
+    fn suspect(&mut self, record: &dyn Record, _interest: &Interest) {
         self.show(record);
     }
 
@@ -246,10 +246,10 @@ impl Screen for Every {
 impl Screening for Every {
     fn block(&mut self, _block: &[u8]) {}
 
-    fn row(&mut self, _start: usize, line: &[u8], fields: &[(usize, usize)]) -> bool {
+    fn row(&mut self, _start: usize, line: &[u8], fields: &[(usize, usize)]) -> Interest {
         for (start, end) in fields {
             assert!(line.get(*start..*end).is_some(), "fields lie in their line");
         }
-        true
+        Interest::Any
     }
 }

@@ -1,7 +1,7 @@
 //! What every artifact reader offers, and the table of them.
 
 use evidence::Content;
-use model::{At, Columns, Fact, GapKind, Record, Rows, Screen, SourceName, Timestamp};
+use model::{At, Columns, Fact, GapKind, Interest, Record, Rows, Screen, SourceName, Timestamp};
 use std::sync::Arc;
 
 /// What a recogniser may look at.
@@ -78,8 +78,8 @@ pub trait Sink {
     /// Rows that were understood, each of them one record.
     fn rows(&mut self, _rows: &Rows<'_>) {}
 
-    /// A row that [`rows`](Self::rows) counted, and that the screen took for one of interest.
-    fn suspect(&mut self, _record: &dyn Record) {}
+    /// A row that [`rows`](Self::rows) counted, and that the screen took for one of interest, with what it said of it.
+    fn suspect(&mut self, _record: &dyn Record, _interest: &Interest) {}
 }
 
 /// A kind of artifact. Extend by a folder and a line in [`ARTIFACTS`].

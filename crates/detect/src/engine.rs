@@ -13,12 +13,13 @@ use crate::screen::{Sought, screen};
 use crate::table::{RecordForm, Table, shortened, text_of};
 use crate::yara::YaraRules;
 use model::{
-    At, Columns, EVIDENCE_BYTES_MAX, Finding, Foothold, GapKind, Place, Record, Screen, SourceName,
+    At, Columns, EVIDENCE_BYTES_MAX, Finding, Foothold, GapKind, Interest, Place, Record, Screen,
+    SourceName,
 };
 use pack::Pack;
 use pack::shipped_files::ShippedFiles;
 use serde::{Deserialize, Serialize};
-use sigma::{Matcher, PartitionId};
+use sigma::{Matcher, PartitionId, VariantId};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -277,14 +278,14 @@ impl<'e> ItemDetection<'e> {
         self.engine.screen(source, columns)
     }
 
-    /// Runs Sigma rules and indicators on a record.
-    pub fn record(&mut self, record: &dyn Record) {
+    /// Runs Sigma rules and indicators on a record, as far as its screen leaves them open.
+    pub fn record(&mut self, record: &dyn Record, interest: &Interest) {
         let engine = self.engine;
         let mut analysed = Vec::new();
         self.analyses.look(record, &mut |analysis| {
             analysed.push(analysis.campaign.as_str());
         });
-        let hits = self.hits(record);
+        let hits = self.hits(record, interest);
         let told: Vec<Option<&str>> = hits
             .iter()
             .filter_map(|hit| match hit {
@@ -311,9 +312,14 @@ impl<'e> ItemDetection<'e> {
     }
 
     /// Gives every match of a record to `visit`, one by one, instead of collecting findings.
-    pub fn hunt(&mut self, record: &dyn Record, visit: &mut dyn FnMut(&Match<'_>)) {
+    pub fn hunt(
+        &mut self,
+        record: &dyn Record,
+        interest: &Interest,
+        visit: &mut dyn FnMut(&Match<'_>),
+    ) {
         let engine = self.engine;
-        for hit in self.hits(record) {
+        for hit in self.hits(record, interest) {
             match hit {
                 Found::Rule(rule) => visit(&Match {
                     rule_id: &rule.id,
@@ -383,7 +389,7 @@ impl<'e> ItemDetection<'e> {
     }
 
     /// What matches a record, in the order of rules and indicators.
-    fn hits(&mut self, record: &dyn Record) -> Vec<Found<'e>> {
+    fn hits(&mut self, record: &dyn Record, interest: &Interest) -> Vec<Found<'e>> {
         let engine = self.engine;
         let known = self.last.as_ref();
         if known.is_none_or(|last| last.source != *record.source()) {
@@ -412,14 +418,22 @@ impl<'e> ItemDetection<'e> {
                 url_decoded,
                 line: &scratch.line,
             };
-            matcher.evaluate(partition, &event, &mut |found| {
+            let mut found = |found: sigma::Match| {
                 if found.alone {
                     matched.push(found.rule);
                 }
                 if correlates && let Some(values) = engine.rules.engine.observe(&found, &event) {
                     sighted.insert(found.rule, values);
                 }
-            });
+            };
+            match interest {
+                Interest::No => {}
+                Interest::Only(variants) => {
+                    let variants = variants.iter().copied().map(VariantId);
+                    matcher.evaluate_some(partition, variants, &event, &mut found);
+                }
+                Interest::Any => matcher.evaluate(partition, &event, &mut found),
+            }
         };
         evaluate(false);
         if form.url_decoded && memchr::memchr2(b'%', b'+', record.raw().as_bytes()).is_some() {
@@ -443,6 +457,9 @@ impl<'e> ItemDetection<'e> {
         }
         let about = |rule| Found::Rule(engine.rules.about(rule));
         let mut found: Vec<Found<'e>> = matched.into_iter().map(about).collect();
+        if *interest != Interest::Any {
+            return found;
+        }
         let candidates = &mut scratch.candidates;
         last.plan.prefilter.candidates(record, form, candidates);
         found.extend(candidates.found.iter().filter_map(|number| {

@@ -1,7 +1,7 @@
 //! Runs each rule of a pack on its examples.
 
 use crate::engine::{Engine, Extra};
-use model::{At, Record, SourceName, Timestamp, Value};
+use model::{At, Interest, Record, SourceName, Timestamp, Value};
 use pack::{Example, ExampleContent, Pack};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -51,7 +51,9 @@ fn try_out(engine: &Engine, example: &Example) -> Option<ExampleFailure> {
             let record = ExampleRecord::new(source, fields, engine.is_json(source));
             let mut item = engine.item("example");
             let mut rules = Vec::new();
-            item.hunt(&record, &mut |found| rules.push(found.rule_id.to_owned()));
+            item.hunt(&record, &Interest::Any, &mut |found| {
+                rules.push(found.rule_id.to_owned())
+            });
             rules
         }
         ExampleContent::File { path, bytes } => {

@@ -33,6 +33,7 @@ impl Plan {
 pub(crate) fn words(form: RecordForm, table: &Table) -> Words<'_> {
     Words {
         lines: form.lines,
+        apostrophes: form.apostrophes,
         common: &table.common_words,
         derived: &table.derived_fields,
         carries_over: form.carries_over,

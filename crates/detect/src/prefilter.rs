@@ -230,6 +230,7 @@ mod tests {
         let form = RecordForm {
             lines: true,
             url_decoded: true,
+            apostrophes: true,
             carries_over: false,
         };
         let mut candidates = Candidates::default();

@@ -3,8 +3,8 @@
 //! A rule is taken apart into conditions that must all hold. Those that look at one column are worked out once for each
 //! text that stands in the column, as logs repeat themselves, and remembered as one bit for each rule; the others are
 //! words, looked for in a whole block before its rows are split. A row is of interest where a bit is left when all its
-//! columns are put together, or where an indicator stands in one. It is then looked at by the rules themselves, so that
-//! a screen may let too much pass, and must not let too little.
+//! columns are put together, or where an indicator stands in one. It is then looked at by the rules themselves, those
+//! whose bits are left or all of them, so that a screen may let too much pass, and must not let too little.
 
 use crate::event::Event;
 use crate::grams::{Grams, automaton};
@@ -15,8 +15,8 @@ use crate::table::{RecordForm, Table};
 use crate::words::{Need, Words};
 use aho_corasick::AhoCorasick;
 use memchr::memmem::Finder;
-use model::{Columns, Record, Screen, Screening};
-use sigma::{Part, RuleId};
+use model::{Columns, Interest, Record, Screen, Screening};
+use sigma::{Part, VariantId};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,7 +41,7 @@ const ALARM: u32 = u32::MAX;
 pub(crate) struct Sought<'a> {
     pub(crate) engine: &'a Arc<sigma::Engine>,
     /// The rules for these records, each taken apart.
-    pub(crate) rules: Vec<(RuleId, Vec<Part>)>,
+    pub(crate) rules: Vec<(VariantId, Vec<Part>)>,
     pub(crate) form: RecordForm,
     pub(crate) table: &'a Arc<Table>,
     pub(crate) indicators: &'a Arc<Indicators>,
@@ -60,6 +60,8 @@ impl Sought<'_> {
 /// A screen for rows with certain columns.
 #[derive(Debug)]
 struct LineScreen {
+    /// The rule that each bit stands for.
+    rules: Vec<u32>,
     /// Bits of the rules that wait for no word.
     base: Box<[u64]>,
     url_decoded: bool,
@@ -146,7 +148,9 @@ impl<'a, 's> Builder<'a, 's> {
             [] => None,
             words => Some(Grams::new(words, &self.sought.table.common_text)?),
         };
+        let rules = self.sought.rules.iter();
         Some(LineScreen {
+            rules: rules.map(|(variant, _)| variant.0).collect(),
             base: self.base,
             url_decoded: self.sought.form.url_decoded,
             words,
@@ -448,7 +452,7 @@ impl Screening for Look {
         self.hits.sort_unstable();
     }
 
-    fn row(&mut self, start: usize, line: &[u8], fields: &[(usize, usize)]) -> bool {
+    fn row(&mut self, start: usize, line: &[u8], fields: &[(usize, usize)]) -> Interest {
         let screen = &*self.screen;
         self.open.clear();
         self.open.extend_from_slice(&screen.base);
@@ -471,7 +475,7 @@ impl Screening for Look {
             }
         }
         if alarm {
-            return true;
+            return Interest::Any;
         }
         for (column, memory) in screen.columns.iter().zip(&mut self.remembered) {
             let is_asked = self
@@ -487,7 +491,7 @@ impl Screening for Look {
                 .and_then(|(start, end)| line.get(*start..*end));
             let Some(text) = text else {
                 // A row with fewer fields than its head has columns.
-                return true;
+                return Interest::Any;
             };
             let own;
             let (open, alarm) = if column.varies || text.len() > TEXT_BYTES_MAX {
@@ -498,17 +502,31 @@ impl Screening for Look {
                 (&slot.open, slot.alarm)
             };
             if alarm {
-                return true;
+                return Interest::Any;
             }
             for (left, open) in self.open.iter_mut().zip(open) {
                 *left &= open;
             }
         }
-        self.open.iter().any(|open| *open != 0)
+        self.left()
     }
 }
 
 impl Look {
+    /// The rules whose bits are left.
+    fn left(&self) -> Interest {
+        if self.open.iter().all(|open| *open == 0) {
+            return Interest::No;
+        }
+        let is_left = |bit: &usize| {
+            let block = self.open.get(bit / 64);
+            block.is_some_and(|block| block >> (bit % 64) & 1 == 1)
+        };
+        let rules = self.screen.rules.iter().enumerate();
+        let left = rules.filter(|(bit, _)| is_left(bit));
+        Interest::Only(left.map(|(_, rule)| *rule).collect())
+    }
+
     /// Looks for words and addresses in a text. Hits are noted at `line`, where the text is another form of that line.
     fn search(&mut self, text: &[u8], line: Option<usize>) {
         let screen = Arc::clone(&self.screen);

@@ -48,6 +48,8 @@ pub(crate) struct RecordForm {
     pub(crate) lines: bool,
     /// Values may be written with percent signs.
     pub(crate) url_decoded: bool,
+    /// Apostrophes stand in the line as they stand in the value.
+    pub(crate) apostrophes: bool,
     /// Records tell values of earlier lines, which their own raw text lacks.
     pub(crate) carries_over: bool,
 }
@@ -73,6 +75,8 @@ struct WrittenForm {
     lines: bool,
     #[serde(default)]
     url_decoded: bool,
+    #[serde(default)]
+    apostrophes: bool,
     #[serde(default)]
     carries_over: bool,
 }
@@ -188,6 +192,7 @@ impl WrittenForm {
         let form = RecordForm {
             lines: self.lines,
             url_decoded: self.url_decoded,
+            apostrophes: self.apostrophes,
             carries_over: self.carries_over,
         };
         (self.source, form)
@@ -241,6 +246,7 @@ mod tests {
         let form = |name: &str| table.form_of(&SourceName::new(name));
         assert!(form("exchange.httpproxy:ecp").url_decoded);
         assert!(form("exchange.oab_generator").lines);
+        assert!(form("iis.site:1").apostrophes && !form("exchange.ecp_server").apostrophes);
         assert!(form("prior.msert").carries_over);
         assert_eq!(form("windows.eventlog:security"), RecordForm::default());
         assert_eq!(form("files:web"), RecordForm::default());

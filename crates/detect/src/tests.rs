@@ -4,7 +4,7 @@ use crate::engine::{Engine, Extra, ItemFindings, ProblemKind, RuleProblem};
 use crate::examples::ExampleRecord;
 use crate::prefilter::percent_decoded;
 use expect_test::{Expect, expect};
-use model::{At, FootholdState, Record, SourceName, Stage, Timestamp, Value};
+use model::{At, FootholdState, Interest, Record, SourceName, Stage, Timestamp, Value};
 use proptest::prelude::*;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -90,7 +90,7 @@ fn users(sigma: &[&str]) -> (Engine, Vec<RuleProblem>) {
 fn found(engine: &Engine, path: &str, records: &[Line]) -> ItemFindings {
     let mut item = engine.item(path);
     for record in records {
-        item.record(record);
+        item.record(record, &Interest::Any);
     }
     item.finish()
 }
@@ -717,7 +717,7 @@ proptest! {
         let record = ExampleRecord::new(source, &fields, source.starts_with("windows"));
         ENGINE.with(|engine| {
             let mut with_filter = Vec::new();
-            engine.item("x").hunt(&record, &mut |found| with_filter.push(found.rule_id.to_owned()));
+            engine.item("x").hunt(&record, &Interest::Any, &mut |found| with_filter.push(found.rule_id.to_owned()));
             with_filter.retain(|rule| !rule.starts_with("indicator/"));
             let holds = |rule: &str| engine.explain(rule, &record).is_some_and(|top| top.holds);
             let states = engine.rules.engine.states();

@@ -27,6 +27,8 @@ pub(crate) enum Need {
 pub(crate) struct Words<'a> {
     /// The text is a line of a log, rather than a value by itself.
     pub(crate) lines: bool,
+    /// Apostrophes stand in the line as they stand in the value.
+    pub(crate) apostrophes: bool,
     pub(crate) common: &'a BTreeSet<String>,
     /// Fields whose value need not stand in the text, as readers work it out.
     pub(crate) derived: &'a BTreeSet<String>,
@@ -120,12 +122,17 @@ impl Words<'_> {
 
     /// Whether every log writes this character as it is. JSON may write `/` as `\/`, XML and some JSON writers have
     /// escapes for most signs, and dashes are exchanged by a modifier of Sigma. Lines of text hold all signs but few:
-    /// quotes may be doubled, blanks may be plus signs, and a question mark may be put between path and query.
+    /// quotes may be doubled, single ones too in some logs; blanks may be plus signs, and a question mark may be put
+    /// between path and query.
     fn is_written_as_is(&self, c: char) -> bool {
         c.is_ascii_alphanumeric()
             || matches!(c, '_' | '.' | ':' | '~' | '@')
             || (self.lines
                 && c.is_ascii_punctuation()
-                && !matches!(c, '"' | '\'' | '+' | '?' | '-'))
+                && match c {
+                    '"' | '+' | '?' | '-' => false,
+                    '\'' => self.apostrophes,
+                    _ => true,
+                })
     }
 }

@@ -36,6 +36,6 @@ pub use observed::{Accounting, CollectionSeen, ItemSeen, Observed, Rejected};
 pub use path::{extension, file_name, parent, same_path, windows_path};
 pub use place::{At, Place};
 pub use record::{Record, Value};
-pub use screen::{Columns, Rows, Screen, Screening};
+pub use screen::{Columns, Interest, Rows, Screen, Screening};
 pub use source::SourceName;
 pub use span::Span;

@@ -35,15 +35,26 @@ pub trait Screen: Debug + Send + Sync {
     fn end(&self, screening: Box<dyn Screening>);
 }
 
+/// What a screen makes of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// Nothing that is looked for can stand in it.
+    No,
+    /// Nothing but these can, numbered as detection numbers what it looks for.
+    Only(Vec<u32>),
+    /// Anything can.
+    Any,
+}
+
 /// The work of one thread on one block after the other.
 pub trait Screening: Debug + Send {
     /// Takes up the next block: whole lines, each with its line end.
     fn block(&mut self, block: &[u8]);
 
-    /// Whether a row of the block may be of interest. Rows are asked in their order. `start` is where its line begins
+    /// Whether a row of the block may be of interest, and for what. Rows are asked in their order. `start` is where its line begins
     /// in the block; `fields` are start and end of each of its fields in the line, at least up to the last column that
     /// the screen looks at, as far as the row has them.
-    fn row(&mut self, start: usize, line: &[u8], fields: &[(usize, usize)]) -> bool;
+    fn row(&mut self, start: usize, line: &[u8], fields: &[(usize, usize)]) -> Interest;
 }
 
 /// Rows of a text log that stand one behind the other, counted together.

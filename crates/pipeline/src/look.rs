@@ -4,7 +4,7 @@ use crate::worker::{head_of, panic_text};
 use artifacts::{Item, Probe, Sink};
 use detect::Engine;
 use evidence::{Collection, Content, Decision, Digest, Entry, Options, Visitor};
-use model::{At, Fact, Gap, GapKind, Place, Record, Timestamp};
+use model::{At, Fact, Gap, GapKind, Interest, Place, Record, Timestamp};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What was read.
@@ -51,7 +51,7 @@ pub fn count_matches(
     let mut matches = 0;
     let mut detection = engine.item("");
     let looked = each_record(collections, options, &mut |_, record| {
-        detection.hunt(record, &mut |found| {
+        detection.hunt(record, &Interest::Any, &mut |found| {
             matches += u64::from(found.rule_id.eq_ignore_ascii_case(rule));
         });
     });

@@ -4,8 +4,8 @@ use crate::job::ItemReport;
 use artifacts::Sink;
 use detect::{ItemDetection, Match};
 use model::{
-    Activity, At, Columns, Fact, FactAt, Gap, GapKind, Place, Record, Rejected, Rows, Screen,
-    SourceName, Timestamp,
+    Activity, At, Columns, Fact, FactAt, Gap, GapKind, Interest, Place, Record, Rejected, Rows,
+    Screen, SourceName, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -169,7 +169,7 @@ impl Sink for ItemSink<'_, '_> {
         if source.family() == WEB_FAMILY {
             self.note_request(record);
         }
-        self.suspect(record);
+        self.suspect(record, &Interest::Any);
     }
 
     fn screen(
@@ -198,10 +198,10 @@ impl Sink for ItemSink<'_, '_> {
         }
     }
 
-    fn suspect(&mut self, record: &dyn Record) {
+    fn suspect(&mut self, record: &dyn Record, interest: &Interest) {
         match &mut self.hunt {
-            Some(hunt) => self.detection.hunt(record, hunt),
-            None => self.detection.record(record),
+            Some(hunt) => self.detection.hunt(record, interest, hunt),
+            None => self.detection.record(record, interest),
         }
     }
 
@@ -341,7 +341,7 @@ detection: {a: {'cs-uri-query|re': '(x|y)[0-9]'}, condition: a}
 title: words
 id: words
 logsource: {category: webserver}
-detection: {keywords: ['${jndi:', '={{', 'union select'], condition: keywords}
+detection: {keywords: ['${jndi:', '={{', 'union select', '''1''=''1'], condition: keywords}
 ---
 title: own
 id: own
@@ -393,6 +393,9 @@ detection: {a: {'AnchorMailbox|contains': ']@'}, b: {'UrlStem|re': '^/ecp/.$'}, 
             "%24%7bjndi:",
             "={{",
             "union+select",
+            "'1'='1",
+            "''1''=''1",
+            "%271%27='1",
             "union+\u{17F}elect",
             "evil.example",
             "://192.0.2.7",

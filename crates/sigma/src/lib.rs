@@ -55,7 +55,7 @@ mod taxonomy;
 
 pub use compile::engine::{Engine, Options, PartitionId};
 pub use compile::parts::{Part, Promise};
-pub use compile::state::{RuleId, RuleState};
+pub use compile::state::{RuleId, RuleState, VariantId};
 pub use correlate::{CorrelationMatch, Correlator, Lost, Observation};
 pub use evaluate::{FieldId, Fields, Match, Matcher, Value};
 pub use explain::{Explanation, Seen};

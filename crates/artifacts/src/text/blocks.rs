@@ -10,7 +10,7 @@ use super::lines::{Block, LINE_BYTES_MAX};
 use super::table::{Columns as RowColumns, Field, Format, Row, TimeForm, Watch, row_time, split};
 use super::watch::Apart;
 use crate::Sink;
-use model::{At, Columns, Record, Screen, Screening, SourceName, Timestamp, Value};
+use model::{At, Columns, Interest, Record, Screen, Screening, SourceName, Timestamp, Value};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -74,6 +74,7 @@ pub(crate) struct Suspect {
     pub(crate) end: usize,
     pub(crate) number: u64,
     pub(crate) time: Timestamp,
+    pub(crate) interest: Interest,
 }
 
 /// The bytes of a block, and what they hold.
@@ -285,12 +286,14 @@ impl Lane {
                     };
                     part.seen
                         .row(&Row::new(&columns, &self.source, Some(time), number));
-                    if worker.screening.row(start, line, &worker.fields) {
+                    let interest = worker.screening.row(start, line, &worker.fields);
+                    if interest != Interest::No {
                         part.suspects.push(Suspect {
                             start,
                             end: start + line.len(),
                             number,
                             time,
+                            interest,
                         });
                     }
                 }
@@ -591,7 +594,7 @@ mod tests {
             self.segments.extend(rows.segments.iter().cloned());
         }
 
-        fn suspect(&mut self, record: &dyn Record) {
+        fn suspect(&mut self, record: &dyn Record, _interest: &Interest) {
             self.look(record);
         }
 
@@ -633,8 +636,11 @@ mod tests {
     impl Screening for Evil {
         fn block(&mut self, _block: &[u8]) {}
 
-        fn row(&mut self, _start: usize, line: &[u8], _fields: &[(usize, usize)]) -> bool {
-            memchr::memmem::find(line, b"evil").is_some()
+        fn row(&mut self, _start: usize, line: &[u8], _fields: &[(usize, usize)]) -> Interest {
+            match memchr::memmem::find(line, b"evil") {
+                Some(_) => Interest::Any,
+                None => Interest::No,
+            }
         }
     }
 

@@ -487,7 +487,7 @@ impl Table<'_> {
                 time: Some(suspect.time),
                 number: before + suspect.number,
             };
-            sink.suspect(&row);
+            sink.suspect(&row, &suspect.interest);
         }
     }
 

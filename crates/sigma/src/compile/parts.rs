@@ -7,7 +7,7 @@ use super::bind::{EVENT_SLOT, Predicate};
 use super::engine::Engine;
 use super::lower::Expr;
 use super::partition::{decided, told};
-use super::state::RuleId;
+use super::state::VariantId;
 use super::test::Test;
 use super::text::{Part as TextPart, Pattern};
 use crate::evaluate::{FieldId, Fields, Source, fields_compare, holds_on_value};
@@ -38,20 +38,21 @@ pub enum Promise<'e> {
 
 impl Engine {
     /// The rules that can match events of one kind of source, in no order, each taken apart. A rule that the source
-    /// answers to in several ways comes once for each.
-    pub fn parts(&self, key: &SourceKey) -> Vec<(RuleId, Vec<Part>)> {
+    /// answers to in several ways comes once for each. A rule can match only where all of its parts hold, so that
+    /// [`Matcher::evaluate_some`](crate::Matcher::evaluate_some) need not run the others.
+    pub fn parts(&self, key: &SourceKey) -> Vec<(VariantId, Vec<Part>)> {
         let (active, _, truth) = self.signature_of(key);
         let known = |predicate: u32| told(&truth, self.key_places(), predicate);
         let mut rules = Vec::new();
-        for variant in active {
-            let variant = &self.variants[variant as usize];
+        for number in active {
+            let variant = &self.variants[number as usize];
             let mut parts = Vec::new();
             match decided(&variant.expr, &known) {
                 Expr::Constant(false) => continue,
                 Expr::Constant(true) => {}
                 expr => take_apart(expr, &mut parts),
             }
-            rules.push((RuleId(variant.rule), parts));
+            rules.push((VariantId(number), parts));
         }
         rules
     }

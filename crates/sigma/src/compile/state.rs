@@ -13,6 +13,10 @@ impl RuleId {
     }
 }
 
+/// A rule on one kind of source; a source that answers to a rule in several ways has one for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VariantId(pub u32);
+
 /// Whether a rule can match anything, and where.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RuleState {

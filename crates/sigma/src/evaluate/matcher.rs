@@ -9,7 +9,7 @@ use super::value::{Fields, Value, utf16_letters};
 use crate::compile::bind::{Predicate, SlotId};
 use crate::compile::engine::{Engine, NOT_OF_KEY, PartitionId};
 use crate::compile::partition::{KeyTruth, Partition, Probe};
-use crate::compile::state::RuleId;
+use crate::compile::state::{RuleId, VariantId};
 use crate::compile::test::{FieldComparison, Number, Test};
 use crate::compile::text::{fold_char, folded};
 use std::sync::Arc;
@@ -70,27 +70,12 @@ impl<'e> Matcher<'e> {
         found: &mut dyn FnMut(Match),
     ) {
         let engine = self.engine;
-        let place = partition.index();
-        if place >= self.partitions.len() {
-            self.partitions.resize(place + 1, None);
-        }
-        let partition =
-            &**self.partitions[place].get_or_insert_with(|| engine.partition_of(partition));
+        let partition = self.take_up(partition);
         if partition.rules == 0 {
             return;
         }
-        self.scratch.begin();
-        self.found.clear();
-        let tell = |variant: u32| {
-            let rule = engine.variants[variant as usize].rule;
-            Match {
-                rule: RuleId(rule),
-                variant,
-                alone: engine.plan.is_told_alone(rule),
-            }
-        };
         for variant in &partition.certain {
-            self.found.push(tell(*variant));
+            self.found.push(told(engine, *variant));
         }
         for probe in &partition.probes {
             self.scratch.probe(engine, probe, fields);
@@ -98,12 +83,47 @@ impl<'e> Matcher<'e> {
         self.scratch
             .queue
             .extend_from_slice(&partition.unconditional);
+        self.run(&partition, fields, found);
+    }
+
+    /// The same for a few of the rules, where it is known by other means that no other can match.
+    pub fn evaluate_some(
+        &mut self,
+        partition: PartitionId,
+        variants: impl Iterator<Item = VariantId>,
+        fields: &dyn Fields,
+        found: &mut dyn FnMut(Match),
+    ) {
+        let partition = self.take_up(partition);
+        let known = 0..self.engine.variants.len();
+        let variants = variants.map(|variant| variant.0);
+        let queue = &mut self.scratch.queue;
+        queue.extend(variants.filter(|variant| known.contains(&(*variant as usize))));
+        self.run(&partition, fields, found);
+    }
+
+    /// Begins with an event.
+    fn take_up(&mut self, partition: PartitionId) -> Arc<Partition> {
+        let engine = self.engine;
+        let place = partition.index();
+        if place >= self.partitions.len() {
+            self.partitions.resize(place + 1, None);
+        }
+        self.scratch.begin();
+        self.found.clear();
+        let known = &mut self.partitions[place];
+        Arc::clone(known.get_or_insert_with(|| engine.partition_of(partition)))
+    }
+
+    /// Runs the rules in the queue, and tells all that match.
+    fn run(&mut self, partition: &Partition, fields: &dyn Fields, found: &mut dyn FnMut(Match)) {
+        let engine = self.engine;
         for index in 0..self.scratch.queue.len() {
             let variant = self.scratch.queue[index];
             let program = &engine.variants[variant as usize].program;
             let scratch = &mut self.scratch;
             if program.run(|predicate| scratch.holds(engine, partition, predicate, fields)) {
-                self.found.push(tell(variant));
+                self.found.push(told(engine, variant));
             }
         }
         if self.found.len() > 1 {
@@ -112,6 +132,15 @@ impl<'e> Matcher<'e> {
             self.found.dedup_by_key(|one| one.rule);
         }
         self.found.iter().copied().for_each(found);
+    }
+}
+
+fn told(engine: &Engine, variant: u32) -> Match {
+    let rule = engine.variants[variant as usize].rule;
+    Match {
+        rule: RuleId(rule),
+        variant,
+        alone: engine.plan.is_told_alone(rule),
     }
 }
 

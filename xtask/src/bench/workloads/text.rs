@@ -14,8 +14,9 @@ const DUCKDB: &str = include_str!("../peers/duckdb_indicators.py");
 const ABOUT: &str = "Allclear runs the packs' rules, SigmaHQ's rules for web servers and proxies, and 10,000 typed indicators: \
     5,000 addresses, 2,500 paths, 1,500 file hashes and 1,000 user agents, a few of them rare values of the logs. ripgrep counts \
     the lines that hold any of the same 10,000 literals, wherever in the line, and knows no rules. DuckDB reads the logs as \
-    CSV and counts the rows whose address, path or agent is one of the indicators; it runs no rules either. HttpProxy logs are \
-    many small files, one for each protocol and hour, as servers write them.";
+    CSV and counts the rows whose address, path or agent is one of the indicators; it runs no rules either, and \
+    reads a log by its first head: rows under a later head with other columns are lost to it. HttpProxy logs are many small \
+    files, one for each protocol and hour, as servers write them.";
 
 pub(in crate::bench) const IIS: Workload = Workload {
     name: "iis",
