@@ -1,5 +1,6 @@
 //! The command line. `--help` is the reference, so the texts here are the documentation.
 
+use crate::packs::PackCommand;
 use crate::range::RangeCommand;
 use crate::rules::RulesCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -29,7 +30,7 @@ pub(crate) enum Command {
     Hunt(Box<Hunt>),
     /// Show the answers of a case again.
     Report(Report),
-    /// Campaign packs: list and lint.
+    /// Campaign packs: list, show, test and lint.
     #[command(subcommand)]
     Pack(PackCommand),
     /// Sigma rules: check, test and explain.
@@ -233,18 +234,6 @@ pub(crate) struct Report {
 
     #[command(flatten)]
     pub(crate) output: Output,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PackCommand {
-    /// The built-in packs.
-    List,
-    /// Prove packs: sources on every row, unique ids, rules that match their example and leave the clear one alone.
-    Lint {
-        /// Folders of packs [default: the built-in ones].
-        #[arg(value_name = "DIR")]
-        folders: Vec<PathBuf>,
-    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,8 +4,8 @@ use crate::args::{Input, Knowledge as Given};
 use crate::exit::Failure;
 use detect::Extra;
 use evidence::Options;
-use pack::Pack;
 use pack::shipped_files::ShippedFiles;
+use pack::{Pack, PackFiles};
 use pipeline::job::Knowledge;
 use std::fs;
 use std::io::{self, BufRead};
@@ -91,6 +91,44 @@ fn chosen_packs(names: &[String]) -> Result<(bool, Vec<PathBuf>), Failure> {
     }
     let any_builtin = names.is_empty() || names.iter().any(|name| builtin.contains(name));
     Ok((any_builtin, folders))
+}
+
+/// The files of the pack of this name or at this path.
+pub(crate) fn pack_files(name: &str) -> Result<PackFiles, Failure> {
+    let builtin = PackFiles::builtin();
+    if let Some(files) = builtin.iter().find(|files| files.name == name) {
+        return Ok(files.clone());
+    }
+    let path = Path::new(name);
+    if !path.exists() {
+        let names: Vec<&str> = builtin.iter().map(|files| files.name.as_str()).collect();
+        return Err(Failure::usage(
+            format!("no pack is named {name}, and no folder either"),
+            format!("built-in packs: {}", names.join(", ")),
+        ));
+    }
+    files_at(path)
+}
+
+/// The files of the pack at this path.
+pub(crate) fn files_at(path: &Path) -> Result<PackFiles, Failure> {
+    if !path.is_dir() {
+        return Err(Failure::usage(
+            format!("{} is not a folder", path.display()),
+            "give the folder that holds pack.yaml",
+        ));
+    }
+    PackFiles::from_folder(path).map_err(|error| {
+        Failure::usage(
+            format!("the pack {} cannot be read:\n{error}", path.display()),
+            "give the folder that holds pack.yaml",
+        )
+    })
+}
+
+/// Whether a path looks like that of a pack.
+pub(crate) fn is_pack(path: &Path) -> bool {
+    path.join("pack.yaml").is_file()
 }
 
 /// The packs to judge by: all that are loaded, or those that were named.
