@@ -39,6 +39,11 @@ fn packs() {
 }
 
 #[test]
+fn drafts_of_packs() {
+    transcript("drafts");
+}
+
+#[test]
 fn rules() {
     transcript("rules");
 }
@@ -288,6 +293,36 @@ fn a_full_disk_is_a_failure() {
         "{}",
         run.stderr
     );
+}
+
+/// Lists as they were published stand in `shared/evidence/indicators` of the project, and not in this repository.
+#[test]
+fn published_lists_can_be_drafted_from() {
+    let lists = Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../../shared/evidence/indicators"
+    ));
+    let Ok(entries) = fs::read_dir(lists) else {
+        println!("skipped: {} is not there", lists.display());
+        return;
+    };
+    let folder = TempDir::new().expect("a temporary folder");
+    let mut drafted = 0;
+    for (number, entry) in entries.enumerate() {
+        let list = entry.expect("it can be listed").path();
+        let (name, list) = (format!("draft-{number}"), list.display().to_string());
+        let made = allclear(folder.path(), &["pack", "new", &name, "--from", &list]);
+        assert_eq!(made.code, 0, "{list}: {}{}", made.stdout, made.stderr);
+        let linted = allclear(folder.path(), &["pack", "lint", &name]);
+        for code in ["P001", "P002", "P003", "P004", "P005", "P006"] {
+            assert!(!linted.stdout.contains(code), "{list}: {}", linted.stdout);
+        }
+        let table = read(&folder.path().join(&name).join("indicators.csv"));
+        let rules = folder.path().join(&name).join("rules");
+        assert!(table.lines().count() > 1 || rules.is_dir(), "{list}");
+        drafted += 1;
+    }
+    assert!(drafted > 0, "{} is empty", lists.display());
 }
 
 /// Rules whose logs SigmaHQ has published by now.

@@ -16,6 +16,7 @@
 //! This crate must not know evidence, nor how rules are run: rules are text here, with their ids and meanings.
 
 mod builds;
+mod draft;
 mod examples;
 mod files;
 mod indicators;
@@ -30,6 +31,7 @@ mod tables;
 mod types;
 
 pub use builds::BuildTable;
+pub use draft::{Advisory, Draft, FILL_IN};
 pub use files::PackFiles;
 pub use lint::{lint, lint_files, lint_folder};
 pub use load::builtin_packs;

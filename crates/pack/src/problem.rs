@@ -61,6 +61,8 @@ pub enum Code {
     StrayFile,
     /// P119: a vulnerability is named that `vulnerabilities.csv` does not list.
     UnknownVulnerability,
+    /// P130: a place that a draft left to a person is not filled in.
+    Draft,
 }
 
 impl Code {
@@ -91,6 +93,7 @@ impl Code {
         Self::UnknownSource,
         Self::StrayFile,
         Self::UnknownVulnerability,
+        Self::Draft,
     ];
 
     /// The code as it is printed and documented: `P001`.
@@ -121,6 +124,7 @@ impl Code {
             Self::UnknownSource => "P117",
             Self::StrayFile => "P118",
             Self::UnknownVulnerability => "P119",
+            Self::Draft => "P130",
         }
     }
 }

@@ -71,7 +71,7 @@ pub struct Helpful {
 }
 
 /// A row of `vulnerabilities.csv`: from `fixed` on, this cumulative update is fixed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vulnerability {
     pub cve: String,

@@ -17,6 +17,10 @@ pub(crate) enum PackCommand {
     ///
     /// Exit code 1 where a rule does not treat an example as it must, cannot be run, or lacks a matching or a clear example.
     Test(PackTest),
+    /// Draft a pack: a folder that `pack lint` can read, with every place to fill in told by it.
+    ///
+    /// Nothing is ever overwritten.
+    New(PackNew),
     /// Prove packs: sources on every row, unique ids, rules that match their example and leave the clear one alone.
     Lint {
         /// Packs [default: the built-in ones].
@@ -41,6 +45,22 @@ pub(crate) struct PackTest {
     /// Built-in names, or where the packs lie [default: the built-in ones].
     #[arg(value_name = "NAME|PATH")]
     pub(crate) packs: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PackNew {
+    /// Its name, and that of its folder: lower-case letters, digits, `-` and `_`.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+
+    /// Make the pack's folder in this one.
+    #[arg(long, short, value_name = "DIR", default_value = ".")]
+    pub(crate) output: PathBuf,
+
+    /// Take over what this file holds: a CSAF 2.0 advisory, a STIX 2.1 bundle, a MISP event, CHIRP YAML, or a list of
+    /// indicators; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

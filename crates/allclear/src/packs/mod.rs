@@ -3,6 +3,7 @@
 mod args;
 mod lint;
 mod list;
+mod new;
 mod show;
 mod test;
 
@@ -18,6 +19,7 @@ pub(crate) fn run(command: &PackCommand) -> Outcome {
         PackCommand::List { paths } => list::run(paths),
         PackCommand::Show(arguments) => show::run(arguments),
         PackCommand::Test(arguments) => test::run(arguments),
+        PackCommand::New(arguments) => new::run(arguments),
         PackCommand::Lint { paths } => lint::run(paths),
     }
 }

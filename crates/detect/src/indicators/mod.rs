@@ -4,8 +4,10 @@
 //! the hash of a file that is there, and a script page of a known name that the web server answered with success and
 //! that the product does not ship, convict.
 
+mod list;
 mod read;
 
+pub use list::{IndicatorList, ListedIndicator, ListedRule};
 pub(crate) use read::{Read, YaraPart, read};
 
 use crate::engine::{ProblemKind, RuleProblem};
@@ -52,6 +54,8 @@ pub(crate) struct Indicator {
     pub(crate) confidence: u8,
     pub(crate) author: String,
     pub(crate) source: String,
+    /// A day, where a list names one.
+    pub(crate) first_seen: Option<Box<str>>,
     /// Name of the pack; `None` for a user's list.
     pub(crate) campaign: Option<String>,
 }
@@ -144,6 +148,7 @@ impl Indicator {
             confidence: 5,
             author: String::new(),
             source: String::new(),
+            first_seen: None,
             campaign: None,
         })
     }
@@ -194,6 +199,7 @@ impl Indicators {
                 indicators,
                 yara: parts,
                 refused,
+                about: _,
             } = read(path, bytes);
             all.extend(indicators);
             yara.extend(parts);
