@@ -105,9 +105,13 @@ pub(crate) struct Input {
 /// What is looked for.
 #[derive(Debug, Args)]
 pub(crate) struct Knowledge {
-    /// Use this campaign pack (a built-in name or a folder) instead of every built-in one; may be given several times.
-    #[arg(long, value_name = "NAME|DIR")]
+    /// Use this campaign pack (a built-in name, a folder or a zip archive) instead of every built-in one; may be given
+    /// several times.
+    #[arg(long, value_name = "NAME|PATH")]
     pub(crate) pack: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) trust: PackTrust,
 
     /// Also run the Sigma rules of this file or folder.
     #[arg(long, value_name = "PATH")]
@@ -120,6 +124,15 @@ pub(crate) struct Knowledge {
     /// Also look for these indicators: CSV, plain list, STIX 2.1, MISP JSON, CHIRP YAML.
     #[arg(long, value_name = "FILE")]
     pub(crate) indicators: Vec<PathBuf>,
+}
+
+/// Whose packs are used.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct PackTrust {
+    /// Refuse packs that are neither built in nor archives signed with this minisign key (a .pub file or the key itself); the
+    /// signature of PACK.zip is PACK.zip.minisig. Given several times, any of the keys will do.
+    #[arg(long, value_name = "FILE|KEY")]
+    pub(crate) pack_key: Vec<String>,
 }
 
 /// How much may be used for reading.
@@ -147,10 +160,13 @@ pub(crate) struct Hunt {
     #[command(flatten)]
     pub(crate) input: Input,
 
-    /// Rules of this campaign pack (a built-in name or a folder) [default: every built-in one, unless rules or indicators
-    /// of your own are given].
-    #[arg(long, value_name = "NAME|DIR")]
+    /// Rules of this campaign pack (a built-in name, a folder or a zip archive) [default: every built-in one, unless rules or
+    /// indicators of your own are given].
+    #[arg(long, value_name = "NAME|PATH")]
     pub(crate) pack: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) trust: PackTrust,
 
     /// Sigma rules of this file or folder.
     #[arg(long, value_name = "PATH")]

@@ -2,10 +2,11 @@
 
 use crate::args::{Input, Knowledge as Given};
 use crate::exit::Failure;
+use crate::packs::{self, Trust};
 use detect::Extra;
 use evidence::Options;
+use pack::Pack;
 use pack::shipped_files::ShippedFiles;
-use pack::{Pack, PackFiles};
 use pipeline::job::Knowledge;
 use std::fs;
 use std::io::{self, BufRead};
@@ -20,7 +21,7 @@ const SIGMA_ENDINGS: &[&str] = &["yml", "yaml"];
 
 /// What workers need to know.
 pub(crate) fn knowledge(given: &Given, options: Options) -> Result<Knowledge, Failure> {
-    let (builtin, folders) = chosen_packs(&given.pack)?;
+    let trust = Trust::of(&given.trust)?;
     let mut extra = Extra {
         sigma: sigma_files(&given.rules)?,
         ..Extra::default()
@@ -30,8 +31,8 @@ pub(crate) fn knowledge(given: &Given, options: Options) -> Result<Knowledge, Fa
     }
     extra.indicators = read_all(&given.indicators, &[])?;
     Ok(Knowledge {
-        builtin_packs: builtin,
-        packs: folders,
+        builtin_packs: given.pack.is_empty(),
+        packs: packs::named(&given.pack, &trust)?,
         extra,
         options,
     })
@@ -69,81 +70,10 @@ pub(crate) fn options(input: &Input) -> Result<Options, Failure> {
     })
 }
 
-/// Whether all built-in packs are used, and which folders besides. A built-in name alone is found among them later.
-fn chosen_packs(names: &[String]) -> Result<(bool, Vec<PathBuf>), Failure> {
-    let builtin: Vec<String> = pack::builtin_packs()
-        .iter()
-        .map(|pack| pack.manifest.name.clone())
-        .collect();
-    let mut folders = Vec::new();
-    for name in names {
-        if builtin.contains(name) {
-            continue;
-        }
-        let folder = PathBuf::from(name);
-        if !folder.is_dir() {
-            return Err(Failure::usage(
-                format!("no pack is named {name}, and no folder either"),
-                format!("built-in packs: {}", builtin.join(", ")),
-            ));
-        }
-        folders.push(folder);
-    }
-    let any_builtin = names.is_empty() || names.iter().any(|name| builtin.contains(name));
-    Ok((any_builtin, folders))
-}
-
-/// The files of the pack of this name or at this path.
-pub(crate) fn pack_files(name: &str) -> Result<PackFiles, Failure> {
-    let builtin = PackFiles::builtin();
-    if let Some(files) = builtin.iter().find(|files| files.name == name) {
-        return Ok(files.clone());
-    }
-    let path = Path::new(name);
-    if !path.exists() {
-        let names: Vec<&str> = builtin.iter().map(|files| files.name.as_str()).collect();
-        return Err(Failure::usage(
-            format!("no pack is named {name}, and no folder either"),
-            format!("built-in packs: {}", names.join(", ")),
-        ));
-    }
-    files_at(path)
-}
-
-/// The files of the pack at this path.
-pub(crate) fn files_at(path: &Path) -> Result<PackFiles, Failure> {
-    if !path.is_dir() {
-        return Err(Failure::usage(
-            format!("{} is not a folder", path.display()),
-            "give the folder that holds pack.yaml",
-        ));
-    }
-    PackFiles::from_folder(path).map_err(|error| {
-        Failure::usage(
-            format!("the pack {} cannot be read:\n{error}", path.display()),
-            "give the folder that holds pack.yaml",
-        )
-    })
-}
-
-/// Whether a path looks like that of a pack.
-pub(crate) fn is_pack(path: &Path) -> bool {
-    path.join("pack.yaml").is_file()
-}
-
-/// The packs to judge by: all that are loaded, or those that were named.
-pub(crate) fn packs(given: &Given, knowledge: &Knowledge) -> Result<Vec<Pack>, Failure> {
-    let mut packs = pipeline::worker::packs(knowledge).map_err(|error| {
-        Failure::usage(error, "`allclear pack lint DIR` says more about a pack")
-    })?;
-    if !given.pack.is_empty() {
-        let builtin = pack::builtin_packs();
-        packs.retain(|pack| {
-            let name = &pack.manifest.name;
-            given.pack.contains(name) || !builtin.iter().any(|known| known.manifest.name == *name)
-        });
-    }
-    Ok(packs)
+/// The packs to judge by.
+pub(crate) fn packs(knowledge: &Knowledge) -> Result<Vec<Pack>, Failure> {
+    pipeline::worker::packs(knowledge)
+        .map_err(|error| Failure::usage(error, "`allclear pack lint PATH` says more about a pack"))
 }
 
 /// The tables of shipped files, the built-in one first.

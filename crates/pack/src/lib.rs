@@ -15,6 +15,7 @@
 //!
 //! This crate must not know evidence, nor how rules are run: rules are text here, with their ids and meanings.
 
+mod archive;
 mod builds;
 mod draft;
 mod examples;
@@ -27,9 +28,11 @@ mod patch;
 mod problem;
 mod products;
 pub mod shipped_files;
+mod signature;
 mod tables;
 mod types;
 
+pub use archive::ARCHIVE_BYTES_MAX;
 pub use builds::BuildTable;
 pub use draft::{Advisory, Draft, FILL_IN};
 pub use files::PackFiles;
@@ -40,4 +43,5 @@ pub use problem::{Code, PackError, Problem, Spot};
 pub use products::{
     Absence, Family, HiveAbsence, Product, ProductBinary, VersionPrefix, product, products,
 };
+pub use signature::{PackKey, SignatureError};
 pub use types::*;

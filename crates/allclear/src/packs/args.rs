@@ -1,5 +1,6 @@
 //! The command line of `allclear pack`.
 
+use crate::args::PackTrust;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -10,6 +11,9 @@ pub(crate) enum PackCommand {
         /// Packs, and folders of packs.
         #[arg(value_name = "PATH")]
         paths: Vec<PathBuf>,
+
+        #[command(flatten)]
+        trust: PackTrust,
     },
     /// What a pack knows: window, products, fixed builds, indicators, rules, needs, remediation, references.
     Show(PackShow),
@@ -26,6 +30,9 @@ pub(crate) enum PackCommand {
         /// Packs [default: the built-in ones].
         #[arg(value_name = "PATH")]
         paths: Vec<PathBuf>,
+
+        #[command(flatten)]
+        trust: PackTrust,
     },
 }
 
@@ -38,6 +45,9 @@ pub(crate) struct PackShow {
     /// Form of the answer.
     #[arg(long, value_enum, default_value_t = PackFormat::Text)]
     pub(crate) format: PackFormat,
+
+    #[command(flatten)]
+    pub(crate) trust: PackTrust,
 }
 
 #[derive(Debug, Args)]
@@ -45,6 +55,9 @@ pub(crate) struct PackTest {
     /// Built-in names, or where the packs lie [default: the built-in ones].
     #[arg(value_name = "NAME|PATH")]
     pub(crate) packs: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) trust: PackTrust,
 }
 
 #[derive(Debug, Args)]

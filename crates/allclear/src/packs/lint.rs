@@ -1,14 +1,16 @@
 //! `allclear pack lint`: what is wrong with a pack, for its author.
 
-use super::rules;
+use super::{open, rules};
+use crate::Outcome;
+use crate::args::PackTrust;
 use crate::exit::{self, Failure};
 use crate::output::say;
-use crate::{Outcome, settings};
 use pack::{Pack, PackFiles};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-pub(super) fn run(paths: &[PathBuf]) -> Outcome {
+pub(super) fn run(paths: &[PathBuf], trust: &PackTrust) -> Outcome {
+    let trust = open::Trust::of(trust)?;
     let mut problems = 0;
     if paths.is_empty() {
         for files in PackFiles::builtin() {
@@ -16,7 +18,7 @@ pub(super) fn run(paths: &[PathBuf]) -> Outcome {
         }
     }
     for path in paths {
-        problems += judge(&settings::files_at(path)?)?;
+        problems += judge(&open::files_at(path, &trust)?)?;
     }
     Ok(if problems == 0 {
         ExitCode::SUCCESS

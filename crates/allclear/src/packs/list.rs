@@ -1,24 +1,26 @@
 //! `allclear pack list`: a line for each pack.
 
-use super::{line, loaded, rules};
+use super::{line, open, rules};
+use crate::args::PackTrust;
 use crate::exit::Failure;
-use crate::{Outcome, output, settings};
+use crate::{Outcome, output};
 use pack::Pack;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-pub(super) fn run(paths: &[PathBuf]) -> Outcome {
+pub(super) fn run(paths: &[PathBuf], trust: &PackTrust) -> Outcome {
+    let trust = open::Trust::of(trust)?;
     let mut packs: Vec<(Pack, String)> = pack::builtin_packs()
         .into_iter()
         .map(|pack| (pack, String::new()))
         .collect();
     for path in paths {
         for place in places(path)? {
+            let files = open::files_at(&place, &trust)?;
             let place = place.display().to_string();
-            let pack = loaded(&place, &settings::files_at(Path::new(&place))?)?;
-            packs.push((pack, place));
+            packs.push((open::loaded(&place, &files)?, place));
         }
     }
     output::to_standard_output(&mut |out| {
@@ -47,7 +49,7 @@ fn tell(out: &mut dyn Write, pack: &Pack, place: &str) -> io::Result<()> {
 
 /// The packs at a path: the one that it is, or those that lie in it, in order.
 fn places(path: &Path) -> Result<Vec<PathBuf>, Failure> {
-    if settings::is_pack(path) {
+    if open::is_pack(path) {
         return Ok(vec![path.to_owned()]);
     }
     let unreadable = |error: io::Error| {
@@ -59,7 +61,7 @@ fn places(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut packs = Vec::new();
     for entry in fs::read_dir(path).map_err(unreadable)? {
         let inside = entry.map_err(unreadable)?.path();
-        if settings::is_pack(&inside) {
+        if open::is_pack(&inside) {
             packs.push(inside);
         }
     }
@@ -67,7 +69,7 @@ fn places(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     if packs.is_empty() {
         return Err(Failure::usage(
             format!("no pack lies in {}", path.display()),
-            "a pack is a folder with pack.yaml",
+            "a pack is a folder with pack.yaml, or a zip archive of it",
         ));
     }
     Ok(packs)

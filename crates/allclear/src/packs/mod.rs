@@ -4,46 +4,39 @@ mod args;
 mod lint;
 mod list;
 mod new;
+mod open;
 mod show;
 mod test;
 
 pub(crate) use args::PackCommand;
+pub(crate) use open::{Trust, named};
 
+use crate::Outcome;
+use crate::args::PackTrust;
 use crate::exit::Failure;
-use crate::{Outcome, settings};
-use pack::{Pack, PackFiles};
+use pack::Pack;
 use std::io::{self, Write};
 
 pub(crate) fn run(command: &PackCommand) -> Outcome {
     match command {
-        PackCommand::List { paths } => list::run(paths),
+        PackCommand::List { paths, trust } => list::run(paths, trust),
         PackCommand::Show(arguments) => show::run(arguments),
         PackCommand::Test(arguments) => test::run(arguments),
         PackCommand::New(arguments) => new::run(arguments),
-        PackCommand::Lint { paths } => lint::run(paths),
+        PackCommand::Lint { paths, trust } => lint::run(paths, trust),
     }
-}
-
-/// The pack of this name or at this path.
-fn named(name: &str) -> Result<Pack, Failure> {
-    loaded(name, &settings::pack_files(name)?)
 }
 
 /// The built-in packs, or those that are named.
-fn chosen(names: &[String]) -> Result<Vec<Pack>, Failure> {
+fn chosen(names: &[String], trust: &PackTrust) -> Result<Vec<Pack>, Failure> {
+    let trust = Trust::of(trust)?;
     if names.is_empty() {
         return Ok(pack::builtin_packs());
     }
-    names.iter().map(|name| named(name)).collect()
-}
-
-fn loaded(name: &str, files: &PackFiles) -> Result<Pack, Failure> {
-    Pack::from_files(files).map_err(|error| {
-        Failure::usage(
-            format!("the pack {name} cannot be loaded:\n{error}"),
-            "mend it; `allclear pack lint` tells what else is wrong with a pack",
-        )
-    })
+    let packs = names
+        .iter()
+        .map(|name| open::loaded(name, &open::files(name, &trust)?));
+    packs.collect()
 }
 
 /// A file may hold several rules.

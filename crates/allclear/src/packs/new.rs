@@ -34,7 +34,11 @@ pub(super) fn run(arguments: &PackNew) -> Outcome {
             "give yours another name",
         ));
     }
-    let folder = arguments.output.join(name);
+    let folder = if arguments.output == Path::new(".") {
+        Path::new(name).to_owned()
+    } else {
+        arguments.output.join(name)
+    };
     if folder.exists() {
         return Err(exists(&folder));
     }
@@ -53,7 +57,9 @@ pub(super) fn run(arguments: &PackNew) -> Outcome {
             line(out, 0, &folder.join(path).display().to_string())?;
         }
         let place = folder.display();
-        let told = format!("{marks} places to fill in: `allclear pack lint {place}` tells them");
+        let told = format!(
+            "{marks} places to fill in or to mend: `allclear pack lint {place}` tells them"
+        );
         line(out, 0, &told)
     })?;
     Ok(ExitCode::SUCCESS)

@@ -1,7 +1,7 @@
 //! `allclear pack show`: what a pack knows, for whoever is about to rely on it.
 
 use super::args::{PackFormat, PackShow};
-use super::{line, named};
+use super::{chosen, line};
 use crate::{Outcome, output};
 use model::Stage;
 use pack::{Manifest, Need, Pack, RuleHead, Step, Vulnerability, YesNo};
@@ -46,12 +46,13 @@ struct ShownRule {
 }
 
 pub(super) fn run(arguments: &PackShow) -> Outcome {
-    let pack = named(&arguments.pack)?;
-    let shown = Shown::of(&pack);
-    output::to_standard_output(&mut |out| match arguments.format {
-        PackFormat::Text => shown.text(out),
-        PackFormat::Json => report::json_value(&shown, out),
-    })?;
+    for pack in chosen(std::slice::from_ref(&arguments.pack), &arguments.trust)? {
+        let shown = Shown::of(&pack);
+        output::to_standard_output(&mut |out| match arguments.format {
+            PackFormat::Text => shown.text(out),
+            PackFormat::Json => report::json_value(&shown, out),
+        })?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 pub(super) fn run(arguments: &PackTest) -> Outcome {
-    let packs = chosen(&arguments.packs)?;
+    let packs = chosen(&arguments.packs, &arguments.trust)?;
     let tested: Vec<(&Pack, detect::PackTest)> = packs
         .iter()
         .map(|pack| (pack, detect::try_pack(pack)))

@@ -67,7 +67,7 @@ pub fn lint_files(files: &PackFiles) -> Vec<Problem> {
     let mut problems = match Pack::from_files(files) {
         Ok(pack) => {
             let mut problems = lint(&pack);
-            if pack.manifest.name != files.name {
+            if !files.name.is_empty() && pack.manifest.name != files.name {
                 let name = &pack.manifest.name;
                 let what = format!(
                     "the pack is named `{name}`, but its folder `{}`",
