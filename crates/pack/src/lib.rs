@@ -27,6 +27,8 @@ mod meaning;
 mod patch;
 mod problem;
 mod products;
+#[cfg(test)]
+mod schema;
 pub mod shipped_files;
 mod signature;
 mod tables;

@@ -22,10 +22,14 @@ pub struct Pack {
 
 /// `pack.yaml`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
+    /// That of the folder.
     pub name: String,
+    /// Told in every report, so raise it with every change.
     pub version: String,
+    /// The campaign, in a few words.
     pub title: String,
     /// What happened, a paragraph for a responder.
     pub story: String,
@@ -34,6 +38,7 @@ pub struct Manifest {
     pub products: Vec<String>,
     /// Words for the steps of the story, by id, in the order an intrusion takes them.
     pub steps: Vec<StepText>,
+    /// Where to read on.
     pub references: Vec<String>,
     /// Evidence that could convict but that no need asks for, by source name pattern, with what it would show: named
     /// in the report as not looked at where it is absent.
@@ -42,18 +47,24 @@ pub struct Manifest {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Window {
     /// The earliest time from which exploitation must be looked for.
+    #[cfg_attr(test, schemars(schema_with = "crate::schema::time"))]
     pub from: Timestamp,
     /// When the fix was published.
+    #[cfg_attr(test, schemars(schema_with = "crate::schema::time"))]
     pub fixed: Timestamp,
+    /// Who says so.
     pub source: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StepText {
+    /// The word that rules name it by.
     pub id: String,
     /// What happened, as a sentence; `{path}`, `{client}`, `{user_agent}`, `{command}`, `{target_host}`, `{user}`,
     /// `{foothold}` are filled from the findings' details. A phrase in square brackets is left out where one of its
@@ -62,6 +73,7 @@ pub struct StepText {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Helpful {
     /// Source name, or a prefix ending in `*`.
@@ -72,11 +84,15 @@ pub struct Helpful {
 
 /// A row of `vulnerabilities.csv`: from `fixed` on, this cumulative update is fixed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Vulnerability {
+    /// The id: `CVE-2021-26855`.
     pub cve: String,
+    /// Id of the product, as in `knowledge/products.yaml`.
     pub product: String,
     /// First fixed build of its cumulative update, or of all later ones where `and_later_updates` is `yes`.
+    #[cfg_attr(test, schemars(schema_with = "crate::schema::build"))]
     pub fixed: Build,
     /// `yes`: every cumulative update from this one on holds the fix.
     pub and_later_updates: YesNo,
@@ -84,10 +100,12 @@ pub struct Vulnerability {
     pub released: String,
     /// Name of the update, such as `Mar21SU KB5000871`.
     pub update: String,
+    /// Who says so.
     pub source: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum YesNo {
     Yes,
@@ -96,16 +114,20 @@ pub enum YesNo {
 
 /// A row of `indicators.csv`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Indicator {
     /// `ip`, `domain`, `url_path`, `user_agent`, `sha256`, `sha1`, `md5`, `file_path`, `file_name`.
     pub r#type: String,
+    /// Not defanged; hashes and domains in lower case.
     pub value: String,
+    /// What it shows, one sentence.
     pub meaning: String,
     /// 1 to 10.
     pub confidence: u8,
     /// Date or empty.
     pub first_seen: String,
+    /// Who published it.
     pub source: String,
 }
 
@@ -119,9 +141,12 @@ pub struct RuleFile {
 
 /// An entry of `needs.yaml`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Need {
+    /// A word that other needs may name it by.
     pub id: String,
+    /// What it is about, as a heading.
     pub title: String,
     /// The vulnerability or question it answers for.
     #[serde(default)]
@@ -139,6 +164,7 @@ pub struct Need {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NeedSpan {
     /// Over the time the host was vulnerable inside the campaign's window.
@@ -150,12 +176,14 @@ pub enum NeedSpan {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Way {
     pub sources: Vec<NeededSource>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NeededSource {
     /// Exact source name.
@@ -182,6 +210,7 @@ pub struct NeededSource {
 
 /// `remediation.yaml`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Remediation {
     /// Containment, in order, for a host that is or may be compromised.
@@ -199,6 +228,7 @@ pub struct Remediation {
 
 /// A mitigation by inbound URL Rewrite rules.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Mitigation {
     pub id: String,
@@ -211,6 +241,7 @@ pub struct Mitigation {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MitigationRule {
     /// Text that a condition must hold, such as `X-BEResource`.
@@ -220,6 +251,7 @@ pub struct MitigationRule {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     pub id: String,
@@ -237,11 +269,14 @@ pub struct Step {
 /// Patch advice for a range of builds. In its texts, `{fixed}` stands for the build from which on the cumulative update
 /// at hand is fixed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PatchPath {
     pub product: String,
     /// First and last cumulative update this advice is for, by three-part build, inclusive.
+    #[cfg_attr(test, schemars(schema_with = "crate::schema::build"))]
     pub from: Build,
+    #[cfg_attr(test, schemars(schema_with = "crate::schema::build"))]
     pub until: Build,
     pub text: String,
     pub prerequisites: String,
@@ -250,6 +285,7 @@ pub struct PatchPath {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GateRule {
     pub id: String,
@@ -262,6 +298,7 @@ pub struct GateRule {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GateDecision {
     /// The latest proven build is fixed, and file evidence (hash or version of the binary) agrees.
