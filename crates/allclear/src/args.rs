@@ -1,5 +1,6 @@
 //! The command line. `--help` is the reference, so the texts here are the documentation.
 
+use crate::packs::PackCommand;
 use crate::range::RangeCommand;
 use crate::rules::RulesCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -29,7 +30,7 @@ pub(crate) enum Command {
     Hunt(Box<Hunt>),
     /// Show the answers of a case again.
     Report(Report),
-    /// Campaign packs: list and lint.
+    /// Campaign packs: list, show, test and lint.
     #[command(subcommand)]
     Pack(PackCommand),
     /// Sigma rules: check, test and explain.
@@ -104,9 +105,13 @@ pub(crate) struct Input {
 /// What is looked for.
 #[derive(Debug, Args)]
 pub(crate) struct Knowledge {
-    /// Use this campaign pack (a built-in name or a folder) instead of every built-in one; may be given several times.
-    #[arg(long, value_name = "NAME|DIR")]
+    /// Use this campaign pack (a built-in name, a folder or a zip archive) instead of every built-in one; may be given
+    /// several times.
+    #[arg(long, value_name = "NAME|PATH")]
     pub(crate) pack: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) trust: PackTrust,
 
     /// Also run the Sigma rules of this file or folder.
     #[arg(long, value_name = "PATH")]
@@ -119,6 +124,15 @@ pub(crate) struct Knowledge {
     /// Also look for these indicators: CSV, plain list, STIX 2.1, MISP JSON, CHIRP YAML.
     #[arg(long, value_name = "FILE")]
     pub(crate) indicators: Vec<PathBuf>,
+}
+
+/// Whose packs are used.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct PackTrust {
+    /// Refuse packs that are neither built in nor archives signed with this minisign key (a .pub file or the key itself); the
+    /// signature of PACK.zip is PACK.zip.minisig. Given several times, any of the keys will do.
+    #[arg(long, value_name = "FILE|KEY")]
+    pub(crate) pack_key: Vec<String>,
 }
 
 /// How much may be used for reading.
@@ -146,10 +160,13 @@ pub(crate) struct Hunt {
     #[command(flatten)]
     pub(crate) input: Input,
 
-    /// Rules of this campaign pack (a built-in name or a folder) [default: every built-in one, unless rules or indicators
-    /// of your own are given].
-    #[arg(long, value_name = "NAME|DIR")]
+    /// Rules of this campaign pack (a built-in name, a folder or a zip archive) [default: every built-in one, unless rules or
+    /// indicators of your own are given].
+    #[arg(long, value_name = "NAME|PATH")]
     pub(crate) pack: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) trust: PackTrust,
 
     /// Sigma rules of this file or folder.
     #[arg(long, value_name = "PATH")]
@@ -233,18 +250,6 @@ pub(crate) struct Report {
 
     #[command(flatten)]
     pub(crate) output: Output,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PackCommand {
-    /// The built-in packs.
-    List,
-    /// Prove packs: sources on every row, unique ids, rules that match their example and leave the clear one alone.
-    Lint {
-        /// Folders of packs [default: the built-in ones].
-        #[arg(value_name = "DIR")]
-        folders: Vec<PathBuf>,
-    },
 }
 
 #[derive(Debug, Subcommand)]

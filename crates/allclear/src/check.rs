@@ -20,7 +20,7 @@ pub(crate) fn run(check: &Check) -> Outcome {
     output::refuse_to_write_into_evidence(&outputs.map(Option::as_deref), &check.input.paths)?;
     output::must_be_writable(check.output.output.as_deref())?;
     let knowledge = settings::knowledge(&check.knowledge, settings::options(&check.input)?)?;
-    let packs = settings::packs(&check.knowledge, &knowledge)?;
+    let packs = settings::packs(&knowledge)?;
     let shipped = settings::shipped_files(&check.known)?;
     let attestations = attest::read(&check.attest, &packs)?;
     let builds = BuildTable::builtin();

@@ -19,6 +19,7 @@ pub(crate) fn run(hunt: &Hunt) -> Outcome {
     }
     let given = Knowledge {
         pack: hunt.pack.clone(),
+        trust: hunt.trust.clone(),
         rules: hunt.rules.clone(),
         yara: hunt.yara.clone(),
         indicators: hunt.indicators.clone(),
@@ -93,7 +94,7 @@ fn level(name: &str) -> Level {
     }
 }
 
-/// `2021-03-03T06:49:12Z  high  EX01  Rule  item:12`.
+/// `2021-03-03T06:49:12Z  high  EX01  Rule (pack NAME)  item:12`.
 fn line(matched: &HuntMatch<'_>, out: &mut dyn Write) -> io::Result<()> {
     let time = matched
         .time
@@ -103,12 +104,16 @@ fn line(matched: &HuntMatch<'_>, out: &mut dyn Write) -> io::Result<()> {
     } else {
         matched.level
     };
+    let rule = match matched.campaign {
+        Some(pack) => format!("{} (pack {pack})", matched.rule),
+        None => matched.rule.to_owned(),
+    };
     writeln!(
         out,
         "{time:<28}  {:<13}  {}  {}  {}",
         report::visible(level),
         report::visible(matched.host),
-        report::visible(matched.rule),
+        report::visible(&rule),
         report::visible(&matched.place.to_string()),
     )
 }

@@ -17,7 +17,7 @@ mod rules;
 mod settings;
 mod worker;
 
-use args::{Arguments, Command, KnownCommand, PackCommand};
+use args::{Arguments, Command, KnownCommand};
 use clap::Parser;
 use exit::Failure;
 use std::process::ExitCode;
@@ -28,8 +28,7 @@ fn main() -> ExitCode {
         Command::Check(check) => check::run(&check),
         Command::Hunt(hunt) => hunt::run(&hunt),
         Command::Report(report) => case::report(&report),
-        Command::Pack(PackCommand::List) => packs::list(),
-        Command::Pack(PackCommand::Lint { folders }) => packs::lint(&folders),
+        Command::Pack(command) => packs::run(&command),
         Command::Rules(command) => rules::run(&command),
         Command::Known(KnownCommand::Make(make)) => known::make(&make),
         Command::Range(command) => range::run(&command),

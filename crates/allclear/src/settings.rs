@@ -2,6 +2,7 @@
 
 use crate::args::{Input, Knowledge as Given};
 use crate::exit::Failure;
+use crate::packs::{self, Trust};
 use detect::Extra;
 use evidence::Options;
 use pack::Pack;
@@ -20,7 +21,7 @@ const SIGMA_ENDINGS: &[&str] = &["yml", "yaml"];
 
 /// What workers need to know.
 pub(crate) fn knowledge(given: &Given, options: Options) -> Result<Knowledge, Failure> {
-    let (builtin, folders) = chosen_packs(&given.pack)?;
+    let trust = Trust::of(&given.trust)?;
     let mut extra = Extra {
         sigma: sigma_files(&given.rules)?,
         ..Extra::default()
@@ -30,8 +31,8 @@ pub(crate) fn knowledge(given: &Given, options: Options) -> Result<Knowledge, Fa
     }
     extra.indicators = read_all(&given.indicators, &[])?;
     Ok(Knowledge {
-        builtin_packs: builtin,
-        packs: folders,
+        builtin_packs: given.pack.is_empty(),
+        packs: packs::named(&given.pack, &trust)?,
         extra,
         options,
     })
@@ -69,43 +70,10 @@ pub(crate) fn options(input: &Input) -> Result<Options, Failure> {
     })
 }
 
-/// Whether all built-in packs are used, and which folders besides. A built-in name alone is found among them later.
-fn chosen_packs(names: &[String]) -> Result<(bool, Vec<PathBuf>), Failure> {
-    let builtin: Vec<String> = pack::builtin_packs()
-        .iter()
-        .map(|pack| pack.manifest.name.clone())
-        .collect();
-    let mut folders = Vec::new();
-    for name in names {
-        if builtin.contains(name) {
-            continue;
-        }
-        let folder = PathBuf::from(name);
-        if !folder.is_dir() {
-            return Err(Failure::usage(
-                format!("no pack is named {name}, and no folder either"),
-                format!("built-in packs: {}", builtin.join(", ")),
-            ));
-        }
-        folders.push(folder);
-    }
-    let any_builtin = names.is_empty() || names.iter().any(|name| builtin.contains(name));
-    Ok((any_builtin, folders))
-}
-
-/// The packs to judge by: all that are loaded, or those that were named.
-pub(crate) fn packs(given: &Given, knowledge: &Knowledge) -> Result<Vec<Pack>, Failure> {
-    let mut packs = pipeline::worker::packs(knowledge).map_err(|error| {
-        Failure::usage(error, "`allclear pack lint DIR` says more about a pack")
-    })?;
-    if !given.pack.is_empty() {
-        let builtin = pack::builtin_packs();
-        packs.retain(|pack| {
-            let name = &pack.manifest.name;
-            given.pack.contains(name) || !builtin.iter().any(|known| known.manifest.name == *name)
-        });
-    }
-    Ok(packs)
+/// The packs to judge by.
+pub(crate) fn packs(knowledge: &Knowledge) -> Result<Vec<Pack>, Failure> {
+    pipeline::worker::packs(knowledge)
+        .map_err(|error| Failure::usage(error, "`allclear pack lint PATH` says more about a pack"))
 }
 
 /// The tables of shipped files, the built-in one first.

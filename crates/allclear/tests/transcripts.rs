@@ -2,7 +2,7 @@
 //!
 //! A line that begins with `#` is a comment, one that begins with `$` a command. What follows it is the output,
 //! standard error behind `2| `, then the exit code. Besides `allclear` there are `mkdir FOLDER`, `write FILE TEXT` (with
-//! `\n` for a new line and `\q` for a double quote) and, at the end of a command, `| head N`, which leaves out what stands behind N lines.
+//! `\n` for a new line and `\q` for a double quote), `zip FOLDER FILE`, `copy FILE` (from `tests/signed`) and, at the end of a command, `| head N`, which leaves out what stands behind N lines.
 //! `UPDATE_EXPECT=1` writes the output anew.
 
 mod support;
@@ -12,7 +12,7 @@ use model::Timestamp;
 use model::report::Report;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use support::{Run, allclear, command, read, run_of};
@@ -41,6 +41,16 @@ fn packs() {
 #[test]
 fn hunts() {
     transcript("hunt");
+}
+
+#[test]
+fn drafts_of_packs() {
+    transcript("drafts");
+}
+
+#[test]
+fn archives_of_packs() {
+    transcript("archives");
 }
 
 #[test]
@@ -116,8 +126,40 @@ fn execute(line: &str, folder: &Path) -> String {
             .expect("a new file");
             String::new()
         }
+        ["zip", from, name] => {
+            zip(&folder.join(from), &folder.join(name));
+            String::new()
+        }
+        ["copy", name] => {
+            let signed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/signed");
+            fs::copy(signed.join(name), folder.join(name)).expect("it is there");
+            String::new()
+        }
         _ => panic!("no such command: {line}"),
     }
+}
+
+/// Packs a folder of a pack, the folder itself included.
+fn zip(folder: &Path, archive: &Path) {
+    let file = fs::File::create(archive).expect("a new file");
+    let mut zip = zip::ZipWriter::new(file);
+    let parent = folder.parent().expect("it lies in a folder");
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("it can be listed") {
+            let path = entry.expect("it can be listed").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(parent).expect("it lies below");
+            let name = name.display().to_string().replace('\\', "/");
+            zip.start_file(name, zip::write::SimpleFileOptions::default())
+                .expect("a new entry");
+            zip.write_all(read(&path).as_bytes()).expect("a new entry");
+        }
+    }
+    zip.finish().expect("a whole archive");
 }
 
 fn shown(run: &Run, lines_max: usize) -> String {
@@ -291,6 +333,36 @@ fn a_full_disk_is_a_failure() {
         "{}",
         run.stderr
     );
+}
+
+/// Lists as they were published stand in `shared/evidence/indicators` of the project, and not in this repository.
+#[test]
+fn published_lists_can_be_drafted_from() {
+    let lists = Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../../shared/evidence/indicators"
+    ));
+    let Ok(entries) = fs::read_dir(lists) else {
+        println!("skipped: {} is not there", lists.display());
+        return;
+    };
+    let folder = TempDir::new().expect("a temporary folder");
+    let mut drafted = 0;
+    for (number, entry) in entries.enumerate() {
+        let list = entry.expect("it can be listed").path();
+        let (name, list) = (format!("draft-{number}"), list.display().to_string());
+        let made = allclear(folder.path(), &["pack", "new", &name, "--from", &list]);
+        assert_eq!(made.code, 0, "{list}: {}{}", made.stdout, made.stderr);
+        let linted = allclear(folder.path(), &["pack", "lint", &name]);
+        for code in ["P001", "P002", "P003", "P004", "P005", "P006"] {
+            assert!(!linted.stdout.contains(code), "{list}: {}", linted.stdout);
+        }
+        let table = read(&folder.path().join(&name).join("indicators.csv"));
+        let rules = folder.path().join(&name).join("rules");
+        assert!(table.lines().count() > 1 || rules.is_dir(), "{list}");
+        drafted += 1;
+    }
+    assert!(drafted > 0, "{} is empty", lists.display());
 }
 
 /// Rules whose logs SigmaHQ has published by now.

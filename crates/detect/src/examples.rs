@@ -15,38 +15,98 @@ pub struct ExampleFailure {
     pub why: String,
 }
 
-/// Tries every example of a pack: the rule must match, or leave alone, what the example says. Also told are rules
-/// that cannot be run, and rules that lack a matching or a clear example.
-pub fn test_pack(pack: &Pack) -> Vec<ExampleFailure> {
-    let (engine, problems) = match Engine::new(std::slice::from_ref(pack), &Extra::default()) {
-        Ok(made) => made,
-        Err(error) => {
-            return vec![ExampleFailure {
-                path: pack.manifest.name.clone(),
-                rule: String::new(),
-                why: error.to_string(),
-            }];
+/// One example, and how its rule treated it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExampleOutcome {
+    /// The example's file.
+    pub path: String,
+    /// Its number in that file, from 1.
+    pub number: usize,
+    pub rule: String,
+    pub must_match: bool,
+    pub matched: bool,
+}
+
+/// How the rules of a pack get on with its examples.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PackTest {
+    /// Every example, in the pack's order.
+    pub outcomes: Vec<ExampleOutcome>,
+    /// Rules that cannot be run, or that lack a matching or a clear example.
+    pub untested: Vec<ExampleFailure>,
+}
+
+impl ExampleOutcome {
+    /// What is wrong, where the rule does not treat its example as it must.
+    pub fn failure(&self) -> Option<&'static str> {
+        match (self.must_match, self.matched) {
+            (true, false) => Some("the rule does not match its example"),
+            (false, true) => Some("the rule matches an example that it must leave alone"),
+            _ => None,
         }
-    };
-    let mut failures: Vec<ExampleFailure> = problems
-        .into_iter()
-        .map(|problem| ExampleFailure {
-            path: problem.path,
-            rule: problem.rule,
-            why: format!("the rule cannot be run, as it {}", problem.why),
+    }
+}
+
+/// Tries every example of a pack: the rule must match, or leave alone, what the example says. Only what fails is told,
+/// with rules that cannot be run, and rules that lack a matching or a clear example.
+pub fn test_pack(pack: &Pack) -> Vec<ExampleFailure> {
+    let tested = try_pack(pack);
+    let failed = tested.outcomes.into_iter().filter_map(|outcome| {
+        let why = outcome.failure()?.to_owned();
+        Some(ExampleFailure {
+            path: outcome.path,
+            rule: outcome.rule,
+            why,
         })
-        .collect();
-    failures.extend(
-        pack.examples
-            .iter()
-            .filter_map(|example| try_out(&engine, example)),
-    );
-    failures.extend(without_examples(pack));
+    });
+    let mut failures: Vec<ExampleFailure> = failed.collect();
+    failures.extend(tested.untested);
     failures
 }
 
-fn try_out(engine: &Engine, example: &Example) -> Option<ExampleFailure> {
-    let matched = match &example.content {
+/// Tries every example of a pack and tells the outcome of each.
+pub fn try_pack(pack: &Pack) -> PackTest {
+    let (engine, problems) = match Engine::new(std::slice::from_ref(pack), &Extra::default()) {
+        Ok(made) => made,
+        Err(error) => {
+            let failure = ExampleFailure {
+                path: pack.manifest.name.clone(),
+                rule: String::new(),
+                why: error.to_string(),
+            };
+            return PackTest {
+                outcomes: Vec::new(),
+                untested: vec![failure],
+            };
+        }
+    };
+    let mut tested = PackTest::default();
+    tested
+        .untested
+        .extend(problems.into_iter().map(|problem| ExampleFailure {
+            path: problem.path,
+            rule: problem.rule,
+            why: format!("the rule cannot be run, as it {}", problem.why),
+        }));
+    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+    for example in &pack.examples {
+        let number = numbers.entry(&example.path).or_default();
+        *number += 1;
+        tested.outcomes.push(ExampleOutcome {
+            path: example.path.clone(),
+            number: *number,
+            rule: example.rule.clone(),
+            must_match: example.must_match,
+            matched: is_matched(&engine, example),
+        });
+    }
+    tested.untested.extend(without_examples(pack));
+    tested
+}
+
+/// Whether the example's rule matches it.
+fn is_matched(engine: &Engine, example: &Example) -> bool {
+    let matched: Vec<String> = match &example.content {
         ExampleContent::Record { source, fields } => {
             let record = ExampleRecord::new(source, fields, engine.is_json(source));
             let mut item = engine.item("example");
@@ -63,16 +123,7 @@ fn try_out(engine: &Engine, example: &Example) -> Option<ExampleFailure> {
             findings.into_iter().map(|finding| finding.rule).collect()
         }
     };
-    let why = match (example.must_match, matched.contains(&example.rule)) {
-        (true, false) => "the rule does not match its example",
-        (false, true) => "the rule matches an example that it must leave alone",
-        _ => return None,
-    };
-    Some(ExampleFailure {
-        path: example.path.clone(),
-        rule: example.rule.clone(),
-        why: why.to_owned(),
-    })
+    matched.contains(&example.rule)
 }
 
 /// Rules for which no example shows what they match, or what they leave alone.

@@ -37,7 +37,8 @@ pub use correlate::Sighting;
 pub use engine::{
     Engine, Extra, ItemDetection, ItemFindings, Match, ProblemKind, RuleProblem, Scratch,
 };
-pub use examples::{ExampleFailure, test_pack};
+pub use examples::{ExampleFailure, ExampleOutcome, PackTest, test_pack, try_pack};
+pub use indicators::{IndicatorList, ListedIndicator, ListedRule};
 pub use regression::{RegressionPair, regression_pairs};
 pub use sigma::{Explanation, Seen};
 pub use states::{Fault, RuleState, RuleStatus, RuleWarning};

@@ -38,31 +38,50 @@ const XOR: u8 = 0x5A;
 
 /// One YAML document of an example file, as written.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(test, schemars(extend("oneOf" = [{"required": ["record"]}, {"required": ["file"]}])))]
 pub(crate) struct ExampleFile {
+    /// `id` of a Sigma rule, or name of a YARA rule.
     rule: String,
+    /// Whether the rule must match, or must leave this alone.
     matches: bool,
+    /// For Sigma rules: one record.
     #[serde(default)]
     record: Option<ExampleRecord>,
+    /// For YARA rules: a file.
     #[serde(default)]
     file: Option<ExampleBytes>,
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct ExampleRecord {
+    /// Its full source name, lower case.
     source: String,
+    /// Values by field name, as readers emit them.
+    #[cfg_attr(test, schemars(schema_with = "crate::schema::plain_values"))]
     fields: BTreeMap<String, serde_yaml_ng::Value>,
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(
+    test,
+    schemars(extend("oneOf" = [{"required": ["text"]}, {"required": ["base64"]}, {"required": ["xor_hex"]}]))
+)]
 struct ExampleBytes {
+    /// Original Windows path.
     path: String,
+    /// The bytes as UTF-8, for harmless content.
     #[serde(default)]
     text: Option<String>,
+    /// The bytes as Base64; white space is ignored.
     #[serde(default)]
     base64: Option<String>,
+    /// The bytes as hexadecimal digits, each combined with `0x5A` by exclusive or, for what an antivirus would delete.
     #[serde(default)]
     xor_hex: Option<String>,
 }

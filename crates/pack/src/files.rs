@@ -1,6 +1,7 @@
-//! The files of a pack: built into the library, or read from a folder.
+//! The files of a pack: built into the library, or read from a folder; `archive` reads them from a zip archive.
 
 use crate::problem::{Code, PackError, Problem};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
@@ -12,20 +13,26 @@ const EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/packs.rs"
 const FLIP: u8 = 0xA5;
 
 /// Folders inside a pack that are looked into.
-const FOLDERS: [&str; 2] = ["rules", "examples"];
+pub(crate) const FOLDERS: [&str; 2] = ["rules", "examples"];
 
 /// Larger than any table a person keeps; stops a folder that is no pack from filling the memory.
-const FILE_BYTES_MAX: u64 = 16 << 20;
+pub(crate) const FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// More files than any pack needs, for the same reason.
-const FILES_MAX: usize = 10_000;
+pub(crate) const FILES_MAX: usize = 10_000;
+
+/// More than all files of any pack together, for the same reason.
+pub(crate) const PACK_BYTES_MAX: u64 = 64 << 20;
 
 /// The files of one pack, by path inside the pack with forward slashes: `rules/login.yml`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Handed to another process as text, so that it works on the very bytes that were read and checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackFiles {
-    /// The folder's name.
+    /// The folder's name; empty where the pack has none, as in an archive without one.
     pub name: String,
     /// Contents by path.
+    #[serde(with = "as_base64")]
     pub files: BTreeMap<String, Vec<u8>>,
 }
 
@@ -50,11 +57,12 @@ impl PackFiles {
             files: BTreeMap::new(),
         };
         let mut problems = Vec::new();
-        found.add_folder(folder, "", &mut problems);
+        let mut total = 0;
+        found.add_folder(folder, "", &mut total, &mut problems);
         for inner in FOLDERS {
             let folder = folder.join(inner);
             if folder.is_dir() {
-                found.add_folder(&folder, &format!("{inner}/"), &mut problems);
+                found.add_folder(&folder, &format!("{inner}/"), &mut total, &mut problems);
             }
         }
         if problems.is_empty() {
@@ -64,7 +72,13 @@ impl PackFiles {
         }
     }
 
-    fn add_folder(&mut self, folder: &Path, prefix: &str, problems: &mut Vec<Problem>) {
+    fn add_folder(
+        &mut self,
+        folder: &Path,
+        prefix: &str,
+        total: &mut u64,
+        problems: &mut Vec<Problem>,
+    ) {
         let unreadable = |path: &str, why: String| {
             let path = if path.is_empty() { "." } else { path };
             Problem::new(
@@ -95,6 +109,12 @@ impl PackFiles {
             let inside = format!("{prefix}{name}");
             match read_bounded(&path) {
                 Ok(bytes) => {
+                    *total = total.saturating_add(bytes.len() as u64);
+                    if *total > PACK_BYTES_MAX {
+                        let why = format!("more than {PACK_BYTES_MAX} bytes of files");
+                        problems.push(unreadable("", why));
+                        return;
+                    }
                     self.files.insert(inside, bytes);
                 }
                 Err(why) => problems.push(unreadable(&inside, why)),
@@ -117,6 +137,39 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
         Ok(bytes)
     } else {
         Err(format!("larger than {FILE_BYTES_MAX} bytes"))
+    }
+}
+
+/// Contents as Base64: files need not be text, and a list of numbers would be four times as long.
+mod as_base64 {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::collections::BTreeMap;
+
+    pub(super) fn serialize<S: Serializer>(
+        files: &BTreeMap<String, Vec<u8>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(
+            files
+                .iter()
+                .map(|(path, bytes)| (path, STANDARD.encode(bytes))),
+        )
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<String, Vec<u8>>, D::Error> {
+        let files: BTreeMap<String, String> = BTreeMap::deserialize(deserializer)?;
+        let files = files.into_iter();
+        files
+            .map(|(path, text)| {
+                let bytes = STANDARD.decode(text).map_err(D::Error::custom)?;
+                Ok((path, bytes))
+            })
+            .collect()
     }
 }
 

@@ -16,7 +16,9 @@
 //! This crate must not know evidence, nor how rules are run: rules are text here, with their ids and meanings.
 
 mod analyses;
+mod archive;
 mod builds;
+mod draft;
 mod examples;
 mod files;
 mod indicators;
@@ -26,12 +28,17 @@ mod meaning;
 mod patch;
 mod problem;
 mod products;
+#[cfg(test)]
+mod schema;
 pub mod shipped_files;
+mod signature;
 mod tables;
 mod types;
 
 pub use analyses::{ANALYSES, KnownAnalysis};
+pub use archive::ARCHIVE_BYTES_MAX;
 pub use builds::BuildTable;
+pub use draft::{Advisory, Draft, FILL_IN};
 pub use files::PackFiles;
 pub use lint::{lint, lint_files, lint_folder};
 pub use load::builtin_packs;
@@ -41,4 +48,5 @@ pub use products::{
     Absence, Family, HiveAbsence, Product, ProductBinary, SetupValues, VersionPrefix, product,
     products,
 };
+pub use signature::{PackKey, SignatureError};
 pub use types::*;

@@ -9,15 +9,15 @@ use crate::types::{AnalysisRule, Manifest, Pack, Remediation, RuleFile};
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
-const MANIFEST: &str = "pack.yaml";
-const VULNERABILITIES: &str = "vulnerabilities.csv";
-const INDICATORS: &str = "indicators.csv";
-const NEEDS: &str = "needs.yaml";
-const REMEDIATION: &str = "remediation.yaml";
+pub(crate) const MANIFEST: &str = "pack.yaml";
+pub(crate) const VULNERABILITIES: &str = "vulnerabilities.csv";
+pub(crate) const INDICATORS: &str = "indicators.csv";
+pub(crate) const NEEDS: &str = "needs.yaml";
+pub(crate) const REMEDIATION: &str = "remediation.yaml";
 /// Only packs that need an algorithm have this file.
 pub(crate) const ANALYSES_FILE: &str = "analyses.yaml";
 
-const VULNERABILITY_COLUMNS: &[&str] = &[
+pub(crate) const VULNERABILITY_COLUMNS: &[&str] = &[
     "cve",
     "product",
     "fixed",

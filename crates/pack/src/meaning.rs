@@ -26,6 +26,12 @@ pub struct RuleHead {
     pub id: String,
     /// Sigma `title`; the YARA rule's `description`, or its name.
     pub title: String,
+    /// Level as in Sigma; empty where the rule names none.
+    pub level: String,
+    /// ATT&CK techniques: `T1505.003`.
+    pub techniques: Vec<String>,
+    /// Where the rule's author says that it comes from.
+    pub references: Vec<String>,
     /// The meaning, or why it cannot be read.
     pub meaning: Result<RuleMeaning, String>,
 }
@@ -48,13 +54,35 @@ pub fn sigma_heads(file: &RuleFile) -> Result<Vec<RuleHead>, String> {
             Some(block) => serde_yaml_ng::from_value(block.clone())
                 .map_err(|error| format!("the `allclear` block cannot be read: {error}")),
         };
+        let tags = texts(rule.get("tags"));
         heads.push(RuleHead {
             id: text("id"),
             title: text("title"),
+            level: text("level"),
+            techniques: tags.iter().filter_map(|tag| technique(tag)).collect(),
+            references: texts(rule.get("references")),
             meaning,
         });
     }
     Ok(heads)
+}
+
+/// The texts of a list; none where it is no list.
+fn texts(list: Option<&serde_yaml_ng::Value>) -> Vec<String> {
+    let all = list.and_then(serde_yaml_ng::Value::as_sequence);
+    let texts = all.into_iter().flatten();
+    texts
+        .filter_map(|text| text.as_str().map(str::to_owned))
+        .collect()
+}
+
+/// The technique that a tag of Sigma names: `attack.t1505.003`.
+fn technique(tag: &str) -> Option<String> {
+    let name = tag.strip_prefix("attack.")?;
+    let number = name.strip_prefix('t')?;
+    number
+        .starts_with(|c: char| c.is_ascii_digit())
+        .then(|| name.to_uppercase())
 }
 
 /// The heads of the YARA rules in a file, in order.
@@ -74,6 +102,12 @@ pub fn yara_heads(file: &RuleFile) -> Vec<RuleHead> {
                 .get("description")
                 .cloned()
                 .unwrap_or_else(|| (*name).to_owned()),
+            level: meta.get("level").cloned().unwrap_or_default(),
+            techniques: meta.get("techniques").map_or_else(Vec::new, |text| {
+                let names = text.split([',', ' ']).filter(|name| !name.is_empty());
+                names.map(str::to_owned).collect()
+            }),
+            references: meta.get("reference").cloned().into_iter().collect(),
             meaning: yara_meaning(&meta),
         });
     }

@@ -63,6 +63,8 @@ pub enum Code {
     UnknownVulnerability,
     /// P120: an analysis, or an input or outcome of one, is named that Allclear does not have.
     UnknownAnalysis,
+    /// P130: a place that a draft left to a person is not filled in.
+    Draft,
 }
 
 impl Code {
@@ -94,6 +96,7 @@ impl Code {
         Self::StrayFile,
         Self::UnknownVulnerability,
         Self::UnknownAnalysis,
+        Self::Draft,
     ];
 
     /// The code as it is printed and documented: `P001`.
@@ -125,6 +128,7 @@ impl Code {
             Self::StrayFile => "P118",
             Self::UnknownVulnerability => "P119",
             Self::UnknownAnalysis => "P120",
+            Self::Draft => "P130",
         }
     }
 }

@@ -24,10 +24,14 @@ pub struct Pack {
 
 /// `pack.yaml`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
+    /// That of the folder.
     pub name: String,
+    /// Told in every report, so raise it with every change.
     pub version: String,
+    /// The campaign, in a few words.
     pub title: String,
     /// What happened, a paragraph for a responder.
     pub story: String,
@@ -36,6 +40,7 @@ pub struct Manifest {
     pub products: Vec<String>,
     /// Words for the steps of the story, by id, in the order an intrusion takes them.
     pub steps: Vec<StepText>,
+    /// Where to read on.
     pub references: Vec<String>,
     /// Evidence that could convict but that no need asks for, by source name pattern, with what it would show: named
     /// in the report as not looked at where it is absent.
@@ -44,18 +49,24 @@ pub struct Manifest {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Window {
     /// The earliest time from which exploitation must be looked for.
+    #[cfg_attr(test, schemars(schema_with = "crate::schema::time"))]
     pub from: Timestamp,
     /// When the fix was published.
+    #[cfg_attr(test, schemars(schema_with = "crate::schema::time"))]
     pub fixed: Timestamp,
+    /// Who says so.
     pub source: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StepText {
+    /// The word that rules name it by.
     pub id: String,
     /// What happened, as a sentence; `{path}`, `{client}`, `{user_agent}`, `{command}`, `{target_host}`, `{user}`,
     /// `{foothold}` are filled from the findings' details. A phrase in square brackets is left out where one of its
@@ -64,6 +75,7 @@ pub struct StepText {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Helpful {
     /// Source name, or a prefix ending in `*`.
@@ -73,12 +85,16 @@ pub struct Helpful {
 }
 
 /// A row of `vulnerabilities.csv`: from `fixed` on, this cumulative update is fixed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Vulnerability {
+    /// The CVE id, in capitals.
     pub cve: String,
+    /// Id of the product, as in `knowledge/products.yaml`.
     pub product: String,
     /// First fixed build of its cumulative update, or of all later ones where `and_later_updates` is `yes`.
+    #[cfg_attr(test, schemars(schema_with = "crate::schema::build"))]
     pub fixed: Build,
     /// `yes`: every cumulative update from this one on holds the fix.
     pub and_later_updates: YesNo,
@@ -86,10 +102,12 @@ pub struct Vulnerability {
     pub released: String,
     /// Name of the update, such as `Mar21SU KB5000871`.
     pub update: String,
+    /// Who says so.
     pub source: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum YesNo {
     Yes,
@@ -98,16 +116,20 @@ pub enum YesNo {
 
 /// A row of `indicators.csv`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Indicator {
     /// `ip`, `domain`, `url_path`, `user_agent`, `sha256`, `sha1`, `md5`, `file_path`, `file_name`.
     pub r#type: String,
+    /// Not defanged; hashes and domains in lower case.
     pub value: String,
+    /// What it shows, one sentence.
     pub meaning: String,
     /// 1 to 10.
     pub confidence: u8,
     /// Date or empty.
     pub first_seen: String,
+    /// Who published it.
     pub source: String,
 }
 
@@ -122,6 +144,7 @@ pub struct RuleFile {
 /// An entry of `analyses.yaml`: an algorithm of Allclear, what this campaign gives it to work with, and what its results
 /// show.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AnalysisRule {
     /// Unique among all rules, as findings carry it.
@@ -136,6 +159,7 @@ pub struct AnalysisRule {
     /// In which records to look.
     pub records: Vec<AnalysedRecords>,
     /// What the algorithm asks for; it says itself what is wrong with them.
+    #[cfg_attr(test, schemars(with = "serde_json::Value"))]
     pub parameters: serde_yaml_ng::Value,
     /// What each outcome shows. An outcome that is not named here is not told.
     pub outcomes: BTreeMap<String, AnalysisOutcome>,
@@ -143,6 +167,7 @@ pub struct AnalysisRule {
 
 /// Records of one kind of source, as an analysis looks at them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AnalysedRecords {
     /// Source name, or a prefix that ends in `*`.
@@ -154,6 +179,7 @@ pub struct AnalysedRecords {
 
 /// Of whom such records speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AnalysedAbout {
     /// Of the host that wrote them.
@@ -164,8 +190,10 @@ pub enum AnalysedAbout {
 
 /// What an outcome of an analysis shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AnalysisOutcome {
+    #[cfg_attr(test, schemars(with = "String"))]
     pub stage: Stage,
     pub step: String,
     /// `low`, `medium`, `high` or `critical`.
@@ -182,9 +210,12 @@ pub struct AnalysisOutcome {
 
 /// An entry of `needs.yaml`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Need {
+    /// A word that other needs may name it by.
     pub id: String,
+    /// What it is about, as a heading.
     pub title: String,
     /// The vulnerability or question it answers for.
     #[serde(default)]
@@ -202,6 +233,7 @@ pub struct Need {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NeedSpan {
     /// Over the time the host was vulnerable inside the campaign's window.
@@ -213,12 +245,14 @@ pub enum NeedSpan {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Way {
     pub sources: Vec<NeededSource>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NeededSource {
     /// Exact source name.
@@ -245,6 +279,7 @@ pub struct NeededSource {
 
 /// `remediation.yaml`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Remediation {
     /// Containment, in order, for a host that is or may be compromised.
@@ -262,6 +297,7 @@ pub struct Remediation {
 
 /// A mitigation by inbound URL Rewrite rules.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Mitigation {
     pub id: String,
@@ -274,6 +310,7 @@ pub struct Mitigation {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MitigationRule {
     /// Text that a condition must hold, such as `X-BEResource`.
@@ -283,6 +320,7 @@ pub struct MitigationRule {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     pub id: String,
@@ -300,11 +338,14 @@ pub struct Step {
 /// Patch advice for a range of builds. In its texts, `{fixed}` stands for the build from which on the cumulative update
 /// at hand is fixed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PatchPath {
     pub product: String,
     /// First and last cumulative update this advice is for, by three-part build, inclusive.
+    #[cfg_attr(test, schemars(schema_with = "crate::schema::build"))]
     pub from: Build,
+    #[cfg_attr(test, schemars(schema_with = "crate::schema::build"))]
     pub until: Build,
     pub text: String,
     pub prerequisites: String,
@@ -313,6 +354,7 @@ pub struct PatchPath {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GateRule {
     pub id: String,
@@ -325,6 +367,7 @@ pub struct GateRule {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GateDecision {
     /// The latest proven build is fixed, and file evidence (hash or version of the binary) agrees.

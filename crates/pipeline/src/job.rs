@@ -2,19 +2,19 @@
 
 use evidence::{Collection, Options};
 use model::{Activity, At, FactAt, Finding, Gap, ItemSeen, SourceName, Timestamp};
+use pack::PackFiles;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 /// Everything that detection is told to look for, in a form that can be handed to a child process.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Knowledge {
-    /// Whether the built-in packs are used.
+    /// Whether all built-in packs are used.
     pub builtin_packs: bool,
-    /// Folders of further packs.
-    pub packs: Vec<PathBuf>,
+    /// Further packs, as their files: every worker uses the very bytes that were looked at before it was started.
+    pub packs: Vec<PackFiles>,
     /// The user's own rules and indicators.
     pub extra: detect::Extra,
     /// Bounds and the password for opening evidence.

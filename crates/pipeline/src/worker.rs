@@ -44,8 +44,8 @@ pub fn packs(knowledge: &Knowledge) -> Result<Vec<pack::Pack>, WorkerError> {
     } else {
         Vec::new()
     };
-    for folder in &knowledge.packs {
-        packs.push(pack::Pack::load(folder).map_err(WorkerError::Packs)?);
+    for files in &knowledge.packs {
+        packs.push(pack::Pack::from_files(files).map_err(WorkerError::Packs)?);
     }
     packs.sort_by(|a, b| a.manifest.name.cmp(&b.manifest.name));
     Ok(packs)

@@ -1,5 +1,6 @@
 //! The command line of `allclear rules`.
 
+use crate::args::PackTrust;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -25,9 +26,12 @@ pub(crate) struct RulesCheck {
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// Also the rules of this campaign pack (a built-in name or a folder).
-    #[arg(long, value_name = "NAME|DIR")]
+    /// Also the rules of this campaign pack (a built-in name, a folder or a zip archive).
+    #[arg(long, value_name = "NAME|PATH")]
     pub(crate) pack: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) trust: PackTrust,
 
     /// Tell of each rule the sources that it runs on.
     #[arg(long, short)]

@@ -30,12 +30,13 @@ struct Counts {
 pub(super) fn run(arguments: &RulesCheck) -> Outcome {
     let given = Knowledge {
         pack: arguments.pack.clone(),
+        trust: arguments.trust.clone(),
         rules: arguments.paths.clone(),
         yara: Vec::new(),
         indicators: Vec::new(),
     };
     let knowledge = settings::only_named(&given, Options::default())?;
-    let packs = settings::packs(&given, &knowledge)?;
+    let packs = settings::packs(&knowledge)?;
     let engine = compile(&packs, knowledge.extra.sigma)?;
     let rules = engine.rule_states();
     let checked = Checked {

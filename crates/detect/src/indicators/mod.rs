@@ -4,8 +4,10 @@
 //! the hash of a file that is there, and a script page of a known name that the web server answered with success and
 //! that the product does not ship, convict.
 
+mod list;
 mod read;
 
+pub use list::{IndicatorList, ListedIndicator, ListedRule};
 pub(crate) use read::{Read, YaraPart, read};
 
 use crate::engine::{ProblemKind, RuleProblem};
@@ -52,6 +54,8 @@ pub(crate) struct Indicator {
     pub(crate) confidence: u8,
     pub(crate) author: String,
     pub(crate) source: String,
+    /// A day, where a list names one.
+    pub(crate) first_seen: Option<Box<str>>,
     /// Name of the pack; `None` for a user's list.
     pub(crate) campaign: Option<String>,
 }
@@ -61,6 +65,8 @@ pub(crate) struct Indicator {
 pub(crate) struct Indicators {
     all: Vec<Indicator>,
     by_hash: BTreeMap<String, usize>,
+    /// Numbers of those that name files or their paths: every item is compared with them.
+    of_files: Vec<usize>,
     /// Values of all indicators of web paths.
     url_paths: BTreeSet<String>,
     /// Values by kind, looked up only.
@@ -144,6 +150,7 @@ impl Indicator {
             confidence: 5,
             author: String::new(),
             source: String::new(),
+            first_seen: None,
             campaign: None,
         })
     }
@@ -194,6 +201,7 @@ impl Indicators {
                 indicators,
                 yara: parts,
                 refused,
+                about: _,
             } = read(path, bytes);
             all.extend(indicators);
             yara.extend(parts);
@@ -219,6 +227,12 @@ impl Indicators {
             .filter(|(_, indicator)| indicator.kind.is_hash())
             .map(|(number, indicator)| (indicator.value.clone(), number))
             .collect();
+        let of_files = all
+            .iter()
+            .enumerate()
+            .filter(|(_, indicator)| matches!(indicator.kind, Kind::FileName | Kind::FilePath))
+            .map(|(number, _)| number)
+            .collect();
         let url_paths = all
             .iter()
             .filter(|indicator| indicator.kind == Kind::UrlPath)
@@ -232,6 +246,7 @@ impl Indicators {
         Self {
             all,
             by_hash,
+            of_files,
             url_paths,
             values,
             yara,
@@ -320,8 +335,9 @@ impl Indicators {
     /// Indicators of paths and file names that this path meets.
     pub(crate) fn of_path<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a Indicator> {
         let path = windows_path(path).to_lowercase();
-        self.all
+        self.of_files
             .iter()
+            .map(|number| &self.all[*number])
             .filter(move |indicator| meets_path(indicator, &path))
     }
 

@@ -9,6 +9,7 @@ use super::{Indicator, Kind};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use serde_yaml_ng::Value as Yaml;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// Entries of one file; more are refused as one.
@@ -24,6 +25,52 @@ pub(crate) struct Read {
     pub(crate) yara: Vec<YaraPart>,
     /// Value or name, and why it is not used.
     pub(crate) refused: Vec<(String, String)>,
+    pub(crate) about: About,
+}
+
+/// What a file says besides what can be looked for.
+#[derive(Debug, Default)]
+pub(crate) struct About {
+    /// The first title, as a campaign's or report's.
+    pub(crate) title: String,
+    /// Who published it.
+    pub(crate) publisher: String,
+    pub(crate) references: BTreeSet<String>,
+    /// CVE ids.
+    pub(crate) vulnerabilities: BTreeSet<String>,
+    /// Kinds of entries that say nothing to look for, and how many there are.
+    pub(crate) unused: BTreeMap<String, usize>,
+}
+
+impl About {
+    fn add_title(&mut self, title: &str) {
+        if self.title.is_empty() {
+            title.clone_into(&mut self.title);
+        }
+    }
+
+    fn add_unused(&mut self, kind: &str) {
+        let kind = kind.chars().take(200).collect();
+        *self.unused.entry(kind).or_default() += 1;
+    }
+
+    /// Notes an id of a vulnerability; whether it is one.
+    fn add_vulnerability(&mut self, id: &str) -> bool {
+        let id = id.trim().to_uppercase();
+        let rest = id.strip_prefix("CVE-").unwrap_or_default();
+        let is_one = !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit() || c == '-');
+        if is_one {
+            self.vulnerabilities.insert(id);
+        }
+        is_one
+    }
+
+    /// Notes the web addresses in a text.
+    fn add_references(&mut self, text: &str) {
+        let words = text.split(|c: char| c.is_whitespace() || "\"'<>()[]{},".contains(c));
+        let urls = words.filter(|word| word.starts_with("https://") || word.starts_with("http://"));
+        self.references.extend(urls.map(str::to_owned));
+    }
 }
 
 /// YARA rules inside a list of indicators.
@@ -40,6 +87,7 @@ pub(crate) fn read(path: &str, bytes: &[u8]) -> Read {
     let mut reader = Reader {
         path,
         read: Read::default(),
+        first_seen: None,
     };
     let text = String::from_utf8_lossy(bytes);
     let text = text.trim_start_matches('\u{feff}');
@@ -65,6 +113,8 @@ pub(crate) fn read(path: &str, bytes: &[u8]) -> Read {
 struct Reader<'a> {
     path: &'a str,
     read: Read,
+    /// Of the entry at hand.
+    first_seen: Option<Box<str>>,
 }
 
 impl Reader<'_> {
@@ -96,6 +146,7 @@ impl Reader<'_> {
         indicator.confidence = confidence.unwrap_or(5);
         self.path.clone_into(&mut indicator.author);
         self.path.clone_into(&mut indicator.source);
+        indicator.first_seen.clone_from(&self.first_seen);
         self.read.indicators.push(indicator);
     }
 
@@ -166,6 +217,7 @@ impl Reader<'_> {
                 continue;
             }
             let confidence = cell(columns.confidence).parse().ok();
+            self.first_seen = day(cell(columns.first_seen));
             if columns.value.is_some() {
                 let value = cell(columns.value).to_owned();
                 if value.is_empty() {
@@ -195,6 +247,7 @@ impl Reader<'_> {
             }
         };
         if let Some(objects) = json.get("objects").and_then(Json::as_array) {
+            self.about_stix(objects);
             for object in objects {
                 self.stix(object);
             }
@@ -215,6 +268,32 @@ impl Reader<'_> {
             match event.get("Event") {
                 Some(event) => self.misp(event),
                 None => self.refuse("", "is neither a STIX 2.1 bundle nor a MISP event"),
+            }
+        }
+    }
+
+    /// What a bundle tells besides its indicators: what it is about, who published it, where to read on.
+    fn about_stix(&mut self, objects: &[Json]) {
+        let about = &mut self.read.about;
+        for object in objects {
+            let (r#type, name) = (text_of(object, "type"), text_of(object, "name"));
+            let references = object.get("external_references").and_then(Json::as_array);
+            let references = references.map_or(&[][..], Vec::as_slice);
+            match r#type {
+                "indicator" => {}
+                "report" | "campaign" | "grouping" => about.add_title(name),
+                "identity" if about.publisher.is_empty() => name.clone_into(&mut about.publisher),
+                "vulnerability" => {
+                    let ids = references.iter().map(|one| text_of(one, "external_id"));
+                    let named = ids.chain([name]).filter(|id| about.add_vulnerability(id));
+                    if named.count() == 0 {
+                        about.add_unused(r#type);
+                    }
+                }
+                other => about.add_unused(other),
+            }
+            for reference in references {
+                about.add_references(text_of(reference, "url"));
             }
         }
     }
@@ -254,6 +333,10 @@ impl Reader<'_> {
 
     fn misp(&mut self, event: &Json) {
         let info = text_of(event, "info").to_owned();
+        self.read.about.add_title(&info);
+        if let Some(publisher) = event.get("Orgc").or_else(|| event.get("Org")) {
+            text_of(publisher, "name").clone_into(&mut self.read.about.publisher);
+        }
         let none = Vec::new();
         let attributes = |of: &Json| of.get("Attribute").and_then(Json::as_array).cloned();
         let mut all = attributes(event).unwrap_or_default();
@@ -265,11 +348,22 @@ impl Reader<'_> {
             all.extend(attributes(object).unwrap_or_default());
         }
         for attribute in &all {
-            // Attributes that are not meant for detection only describe.
-            if attribute.get("to_ids").and_then(Json::as_bool) == Some(false) {
+            let (r#type, value) = (text_of(attribute, "type"), text_of(attribute, "value"));
+            if r#type == "vulnerability" && self.read.about.add_vulnerability(value) {
                 continue;
             }
-            let (r#type, value) = (text_of(attribute, "type"), text_of(attribute, "value"));
+            // Attributes that are not meant for detection only describe.
+            if attribute.get("to_ids").and_then(Json::as_bool) == Some(false) {
+                match r#type {
+                    "link" => self.read.about.add_references(value),
+                    other => {
+                        let kind = format!("{other}, which is not meant for detection");
+                        self.read.about.add_unused(&kind);
+                    }
+                }
+                continue;
+            }
+            self.first_seen = day(text_of(attribute, "first_seen"));
             let comment = text_of(attribute, "comment");
             let meaning = if comment.is_empty() { &info } else { comment };
             if r#type == "yara" {
@@ -318,6 +412,8 @@ impl Reader<'_> {
             value.unwrap_or_default().to_owned()
         };
         let name = text(document, "name");
+        let description = text(document, "description");
+        self.read.about.add_references(&description);
         let Some(indicator) = document.get("indicator") else {
             self.refuse(&name, "has no key `indicator`");
             return;
@@ -353,6 +449,7 @@ struct Columns {
     r#type: Option<usize>,
     meaning: Option<usize>,
     confidence: Option<usize>,
+    first_seen: Option<usize>,
     /// Columns that say what a row is: family, role.
     verdict: Vec<usize>,
     /// Columns named for what they hold.
@@ -414,6 +511,7 @@ impl Columns {
                 "malware_family",
             ]),
             confidence: position(&["confidence"]),
+            first_seen: position(&["first_seen"]),
             verdict: (0..names.len())
                 .filter(|at| verdict.contains(&names[*at].as_str()))
                 .collect(),
@@ -432,6 +530,20 @@ impl Columns {
 fn is_called_benign(cell: &str) -> bool {
     let cell = cell.to_lowercase();
     cell == "benign" || cell == "clean" || cell.starts_with("legitimate")
+}
+
+/// The day of a time that begins with one: `2021-03-02 08:00:00`.
+fn day(time: &str) -> Option<Box<str>> {
+    let day = time.get(..10)?;
+    let is_digit = |at: usize, c: char| {
+        if matches!(at, 4 | 7) {
+            c == '-'
+        } else {
+            c.is_ascii_digit()
+        }
+    };
+    let mut parts = day.char_indices();
+    parts.all(|(at, c)| is_digit(at, c)).then(|| day.into())
 }
 
 /// The kind that a list's own word names, and the value as that kind has it.

@@ -1,6 +1,7 @@
 //! Checks a pack's form: what its author forgot, mistyped or contradicted. Rules are run on their examples elsewhere.
 
 use crate::builds::BuildTable;
+use crate::draft::FILL_IN;
 use crate::files::PackFiles;
 use crate::indicators::{INDICATOR_TYPES, value_is_well_formed};
 use crate::load::is_used;
@@ -8,7 +9,7 @@ use crate::meaning::{RuleHead, sigma_heads, yara_heads};
 use crate::problem::{Code, PackError, Problem};
 use crate::products::{Product, products};
 use crate::shipped_files::ShippedFiles;
-use crate::tables::without_mark;
+use crate::tables::{spot_at, without_mark};
 use crate::types::{
     BuildStatus, Helpful, Indicator, Need, NeedSpan, Pack, RuleFile, Step, Vulnerability,
 };
@@ -84,7 +85,7 @@ pub fn lint_files(files: &PackFiles) -> Vec<Problem> {
     let mut problems = match Pack::from_files(files) {
         Ok(pack) => {
             let mut problems = lint(&pack);
-            if pack.manifest.name != files.name {
+            if !files.name.is_empty() && pack.manifest.name != files.name {
                 let name = &pack.manifest.name;
                 let what = format!(
                     "the pack is named `{name}`, but its folder `{}`",
@@ -105,10 +106,35 @@ pub fn lint_files(files: &PackFiles) -> Vec<Problem> {
             "rules stand in `rules/` as .yml or .yar, examples in `examples/` as .yaml; take others out",
         ));
     }
+    problems.extend(left_to_fill_in(files));
     for problem in &mut problems {
         let text = files.files.get(&problem.file);
         if let Some(text) = text.and_then(|bytes| std::str::from_utf8(bytes).ok()) {
             problem.locate(without_mark(text));
+        }
+    }
+    problems
+}
+
+/// Every place that a draft left to a person, whether or not the file can be read.
+fn left_to_fill_in(files: &PackFiles) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (path, bytes) in files.files.iter().filter(|(path, _)| is_used(path)) {
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            continue;
+        };
+        for (number, line) in without_mark(text).lines().enumerate() {
+            for (at, _) in line.match_indices(FILL_IN) {
+                let wanted = line[at + FILL_IN.len()..].split(['"', '\'']).next();
+                let wanted = wanted.unwrap_or_default().trim();
+                let what = format!("a person must fill this in: {wanted}");
+                let help =
+                    "write it in place of the words from `FILL IN` on, or take the comment out";
+                let column = line[..at].chars().count() + 1;
+                let length = FILL_IN.chars().count() + 1 + wanted.chars().count();
+                let spot = spot_at(without_mark(text), number + 1, column, length);
+                problems.push(Problem::new(Code::Draft, path, what, help).at(spot));
+            }
         }
     }
     problems
