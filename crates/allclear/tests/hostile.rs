@@ -406,6 +406,10 @@ fn a_page_that_begins_as_an_archive_is_still_a_page() {
 
 /// Antivirus engines delete tools for the text of the rules that they carry.
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the program itself is what is looked at"
+)]
 fn the_program_quotes_no_rule() {
     let program = std::fs::read(env!("CARGO_BIN_EXE_allclear")).expect("the program was built");
     let packs = pack::builtin_packs();

@@ -112,7 +112,7 @@ fn is_matched(engine: &Engine, example: &Example) -> bool {
             let mut item = engine.item("example");
             let mut rules = Vec::new();
             item.hunt(&record, &Interest::Any, &mut |found| {
-                rules.push(found.rule_id.to_owned())
+                rules.push(found.rule_id.to_owned());
             });
             rules
         }

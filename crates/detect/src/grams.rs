@@ -143,6 +143,10 @@ impl Grams {
         let mut at = 0;
         while let Some(eight) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
             let bytes = u64::from_le_bytes(*eight) | CASES;
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a group is the lower bytes"
+            )]
             let gram = |offset: usize| (bytes >> (offset * 8)) as u32 & SHORT_BITS;
             // One branch for all of them: hardly any group is one of a word.
             let met = (0..STEP).fold(false, |met, offset| met | self.short.may_have(gram(offset)));

@@ -43,6 +43,10 @@ pub(crate) struct IndicatorFields {
 
 /// How values are written in the records of a source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "questions that have nothing to do with each other"
+)]
 pub(crate) struct RecordForm {
     /// The raw text is a line of the log; else values are looked at one by one.
     pub(crate) lines: bool,
@@ -69,6 +73,10 @@ struct Written {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "questions that have nothing to do with each other"
+)]
 struct WrittenForm {
     source: String,
     #[serde(default)]

@@ -84,7 +84,10 @@ fn process_creation_is_read_from_sysmon_and_from_the_security_log() {
     assert_eq!(sources.as_slice(), ["Sysmon's log"]);
     assert_eq!(
         limits.as_slice(),
-        ["cannot match on the Security log, which does not record `Hashes`"]
+        [
+            "cannot match on the Security log, which does not record `Hashes`",
+            "cannot match on prefetch files, which does not record `Hashes`"
+        ]
     );
 }
 
@@ -98,7 +101,10 @@ fn a_filter_on_a_field_that_the_source_lacks_is_a_stated_limit() {
     };
     assert_eq!(
         limits.as_slice(),
-        ["matches on the Security log without regard to `Hashes`, which it does not record"]
+        [
+            "matches on the Security log without regard to `Hashes`, which it does not record",
+            "matches on prefetch files without regard to `Hashes`, which it does not record"
+        ]
     );
     let event = object(r#"{"NewProcessName":"x"}"#);
     assert_eq!(matches(&engine, &windows("Security", 4688), &event), ["t"]);
