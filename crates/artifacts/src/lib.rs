@@ -36,10 +36,7 @@ mod wmi;
 mod xml;
 
 pub use artifact::{ARTIFACTS, Artifact, Item, Match, Probe, Sink, recognise};
-pub use evtx::{
-    ChunkDecoder, DecodedEvent, EventLogOptions, in_parallel as event_log_in_parallel,
-    read_event_log,
-};
+pub use evtx::{ChunkDecoder, DecodedEvent, EventLogOptions, read_event_log};
 pub use iis_config::{
     CANCEL as REWRITE_CANCEL, CLEAR as REWRITE_CLEAR, GLOBAL_RULES as REWRITE_GLOBAL_RULES,
     effective as effective_rewrite_rules,

@@ -11,17 +11,17 @@
 mod binxml;
 mod bytes;
 mod chunk;
+mod chunk_decoder;
 mod chunks;
 mod decoder;
 mod fallback;
-mod parallel;
 mod plan;
 mod record;
 mod tree;
 mod value;
 mod walk;
 
-pub use parallel::{ChunkDecoder, DecodedEvent, in_parallel};
+pub use chunk_decoder::{ChunkDecoder, DecodedEvent};
 
 use crate::windows_event::{
     Event, EventRecord, Numbering, SOURCE_FAMILY, Seen, Sources, Summary, channel_of_file_name,

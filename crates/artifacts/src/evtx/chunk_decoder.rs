@@ -1,7 +1,6 @@
-//! Chunks of one log on several threads: each is complete in itself, and what comes of them is given in their order.
+//! Chunks decoded one by one, without the log around them: each is complete in itself.
 
 use super::chunk::{CHUNK_BYTES, ChunkHeader};
-use super::chunks::Chunks;
 use super::decoder::Decoder;
 use super::fallback::Fallback;
 use super::known_time;
@@ -10,18 +9,10 @@ use super::record::BinaryEvent;
 use super::value;
 use super::walk::{Found, Step, Walk};
 use crate::windows_event::{Event, EventRecord, Sources};
-use evidence::ReadSeek;
 use model::{At, Record, Timestamp};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::io;
-use std::sync::mpsc;
-use std::thread;
 
-/// Chunks on their way per thread: one at work, one waiting, so that memory does not grow with the file.
-const CHUNKS_PER_THREAD: usize = 2;
-
-/// Decodes chunks; keeps the templates it has met. One for each thread.
+/// Decodes chunks; keeps the templates it has met.
 #[derive(Default)]
 pub struct ChunkDecoder {
     decoder: Decoder,
@@ -162,96 +153,5 @@ impl DecodedEvent<'_> {
             .slots
             .iter()
             .map(move |slot| (slot.kind, slot.of(chunk)))
-    }
-}
-
-/// Reads the chunks of a log on `threads` threads. `work` gets each chunk with its offset in the file; `take` gets what
-/// came of them in the order of their records, on the calling thread.
-///
-/// # Errors
-/// When the file cannot be read; what came of the chunks before is then taken already.
-pub fn in_parallel<T: Send>(
-    source: Box<dyn ReadSeek + '_>,
-    threads: usize,
-    work: impl Fn(&mut ChunkDecoder, u64, &[u8]) -> T + Sync,
-    mut take: impl FnMut(T),
-) -> io::Result<()> {
-    let mut chunks = Chunks::open(source)?;
-    let threads = threads.max(1);
-    thread::scope(|scope| {
-        let (results, done) = mpsc::channel();
-        let mut workers = Vec::with_capacity(threads);
-        for _ in 0..threads {
-            let (chunks, waiting) = mpsc::sync_channel::<(usize, u64, Vec<u8>)>(CHUNKS_PER_THREAD);
-            let (results, work) = (results.clone(), &work);
-            scope.spawn(move || {
-                let mut decoder = ChunkDecoder::default();
-                for (number, offset, bytes) in waiting {
-                    let result = work(&mut decoder, offset, &bytes);
-                    if results.send((number, result, bytes)).is_err() {
-                        break;
-                    }
-                }
-            });
-            workers.push(chunks);
-        }
-        drop(results);
-        let mut order = Order {
-            next: 0,
-            waiting: BTreeMap::new(),
-            buffers: Vec::new(),
-        };
-        let mut sent = 0_usize;
-        let mut failed = Ok(());
-        while let Some(found) = chunks.next() {
-            let bytes = match found.bytes {
-                Ok(bytes) => bytes,
-                Err(error) => {
-                    failed = Err(error);
-                    break;
-                }
-            };
-            let mut buffer = order.buffers.pop().unwrap_or_default();
-            buffer.clear();
-            buffer.extend_from_slice(bytes);
-            if workers[sent % threads]
-                .send((sent, found.offset, buffer))
-                .is_err()
-            {
-                break;
-            }
-            sent += 1;
-            // No thread runs further ahead than its queue is long: results that wait for their turn are as few.
-            while sent - order.next > threads * CHUNKS_PER_THREAD {
-                match done.recv() {
-                    Ok(result) => order.receive(result, &mut take),
-                    Err(_) => break,
-                }
-            }
-        }
-        drop(workers);
-        for result in done {
-            order.receive(result, &mut take);
-        }
-        failed
-    })
-}
-
-/// Results that wait for those before them.
-struct Order<T> {
-    next: usize,
-    waiting: BTreeMap<usize, T>,
-    /// Buffers to be used again.
-    buffers: Vec<Vec<u8>>,
-}
-
-impl<T> Order<T> {
-    fn receive(&mut self, (number, result, buffer): (usize, T, Vec<u8>), take: &mut impl FnMut(T)) {
-        self.buffers.push(buffer);
-        self.waiting.insert(number, result);
-        while let Some(result) = self.waiting.remove(&self.next) {
-            self.next += 1;
-            take(result);
-        }
     }
 }
