@@ -98,12 +98,13 @@ fn decode(decoder: &mut ChunkDecoder, chunk: &[u8]) -> Counts {
 
 fn decode_text(decoder: &mut ChunkDecoder, chunk: &[u8]) -> Counts {
     let mut counts = Counts::default();
-    let rejected = decoder.records(chunk, &mut |record| {
+    let mut text = String::new();
+    counts.rejected = decoder.events(chunk, &mut |event| {
         counts.records += 1;
-        // Each of the event's own values once; names that rules use for the same value again are left out.
-        record.each_value(&mut |value| counts.touched += value.to_text().len() as u64);
+        text.clear();
+        event.write_values(&mut text);
+        counts.touched = counts.touched.wrapping_add(text.len() as u64);
     });
-    counts.rejected = rejected;
     counts
 }
 

@@ -161,6 +161,10 @@ pub fn recognise(probe: &Probe<'_>) -> Option<&'static dyn Artifact> {
         if sureness > best.map_or(Match::No, |(known, _)| known) {
             best = Some((sureness, *artifact));
         }
+        // Nothing outweighs content, and the others' looks at the head cost as much as reading a small log.
+        if sureness == Match::Content {
+            break;
+        }
     }
     best.map(|(_, artifact)| artifact)
 }

@@ -135,7 +135,7 @@ pub(super) fn run(
             if failures[index].is_some() || slow && !contestant.ours {
                 continue;
             }
-            match measure(&contestant.steps, rounds.errors) {
+            match measure(&contestant.steps, contestant.cores, rounds.errors) {
                 Ok(cost) => {
                     say(&format!(
                         "round {round}: {:.2} s  {}",

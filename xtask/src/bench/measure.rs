@@ -5,12 +5,13 @@
 //! processes share count once), looked at many times a second, and no less than the greatest resident set that the
 //! kernel noted for any one of them (`VmHWM`). Both are told on Linux only.
 
-use crate::process::{as_typed, command, say};
+use crate::process::{as_typed, command, installed, say};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,7 +20,13 @@ use std::time::{Duration, Instant};
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Adding up a process's pages holds it up for a moment, so not more often.
-const LOOK_EVERY: Duration = Duration::from_millis(25);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Runs a program on one processor only (util-linux), where it is there: a program that is asked for one thread may have
+/// others that read, hash or write.
+const PIN: &str = "taskset";
+
+static PINS: LazyLock<bool> = LazyLock::new(|| installed(PIN, &["--version"]));
 
 /// Lines of a failed program's errors that are told.
 const ERROR_LINES: usize = 5;
@@ -74,9 +81,14 @@ impl Step {
         self
     }
 
-    fn command(&self) -> Command {
-        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        let mut command = command(&self.program, &arguments);
+    fn command(&self, cores: u32) -> Command {
+        let mut arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        let mut command = if cores == 1 && *PINS {
+            arguments.splice(0..0, ["--cpu-list", "0", &self.program]);
+            command(PIN, &arguments)
+        } else {
+            command(&self.program, &arguments)
+        };
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
@@ -84,15 +96,15 @@ impl Step {
     }
 }
 
-/// Runs all steps one after the other; what they took together, with the greatest peak of any.
-pub(super) fn measure(steps: &[Step], errors: &Path) -> Result<Cost, String> {
+/// Runs all steps one after the other, on one processor or on all; what they took together, with the greatest peak of any.
+pub(super) fn measure(steps: &[Step], cores: u32, errors: &Path) -> Result<Cost, String> {
     let mut total = Cost {
         wall_seconds: 0.0,
         cpu_seconds: Some(0.0),
         peak_bytes: None,
     };
     for step in steps {
-        let cost = measure_one(step, errors)?;
+        let cost = measure_one(step, cores, errors)?;
         total.wall_seconds += cost.wall_seconds;
         total.cpu_seconds = total
             .cpu_seconds
@@ -103,8 +115,8 @@ pub(super) fn measure(steps: &[Step], errors: &Path) -> Result<Cost, String> {
     Ok(total)
 }
 
-fn measure_one(step: &Step, errors: &Path) -> Result<Cost, String> {
-    let mut command = step.command();
+fn measure_one(step: &Step, cores: u32, errors: &Path) -> Result<Cost, String> {
+    let mut command = step.command(cores);
     let typed = as_typed(&command);
     let file = |path: &Path| {
         File::create(path).map_err(|source| format!("cannot write {}: {source}", path.display()))
@@ -252,14 +264,14 @@ mod tests {
             shell(busy, &[0]).output(output.clone()),
             shell("exit 1", &[0, 1]),
         ];
-        let cost = measure(&steps, &errors).unwrap();
+        let cost = measure(&steps, 1, &errors).unwrap();
         assert!(cost.wall_seconds > 0.0);
         assert_eq!(std::fs::read_to_string(output).unwrap(), "done\n");
         if cfg!(target_os = "linux") {
             assert!(cost.cpu_seconds.unwrap() > 0.0);
             assert!(cost.peak_bytes.unwrap() > 100_000);
         }
-        let failed = measure(&[shell("exit 4", &[0, 1])], &errors).unwrap_err();
+        let failed = measure(&[shell("exit 4", &[0, 1])], 2, &errors).unwrap_err();
         assert!(failed.contains("exit status: 4"), "{failed}");
     }
 

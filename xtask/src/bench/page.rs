@@ -18,8 +18,9 @@ const METHOD: &str = "\
 All tools read the same files, from the page cache where they fit. In each round every tool runs once, one after the other, so
 that whatever else the machine does meets all of them; the median round by wall time is told, with its CPU time and memory. CPU
 time is that of all processes of a tool. Memory is the peak of what all its processes hold together, pages that several of them
-share counted once, looked at forty times a second. \"Times ours\" is a tool's wall time divided by Allclear's on the same number of cores: above one,
-Allclear is faster. MB are 10^6 bytes of the files that a tool reads.";
+share counted once, looked at twenty times a second. What is measured on one core is held to one processor by `taskset`, where
+that is installed. \"Times ours\" is a tool's wall time divided by Allclear's on the same number of cores: above one, Allclear is
+faster. MB are 10^6 bytes of the files that a tool reads.";
 
 /// The whole page; plots lie in the folder `benchmarks` beside it.
 pub(super) fn page(sections: &[Section], setting: &Setting) -> String {

@@ -146,6 +146,14 @@ impl DecodedEvent<'_> {
         self.record.time
     }
 
+    /// Appends every value as text, in their order, a line each.
+    pub fn write_values(&self, text: &mut String) {
+        for (kind, bytes) in self.values() {
+            value::write_text(kind, bytes, text);
+            text.push('\n');
+        }
+    }
+
     /// Type and bytes of every value, in their order.
     pub fn values(&self) -> impl Iterator<Item = (u8, &[u8])> {
         let chunk = self.filled.chunk;

@@ -202,6 +202,6 @@ fn is_as_written(source: &Source) -> bool {
         Source::Event | Source::Field(_) => true,
         Source::First(parts) | Source::Any(parts) => parts.iter().all(is_as_written),
         Source::Url(path, query) => is_as_written(path) && is_as_written(query),
-        Source::Join(..) | Source::Hex(_) | Source::Words(..) => false,
+        Source::Join(..) | Source::Hex(_) | Source::Drive(_) | Source::Words(..) => false,
     }
 }

@@ -15,6 +15,7 @@ pub(crate) enum Source {
     Url(Box<Source>, Box<Source>),
     Join(Vec<Source>, String),
     Hex(Box<Source>),
+    Drive(Box<Source>),
     Words(Box<Source>, Vec<(String, String)>),
 }
 
@@ -36,6 +37,7 @@ impl Source {
             ),
             FieldSource::Join(parts, with) => Self::Join(all(parts), with.clone()),
             FieldSource::Hex(inner) => Self::Hex(Box::new(Self::of(inner, intern))),
+            FieldSource::Drive(inner) => Self::Drive(Box::new(Self::of(inner, intern))),
             FieldSource::Words(inner, table) => Self::Words(
                 Box::new(Self::of(inner, intern)),
                 table
@@ -105,6 +107,13 @@ impl Source {
                     None => visit(value),
                 }
             }),
+            Self::Drive(inner) => inner.visit(fields, &mut |value| {
+                let text = value.to_text();
+                match below_volume(&text) {
+                    Some(path) => visit(&Value::text(format!("C:{path}"))),
+                    None => visit(value),
+                }
+            }),
             Self::Words(inner, table) => inner.visit(fields, &mut |value| {
                 let text = folded(&value.to_text());
                 match table.iter().find(|(from, _)| *from == text) {
@@ -129,7 +138,9 @@ impl Source {
                 path.each_field(visit);
                 query.each_field(visit);
             }
-            Self::Hex(inner) | Self::Words(inner, _) => inner.each_field(visit),
+            Self::Hex(inner) | Self::Drive(inner) | Self::Words(inner, _) => {
+                inner.each_field(visit);
+            }
         }
     }
 
@@ -143,6 +154,15 @@ impl Source {
         });
         found
     }
+}
+
+/// What stands behind the device of a volume, from the separator on: `\device\harddiskvolume2\a.exe` gives `\a.exe`.
+fn below_volume(path: &str) -> Option<&str> {
+    const VOLUME: &str = r"\device\harddiskvolume";
+    let (device, rest) = path.split_at_checked(VOLUME.len())?;
+    let below = rest.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    let is_volume = device.eq_ignore_ascii_case(VOLUME) && below.len() < rest.len();
+    (is_volume && below.starts_with('\\')).then_some(below)
 }
 
 fn from_hex(text: &str) -> Option<u64> {

@@ -64,6 +64,8 @@ pub(crate) enum FieldSource {
     Join(Vec<FieldSource>, String),
     /// A number written as `0x1a4`.
     Hex(Box<FieldSource>),
+    /// A path that begins with the device of a volume, as if that were drive C.
+    Drive(Box<FieldSource>),
     /// Some values have another word in Sigma.
     Words(Box<FieldSource>, Vec<(String, String)>),
 }

@@ -187,6 +187,8 @@ fn field_source_from(node: Node) -> Result<FieldSource, Problem> {
                 FieldSource::Join(field_sources_from(nodes)?, with)
             } else if let Some(inner) = keys.take("hex") {
                 FieldSource::Hex(Box::new(field_source_from(inner)?))
+            } else if let Some(inner) = keys.take("drive") {
+                FieldSource::Drive(Box::new(field_source_from(inner)?))
             } else if let (Some(inner), Some(words)) = (keys.take("of"), keys.take("words")) {
                 let mut table = Vec::new();
                 for (from, to) in Keys::of(words, "`words`")?.rest() {
@@ -199,7 +201,7 @@ fn field_source_from(node: Node) -> Result<FieldSource, Problem> {
             } else {
                 return Err(wrong(
                     "the field's source is not understood",
-                    "use a name, a list, any, url, join, hex, or of and words",
+                    "use a name, a list, any, url, join, hex, drive, or of and words",
                 ));
             };
             nothing_left(keys)?;

@@ -25,6 +25,47 @@ fn rule(title: &str, log_source: &str, detection: &str) -> String {
     )
 }
 
+/// The filtering platform's events name volumes by their devices, protocols by number and directions by message.
+#[test]
+fn connections_of_the_filtering_platform_read_like_those_of_sysmon() {
+    let connection = "product: windows, category: network_connection";
+    let engine = engine(
+        &[
+            rule(
+                "lsass",
+                connection,
+                r"Image: 'C:\Windows\System32\lsass.exe', Initiated: 'true'",
+            ),
+            rule("tcp", connection, "Protocol: tcp, DestinationPort: 88"),
+            rule(
+                "device",
+                "product: windows, service: security",
+                r"Application|startswith: '\device\'",
+            ),
+        ]
+        .concat(),
+    );
+    let key = windows("Security", 5156);
+    let event = |application: &str| {
+        object(&format!(
+            r#"{{"Application":{application:?},"Direction":"%%14593","DestPort":"88","Protocol":6}}"#
+        ))
+    };
+    let lsass = event(r"\device\harddiskvolume1\windows\system32\lsass.exe");
+    assert_eq!(matches(&engine, &key, &lsass), ["lsass", "tcp", "device"]);
+    // No volume's device: the path stays what it is.
+    for other in [
+        r"\device\harddiskvolume\windows\system32\lsass.exe",
+        r"\device\harddiskvolume1",
+        "System",
+    ] {
+        assert!(
+            !matches(&engine, &key, &event(other)).contains(&"lsass".to_owned()),
+            "{other}"
+        );
+    }
+}
+
 #[test]
 fn process_creation_is_read_from_sysmon_and_from_the_security_log() {
     let engine = engine(
@@ -271,7 +312,7 @@ fn a_taxonomy_with_a_mistake_is_refused_with_its_place() {
         ),
         (
             "mappings: {m: {fields: {a: {odd: b}}}}\nsources: []",
-            "mappings.m.fields.a: the field's source is not understood; use a name, a list, any, url, join, hex, or of and words",
+            "mappings.m.fields.a: the field's source is not understood; use a name, a list, any, url, join, hex, drive, or of and words",
         ),
         (
             "sources: []\nmore: 1",
