@@ -249,11 +249,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let errors = folder.path().join("errors");
         let contestants = [
-            Contestant::ours("we", "it", 1, shell("exit 0"))
+            Contestant::ours("we", "it", 2, shell("exit 0"))
                 .hits(|| Some(7))
                 .rules(3),
-            Contestant::peer("slow", "it", 1, shell("sleep 0.05")).bytes(5),
-            Contestant::peer("broken", "it", 1, shell("exit 9")),
+            Contestant::peer("slow", "it", 2, shell("sleep 0.05")).bytes(5),
+            Contestant::peer("broken", "it", 2, shell("exit 9")),
         ];
         let rounds = Rounds {
             count: 2,

@@ -305,13 +305,18 @@ fn write_ansi(bytes: &[u8], text: &mut String) {
 }
 
 fn write_hexadecimal(bytes: &[u8], text: &mut String) {
-    const DIGITS: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
-    ];
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     text.reserve(bytes.len() * 2);
-    for byte in bytes {
-        text.push(DIGITS[usize::from(byte >> 4)]);
-        text.push(DIGITS[usize::from(byte & 0x0f)]);
+    // Binary values can be long: their digits go into the text a block at a time.
+    for block in bytes.chunks(32) {
+        let mut shown = [0_u8; 64];
+        for (digits, byte) in shown.as_chunks_mut::<2>().0.iter_mut().zip(block) {
+            *digits = [
+                DIGITS[usize::from(byte >> 4)],
+                DIGITS[usize::from(byte & 0x0f)],
+            ];
+        }
+        push_ascii(shown.get(..block.len() * 2).unwrap_or_default(), text);
     }
 }
 
@@ -342,16 +347,31 @@ fn write_float(
 
 /// `{00112233-4455-6677-8899-aabbccddeeff}`; the first three parts are little-endian.
 fn write_guid(bytes: &[u8; 16], text: &mut String) {
-    const ORDER: [usize; 16] = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    /// Which byte is shown, and where.
+    const PLACES: [(usize, usize); 16] = [
+        (3, 1),
+        (2, 3),
+        (1, 5),
+        (0, 7),
+        (5, 10),
+        (4, 12),
+        (7, 15),
+        (6, 17),
+        (8, 20),
+        (9, 22),
+        (10, 25),
+        (11, 27),
+        (12, 29),
+        (13, 31),
+        (14, 33),
+        (15, 35),
+    ];
     let mut shown = *b"{00000000-0000-0000-0000-000000000000}";
-    let mut digits = shown.iter_mut().filter(|digit| **digit == b'0');
-    for byte in ORDER.map(|index| bytes[index]) {
-        for half in [byte >> 4, byte & 0x0f] {
-            if let Some(digit) = digits.next() {
-                *digit = DIGITS[usize::from(half)];
-            }
-        }
+    for (index, at) in PLACES {
+        let byte = bytes[index];
+        shown[at] = DIGITS[usize::from(byte >> 4)];
+        shown[at + 1] = DIGITS[usize::from(byte & 0x0f)];
     }
     push_ascii(&shown, text);
 }
