@@ -160,14 +160,8 @@ fn compiler() -> String {
 }
 
 fn build(profile: Profile) -> Result<PathBuf, String> {
-    let mut arguments = vec![
-        "build",
-        "--quiet",
-        "--package",
-        "pipeline",
-        "--example",
-        PROGRAM,
-    ];
+    // With the features of the whole workspace, as the tests were built: nothing heavy is compiled again.
+    let mut arguments = vec!["build", "--quiet", "--workspace", "--example", PROGRAM];
     if profile == Profile::Release {
         arguments.push("--release");
     }
@@ -445,6 +439,10 @@ fn knowledge(folder: &Path) -> Result<Knowledge, String> {
                  logsource:\n  category: webserver\ndetection:\n  selection:\n    cs-uri-stem|contains: '/page7'\n  \
                  condition: selection\n";
     write_file(&rules.join("pages.yml"), every.as_bytes())?;
+    let logons = "title: Logons\nid: 00000000-0000-4000-8000-999999999998\nstatus: test\nlevel: low\n\
+                  logsource:\n  product: windows\n  service: security\ndetection:\n  selection:\n    EventID: 4624\n  \
+                  condition: selection\n";
+    write_file(&rules.join("logons.yml"), logons.as_bytes())?;
     let mut table = String::from(
         "type,value,meaning,confidence,first_seen,source\nip,198.19.0.7,made,5,,made\n",
     );

@@ -3,7 +3,7 @@
 //! CI runs this and nothing else. A tool that is missing on a machine is named, and left out.
 
 use crate::process::{command, installed, output, run as run_command, run_and_keep, say, tell};
-use crate::{fleet, no_arguments, root, tidy};
+use crate::{budget, fleet, no_arguments, root, tidy};
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Instant;
@@ -58,6 +58,7 @@ fn checks(ledger: &mut Ledger, before: Option<&Tree>) -> Result<(), String> {
     })?;
     ledger.step("pack lint", lint_packs)?;
     ledger.step("fleet", || fleet::run(&[]))?;
+    ledger.budget()?;
     ledger.step("nothing generated changed", || unchanged(before))?;
     ledger.tool(
         "cargo-deny",
@@ -197,6 +198,19 @@ impl Ledger {
             return self.step(name, || run_command(cargo(check)));
         }
         self.missing.push(name.to_owned());
+        Ok(())
+    }
+
+    /// Instructions are counted where valgrind is there, or can be had from Debian.
+    fn budget(&mut self) -> Result<(), String> {
+        let there = || installed("valgrind", &["--version"]);
+        let install = ["install", "--yes", "--no-install-recommends", "valgrind"];
+        // Without the right to install it fails, and is told as missing.
+        if there() || (run_command(command("apt-get", &install)).is_ok() && there()) {
+            return self.step("budget", || budget::run(&[]));
+        }
+        self.missing
+            .push("valgrind (instructions were not counted)".to_owned());
         Ok(())
     }
 
