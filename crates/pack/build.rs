@@ -1,4 +1,5 @@
-//! Puts the packs of `packs/` into the library, so that a lone binary knows every campaign.
+//! Puts the packs of `packs/` and the tables of builds in `knowledge/` into the library, so that a lone binary knows every
+//! campaign.
 //!
 //! Rules and examples quote what intruders write, and antivirus engines search executables for such text. So each
 //! pack becomes one compressed blob whose bytes are flipped; `src/files.rs` undoes it at run time. The order of files
@@ -17,7 +18,7 @@ const FLIP: u8 = 0xA5;
 const FOLDERS: [&str; 2] = ["rules", "examples"];
 
 fn main() {
-    if let Err(error) = embed() {
+    if let Err(error) = embed().and_then(|()| list_builds()) {
         println!("cargo::error=cannot embed the packs: {error}");
     }
 }
@@ -54,6 +55,27 @@ fn embed() -> io::Result<()> {
     }
     table.push(']');
     fs::write(out.join("packs.rs"), table)
+}
+
+/// Writes the list of `knowledge/*/builds.csv`: a product's table is there by lying in a folder of its own.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a build script learns its folders from the environment"
+)]
+fn list_builds() -> io::Result<()> {
+    let variable = |name| env::var(name).map_err(io::Error::other);
+    let knowledge = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join("../../knowledge");
+    println!("cargo::rerun-if-changed={}", knowledge.display());
+    let mut list = String::from("&[\n");
+    for (product, folder) in children(&knowledge)? {
+        let table = folder.join("builds.csv");
+        if table.is_file() {
+            let name = format!("{product}/builds.csv");
+            writeln!(list, "    ({name:?}, include_str!({table:?})),").map_err(io::Error::other)?;
+        }
+    }
+    list.push(']');
+    fs::write(PathBuf::from(variable("OUT_DIR")?).join("builds.rs"), list)
 }
 
 /// What stands in a folder, by name; nothing where there is no such folder.
