@@ -26,7 +26,7 @@ impl Artifact for Bind {
     }
 
     fn recognise(&self, probe: &Probe<'_>) -> Match {
-        let mut lines = first_lines(probe.head).into_iter();
+        let mut lines = first_lines(probe.head, &["query: "]).into_iter();
         if lines.any(|line| matches!(query(&line), Ok(Some(_)))) {
             Match::Content
         } else {

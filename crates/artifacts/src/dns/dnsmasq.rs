@@ -25,7 +25,7 @@ impl Artifact for Dnsmasq {
     }
 
     fn recognise(&self, probe: &Probe<'_>) -> Match {
-        let mut lines = first_lines(probe.head).into_iter();
+        let mut lines = first_lines(probe.head, &["dnsmasq["]).into_iter();
         if lines.any(|line| matches!(said(&line), Some(Ok(_)))) {
             Match::Content
         } else {

@@ -12,7 +12,7 @@ pub(crate) mod windows_debug;
 pub(crate) mod zeek;
 
 use crate::Sink;
-use crate::text::lines::head_text;
+use crate::text::lines::{head_text, may_hold};
 use model::{At, GapKind, Record, SourceName, Timestamp, Value};
 use std::borrow::Cow;
 
@@ -117,9 +117,13 @@ impl Undated {
     }
 }
 
-/// The first lines of an item that hold anything.
-fn first_lines(head: &[u8]) -> Vec<String> {
-    let text = head_text(head.get(..head.len().min(HEAD_BYTES)).unwrap_or_default());
+/// The first lines of an item that hold anything; none where none of these words, as far as there are any, stands in them.
+fn first_lines(head: &[u8], words: &[&str]) -> Vec<String> {
+    let beginning = head.get(..head.len().min(HEAD_BYTES)).unwrap_or_default();
+    if !words.is_empty() && !may_hold(beginning, words) {
+        return Vec::new();
+    }
+    let text = head_text(beginning);
     // A head that is cut off in the middle of a line says nothing by that line, unless there is no other.
     let whole = if head.len() > HEAD_BYTES {
         text.rsplit_once('\n')

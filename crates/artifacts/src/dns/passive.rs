@@ -42,7 +42,7 @@ impl Artifact for PassiveDns {
     }
 
     fn recognise(&self, probe: &Probe<'_>) -> Match {
-        let lines = first_lines(probe.head);
+        let lines = first_lines(probe.head, &[]);
         if lines
             .first()
             .is_some_and(|line| Columns::of(line).is_some())

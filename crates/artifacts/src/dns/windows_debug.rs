@@ -30,7 +30,7 @@ impl Artifact for WindowsDebug {
     }
 
     fn recognise(&self, probe: &Probe<'_>) -> Match {
-        let lines = first_lines(probe.head);
+        let lines = first_lines(probe.head, &[HEADS[0], HEADS[1], "PACKET"]);
         let told = |line: &String| HEADS.iter().any(|head| line.trim_start().starts_with(head));
         let is_packet =
             |line: &String| matches!(split(line), Some((_, Ok(packet))) if packet.is_some());

@@ -25,7 +25,7 @@ impl Artifact for Zeek {
     }
 
     fn recognise(&self, probe: &Probe<'_>) -> Match {
-        let lines = first_lines(probe.head);
+        let lines = first_lines(probe.head, &["id.orig_h", "#path"]);
         let is_head = |line: &String| {
             line.strip_prefix("#fields").is_some_and(|names| {
                 let has = |wanted: &str| names.split(['\t', ',']).any(|name| name == wanted);
