@@ -30,11 +30,29 @@ pub(crate) fn compromise(
     exposure: &ExposureJudged,
 ) -> CompromiseJudged {
     let takes_unexplained = takes_unexplained(pack, observed, exposure);
+    let explained = places_explained_by_others(pack, observed);
+    let directories = all_directories(observed);
+    let mut too_early = Vec::new();
     let findings: Vec<&Finding> = observed
         .findings
         .iter()
         .filter(|finding| speaks_for(finding, pack))
-        .filter(|finding| finding.campaign.is_some() || takes_unexplained)
+        .filter(|finding| {
+            if finding.campaign.is_some() {
+                return true;
+            }
+            let is_of_another = finding.foothold.as_ref().is_some_and(|foothold| {
+                explained.contains(&place_key(&foothold.path, &directories))
+            });
+            if !takes_unexplained || is_of_another {
+                return false;
+            }
+            if ends_before(finding, observed, pack.manifest.window.from) {
+                too_early.push(*finding);
+                return false;
+            }
+            true
+        })
         .collect();
     let stages: BTreeSet<Stage> = findings
         .iter()
@@ -66,6 +84,12 @@ pub(crate) fn compromise(
         .findings
         .iter()
         .filter(|finding| finding.stage.is_none() && matches!(&*finding.level, "high" | "critical"))
+        // What was there before the campaign is not of it, but nobody calls a host with it clear of anything.
+        .chain(
+            too_early
+                .into_iter()
+                .filter(|finding| finding.stage.is_some_and(Stage::proves_effect)),
+        )
         .map(|finding| (finding.title.clone(), finding.place.clone()))
         .collect();
     CompromiseJudged {
@@ -103,6 +127,39 @@ fn takes_unexplained(pack: &Pack, observed: &Observed, exposure: &ExposureJudged
         other_seen = true;
     }
     !other_seen
+}
+
+/// Footholds that a pack of another campaign recognises, and this one's does not: whoever planted them is known.
+fn places_explained_by_others(pack: &Pack, observed: &Observed) -> BTreeSet<String> {
+    let directories = all_directories(observed);
+    let places_of = |is_own: bool| -> BTreeSet<String> {
+        let of_campaign = observed.findings.iter().filter(|finding| {
+            finding.stage.is_some_and(Stage::proves_effect)
+                && finding
+                    .campaign
+                    .as_deref()
+                    .is_some_and(|campaign| (campaign == pack.manifest.name) == is_own)
+        });
+        of_campaign
+            .filter_map(|finding| finding.foothold.as_ref())
+            .map(|foothold| place_key(&foothold.path, &directories))
+            .collect()
+    };
+    let own = places_of(true);
+    places_of(false).difference(&own).cloned().collect()
+}
+
+/// Whether what was found had happened before this time: by its own last time, or else by that of its collection.
+fn ends_before(finding: &Finding, observed: &Observed, time: Timestamp) -> bool {
+    let dated = finding.last.or(finding.time);
+    let taken = || {
+        let collection = observed
+            .collections
+            .iter()
+            .find(|seen| seen.id == finding.place.collection)?;
+        collection.taken
+    };
+    dated.or_else(taken).is_some_and(|end| end < time)
 }
 
 /// Footholds one by one: findings that name the same place are one.

@@ -547,6 +547,46 @@ fn what_no_pack_explains_is_not_of_a_campaign_whose_product_nobody_saw() {
     check(both, VerdictName::Compromised, ExposureState::Unknown);
 }
 
+/// A shell that nobody knows speaks for a campaign only if it can be of it; what came before is to be looked at all the same.
+#[test]
+fn what_no_pack_explains_is_of_no_campaign_that_began_later_or_that_another_explains() {
+    let shell = |campaign: Option<&str>, time: Option<&str>| Finding {
+        campaign: campaign.map(str::to_owned),
+        foothold: Some(model::Foothold {
+            kind: model::FootholdKind::WebShell,
+            path: "C:\\inetpub\\wwwroot\\a.aspx".to_owned(),
+            sha256: None,
+            state: FootholdState::Present,
+        }),
+        ..finding(Stage::Foothold, time)
+    };
+    let with = |findings: &[Finding]| {
+        let mut host = host();
+        host.findings.extend_from_slice(findings);
+        judged(host)
+    };
+    // The window of the pack that is judged here begins with the year 2021.
+    let early = with(&[shell(None, Some("2020-06-01T00:00:00Z"))]);
+    assert_eq!(early.verdict, VerdictName::Unproven);
+    let said = format!("{:?}", early.reasons);
+    assert!(
+        said.contains("belong to no stage of this campaign"),
+        "{said}"
+    );
+    let inside = with(&[shell(None, Some("2021-03-05T00:00:00Z"))]);
+    assert_eq!(inside.verdict, VerdictName::Compromised);
+    let undated = with(&[shell(None, None)]);
+    assert_eq!(undated.verdict, VerdictName::Compromised);
+    let of_another = with(&[shell(None, None), shell(Some("another"), None)]);
+    assert_eq!(of_another.verdict, VerdictName::Unproven);
+    let of_both = with(&[
+        shell(None, None),
+        shell(Some("another"), None),
+        shell(Some("proxylogon"), None),
+    ]);
+    assert_eq!(of_both.verdict, VerdictName::Compromised);
+}
+
 #[test]
 fn builds_of_another_product_are_judged_by_its_own_pack() {
     let packs = pack::builtin_packs();
