@@ -44,7 +44,9 @@ rule request_evaluated_as_jscript
         $evaluates = /\x65\x76al\s*\(\s*[\w.]{0,40}request(\.(item|form|querystring|headers|cookies))?\s*[\[(]/ nocase
         $variable = /=\s*request(\.(item|form|querystring|headers|cookies))?\s*[\[(][^;]{1,80};[^;]{0,200}\x65\x76al\s*\(/ nocase
     condition:
-        filesize < 64KB and ($server_script or $page or $percent) and ($evaluates or $variable)
+        // Scripts in exported mailboxes and certificate requests are of the campaign of August 2021.
+        filesize < 64KB and uint32be(0) != 0x2142444E and uint8(0) != 0x30
+        and ($server_script or $page or $percent) and ($evaluates or $variable)
 }
 
 rule uploaded_file_saved_by_short_page
@@ -110,44 +112,6 @@ rule socket_tunnel_in_page
         $relayed = /\.\s*(Send|Receive)\s*\(/ nocase
     condition:
         filesize < 256KB and $page and all of ($socket, $target, $kept, $relayed)
-}
-
-rule mail_store_with_server_script
-{
-    meta:
-        description = "Mailbox file that holds a server script"
-        author = "Allclear"
-        reference = "https://github.com/Neo23x0/signature-base"
-        level = "critical"
-        techniques = "T1505.003,T1036.008"
-        allclear_stage = "foothold"
-        allclear_step = "shell_written"
-        allclear_meaning = "The file begins as a mailbox file and holds a server script: a mailbox was exported to where the web server runs it."
-        allclear_foothold = "web_shell"
-    strings:
-        $server_script = { 3C 73 63 72 69 70 74 [1-120] 72 75 6E 61 74 }
-        $page = { 3C 25 40 [0-8] 50 61 67 65 }
-    condition:
-        uint32be(0) == 0x2142444E and any of them
-}
-
-rule certificate_with_server_script
-{
-    meta:
-        description = "Certificate file that holds a server script"
-        author = "Allclear"
-        reference = "https://github.com/Neo23x0/signature-base"
-        level = "critical"
-        techniques = "T1505.003,T1036.008"
-        allclear_stage = "foothold"
-        allclear_step = "shell_written"
-        allclear_meaning = "The file begins as a certificate and holds a server script: a certificate request was written to where the web server runs it."
-        allclear_foothold = "web_shell"
-    strings:
-        $server_script = { 3C 73 63 72 69 70 74 [1-120] 72 75 6E 61 74 }
-        $page = { 3C 25 [0-8] 65 76 61 6C }
-    condition:
-        uint16be(0) == 0x3082 and filesize < 64KB and any of them
 }
 
 rule compiled_page_that_evaluates
