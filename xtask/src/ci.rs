@@ -57,7 +57,7 @@ fn checks(ledger: &mut Ledger, before: Option<&Tree>) -> Result<(), String> {
         run_command(docs)
     })?;
     ledger.step("pack lint", lint_packs)?;
-    ledger.step("fleet", || fleet::run(&[]))?;
+    ledger.step("fleet", || fleet::run(&[], fleet::Purpose::Gate))?;
     ledger.step("nothing generated changed", || unchanged(before))?;
     ledger.tool(
         "cargo-deny",

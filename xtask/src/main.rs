@@ -1,4 +1,4 @@
-//! Project tasks: `cargo xtask ci`, `tidy`, `bless`, `bench`, `budget`, `conformance`, `demo`, `fleet`, `fuzz`, `shipped-files`, `builds`.
+//! Project tasks: `cargo xtask ci`, `tidy`, `bless`, `bench`, `budget`, `conformance`, `demo`, `fleet`, `accuracy`, `fuzz`, `shipped-files`, `builds`.
 
 #![expect(
     clippy::disallowed_methods,
@@ -37,6 +37,8 @@ usage: cargo xtask TASK
   demo           the main job on two synthetic servers, one broken into and one clear
   fleet          make, check and score the fixed fleet over every scenario
                    [--bless] [--release] [--keep]
+  accuracy       the same, and write the figures to docs/accuracy.md
+                   [--bless] [--release] [--keep]
   fuzz           fuzz every parser, or those named, from the inputs of the tests (needs cargo-fuzz)
                    [--minutes 5] [TARGET…]
   shipped-files  INPUT.csv.gz: make knowledge/exchange/shipped-files.txt
@@ -56,7 +58,8 @@ fn main() -> ExitCode {
         "budget" => budget::run(rest),
         "conformance" => conformance::run(rest),
         "demo" => demo::run(rest),
-        "fleet" => fleet::run(rest),
+        "fleet" => fleet::run(rest, fleet::Purpose::Gate),
+        "accuracy" => fleet::run(rest, fleet::Purpose::Accuracy),
         "fuzz" => fuzz::run(rest),
         "shipped-files" => shipped_files::run(rest),
         "builds" => builds::run(rest),

@@ -251,7 +251,9 @@ fn same_fleet(folder: &Path) -> FleetTruth {
     ];
     let run = allclear(folder, &arguments);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    serde_json::from_str(&read(&folder.join("open/truth.json"))).expect("a truth")
+    let truth: FleetTruth =
+        serde_json::from_str(&read(&folder.join("open/truth.json"))).expect("a truth");
+    truth.played()
 }
 
 /// Right answers to the drill.

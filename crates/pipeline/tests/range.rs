@@ -52,7 +52,7 @@ fn check(options: &Options, layout: Layout, workers: u64) -> Checked {
 }
 
 fn report(path: &Path, known: &[u8], workers: u64) -> Report {
-    let mut report = support::report(path, known, &[], workers);
+    let mut report = support::report("proxylogon", path, known, &[], workers);
     // The temporary folder's name differs from run to run.
     for collection in report
         .hosts

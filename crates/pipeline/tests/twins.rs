@@ -5,43 +5,31 @@ mod support;
 
 use model::Timestamp;
 use model::report::{CampaignReport, NeedReport, Report};
-use range::{Collection, FleetTruth, Layout, Options, SCHEMA, Source, Withheld, Zip, make_host};
+use range::{
+    CampaignNeeds, Collection, FleetTruth, Layout, Options, SCHEMA, Source, Withheld, Zip,
+    make_host,
+};
 use std::fs::File;
 use std::io::BufWriter;
 use tempfile::TempDir;
 
-/// What every need of the pack rests on: sources that may stand in for one another are withheld together. The logs come
-/// first, as spans can be taken only from them.
-const LOGS: &[&[Source]] = &[
-    &[Source::HttpProxy, Source::Iis],
-    &[Source::EcpServer, Source::Management],
-    &[Source::OabGenerator],
-    &[Source::Application],
-];
-
-const FILES: &[&[Source]] = &[
-    &[Source::WebRoots],
-    &[Source::IisConfig],
-    &[Source::SystemHive],
-    &[Source::SoftwareHive],
-    &[Source::Tasks],
-];
-
 const HOUR: i64 = 3_600;
 
-/// Twins of one scenario: what each lacks.
-fn thinned(number: u64) -> Vec<Vec<Withheld>> {
-    let whole = |sources: &&[Source]| sources.iter().copied().map(Withheld::whole).collect();
+/// Twins of one scenario: what each lacks. Sources that may stand in for one another are withheld together.
+fn thinned(number: u64, needs: &CampaignNeeds) -> Vec<Vec<Withheld>> {
+    let whole = |sources: &Vec<Source>| sources.iter().copied().map(Withheld::whole).collect();
     let mut twins: Vec<Vec<Withheld>> = vec![Vec::new()];
-    twins.extend(LOGS.iter().chain(FILES).map(whole));
-    let begin: Timestamp = "2021-01-02T00:00:00Z".parse().expect("a time");
-    // The logs in turn, each on every fourth scenario: half a day to three days, anywhere in the two months before the
-    // first patches.
+    twins.extend(needs.logs.iter().chain(&needs.files).map(whole));
+    // The logs in turn, each on every fourth scenario, as spans can be taken only from them: half a day to three days,
+    // anywhere in the first three quarters of the time, before the first patches.
+    let begin = needs.window_from.max(needs.simulated.0).as_second() + 24 * HOUR;
+    let hours = (needs.simulated.1.as_second() - begin) * 3 / 4 / HOUR;
     let draw = i64::try_from(number).expect("few scenarios") * 7_919;
-    let sources = LOGS[usize::try_from(number / 4).expect("few scenarios") % LOGS.len()];
-    let from = begin.as_second() + draw.rem_euclid(58 * 24) * HOUR;
+    let turn = usize::try_from(number / 4).expect("few scenarios") % needs.logs.len();
+    let sources = &needs.logs[turn];
+    let from = begin + draw.rem_euclid(hours) * HOUR;
     let until = from + (12 + draw.rem_euclid(61)) * HOUR;
-    let at = |second| Timestamp::from_second(second).expect("a time in 2021");
+    let at = |second| Timestamp::from_second(second).expect("a time of the campaign");
     let span = |source: &Source| Withheld::span(*source, at(from), at(until));
     twins.push(sources.iter().map(span).collect());
     twins
@@ -49,6 +37,8 @@ fn thinned(number: u64) -> Vec<Vec<Withheld>> {
 
 /// One scenario with all its twins, each as a host of its own, checked in one run.
 fn hold(number: u64, scenario: &str) {
+    let pack = range::about(scenario).expect("a scenario").campaign;
+    let needs = range::needs(&pack).expect("a campaign");
     let folder = TempDir::new().expect("a temporary folder");
     let mut truth = FleetTruth {
         schema: SCHEMA.to_owned(),
@@ -57,7 +47,7 @@ fn hold(number: u64, scenario: &str) {
         hosts: Vec::new(),
     };
     let (mut known, mut attestations) = (Vec::new(), Vec::new());
-    for (twin, withheld) in thinned(number).into_iter().enumerate() {
+    for (twin, withheld) in thinned(number, &needs).into_iter().enumerate() {
         let options = Options {
             host: Some(format!("TWIN-{twin:02}")),
             probe_minutes: 240,
@@ -75,7 +65,7 @@ fn hold(number: u64, scenario: &str) {
         truth.hosts.push(made.truth);
     }
     let known = range::known_files_csv(&known);
-    let report = support::report(folder.path(), known.as_bytes(), &attestations, 1);
+    let report = support::report(&pack, folder.path(), known.as_bytes(), &attestations, 1);
     let score = range::score::score(&report, &truth);
     assert!(
         score.hosts.missing.is_empty(),
@@ -88,7 +78,7 @@ fn hold(number: u64, scenario: &str) {
         score.grave_errors
     );
     let whole = campaign(&report, "TWIN-00");
-    for (twin, withheld) in thinned(number).iter().enumerate().skip(1) {
+    for (twin, withheld) in thinned(number, &needs).iter().enumerate().skip(1) {
         let name = format!("TWIN-{twin:02}");
         let thinned = campaign(&report, &name);
         for need in &thinned.coverage.needs {

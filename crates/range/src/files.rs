@@ -92,6 +92,11 @@ impl Server {
             .after(-9 * DAY + 9 * HOUR + 41 * MINUTE)
     }
 
+    /// When the product was installed first.
+    pub(crate) fn first_installed(&self) -> Moment {
+        self.installed().after(-400 * DAY)
+    }
+
     fn windows_files(&self, windows: &Windows, state: &State) -> Vec<DiskFile> {
         let old = self.start.day_start().after(-400 * DAY);
         let mut files = vec![
@@ -235,8 +240,8 @@ impl Server {
 
     fn setup_log(&self) -> DiskFile {
         let installed = self.installed();
-        let first = installed.after(-400 * DAY);
-        let first_build = Build::parse(&self.product.first).unwrap_or(self.before);
+        let first = self.first_installed();
+        let first_build = Build::parse(&self.release.first).unwrap_or(self.before);
         let mut text = [
             self.setup_run(first, "Install", first_build),
             self.setup_run(installed, "Upgrade", self.before),
@@ -260,7 +265,7 @@ impl Server {
         let lines = self.world.setup_log.iter().map(|(seconds, line)| {
             let at = begun.after(seconds * SECOND).civil();
             let line = line
-                .replace("{product}", &self.product.name)
+                .replace("{product}", &self.release.name)
                 .replace("{build}", &build.to_string())
                 .replace("{zone}", &self.calendar.zone.title)
                 .replace("{netbios}", &self.netbios)
@@ -279,7 +284,7 @@ impl Server {
         let begun = outage.stop.after(50 * SECOND);
         let replaced = format!(
             "Update {} replaced files of version {} by {}.",
-            self.world.security_update, self.before, self.after
+            self.security_update, self.before, self.after
         );
         let lines = [
             (0, "Stopping services for the installation of an update."),

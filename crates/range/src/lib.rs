@@ -15,9 +15,9 @@
 //! judges them. Programs cannot run. Web shells are the real texts, as they must be found; in this repository they are
 //! kept in parts, and put together only when evidence is made.
 //!
-//! **A new scenario** is a file in `scenarios/` and its name in `story::scenario`: acts (who, when, which chapters), the
-//! server's traits, its collections, and what a right report says. Chapters are lists of steps with the records that they
-//! leave (`scenarios/chapters.json`); what an actor draws by seed stands in `scenarios/actors.json`. See `docs/range.md`.
+//! **A new scenario** is a file in `packs/NAME/range/scenarios`: acts (who, when, which chapters), the server's traits, its
+//! collections, and what a right report says. Chapters are lists of steps with the records that they leave
+//! (`chapters.json`); what an actor draws by seed stands in `actors.json`. See `docs/range.md`.
 //!
 //! **Small and quick.** A default server has about 60 MB, most of it heads of hourly log files. Tests that make many of
 //! them raise [`probe_minutes`](Options::probe_minutes) or shorten the time simulated.
@@ -56,6 +56,7 @@ mod fleet;
 pub mod formats;
 mod habits;
 mod layout;
+mod library;
 mod logs;
 mod make;
 mod moment;
@@ -82,7 +83,9 @@ pub use layout::{Collection, Layout};
 pub use make::{Collected, Made, collection_name, make, make_host, make_in_folder};
 pub use sink::{Container, Folder, Memory, Sink, Taken};
 pub use source::{Source, Withheld};
-pub use story::{About, about, actors, scenarios, showcase, summary};
+pub use story::{
+    About, CampaignNeeds, about, actors, campaigns, needs, scenarios, showcase, summary,
+};
 pub use truth::{
     Attestation, BuildSpan, CampaignTruth, CollectionTruth, FleetTruth, Foothold, HostTruth,
     KnownFile, Organisation, SCHEMA, Step, attestations_csv, known_files_csv,
@@ -135,9 +138,9 @@ pub struct Options {
 }
 
 impl Options {
-    /// A server of `scenario` by `seed`, from the end of December 2020 to 20 March 2021.
+    /// A server of `scenario` by `seed`, over the time that its campaign's scenarios take.
     pub fn new(scenario: &str, seed: u64) -> Self {
-        let time = |text: &str| text.parse().expect("a constant that parses");
+        let (start, end) = story::simulated(scenario);
         Self {
             seed,
             scenario: scenario.to_owned(),
@@ -147,8 +150,8 @@ impl Options {
             actor_seeds: BTreeMap::new(),
             host: None,
             install: None,
-            start: time("2020-12-28T00:00:00Z"),
-            end: time("2021-03-20T00:00:00Z"),
+            start,
+            end,
             build_before: None,
             build_after: None,
             patching: Patching::AsInScenario,

@@ -1,6 +1,6 @@
 //! The main path: options in, evidence and truth out.
 
-use crate::campaign::{Campaign, Written};
+use crate::campaign::{Campaign, Exposed, STAGES, Written, proves_effect};
 use crate::damage::{Breaker, Damaged};
 use crate::logs::LogWriter;
 use crate::moment::Moment;
@@ -168,7 +168,7 @@ fn write_host(
     }
     known_files.sort();
     known_files.dedup();
-    let campaign = campaign_truth(&scenario, &story, &seen, &written)?;
+    let campaigns = campaign_truths(&scenario, &story, &seen, &written)?;
     let server = &story.server;
     Ok(Made {
         truth: HostTruth {
@@ -177,12 +177,12 @@ fn write_host(
             scenario: options.scenario.clone(),
             seed: options.seed,
             summary: scenario.story.clone(),
-            install: server.has_exchange.then(|| server.install.clone()),
+            install: server.has_product.then(|| server.install.clone()),
             log_start: server.start.timestamp(),
             builds: builds(server),
             patched: server.patch().map(|patch| patch.boot.timestamp()),
             collections,
-            campaigns: vec![campaign],
+            campaigns,
         },
         known_files,
         attestations: story.attestations,
@@ -239,7 +239,7 @@ fn builds(server: &Server) -> Vec<BuildSpan> {
         until,
     };
     match server.patch() {
-        _ if !server.has_exchange => Vec::new(),
+        _ if !server.has_product => Vec::new(),
         Some(patch) => vec![
             span(&server.before, start, patch.stop.timestamp()),
             span(&server.after, patch.ready.timestamp(), end),
@@ -248,22 +248,38 @@ fn builds(server: &Server) -> Vec<BuildSpan> {
     }
 }
 
-fn campaign_truth(
+/// The truth about each campaign: the one that the scenario plays in, and all others.
+fn campaign_truths(
     scenario: &Scenario,
     story: &Story,
     seen: &BTreeSet<usize>,
     written: &[Written],
+) -> Result<Vec<CampaignTruth>, Error> {
+    let left = Left::new(&story.traces, seen);
+    let own = Campaign::named(&scenario.campaign)?;
+    let mut truths = vec![campaign_truth(&own, story, &left, written)?];
+    for other in Campaign::all()? {
+        if other.name != own.name {
+            let is_there = story.server.has_product && other.product == own.product;
+            truths.push(truth_of_another(&other, is_there, story, &left, written)?);
+        }
+    }
+    Ok(truths)
+}
+
+fn campaign_truth(
+    campaign: &Campaign,
+    story: &Story,
+    left: &Left,
+    written: &[Written],
 ) -> Result<CampaignTruth, Error> {
-    let campaign = Campaign::named(&scenario.campaign)?;
     let (server, traces) = (&story.server, &story.traces);
-    let is_effect = |step: &Step| campaign.effect_stages.contains(&step.stage);
     let state = traces.state(server.end);
-    let left = Left::new(traces, seen, is_effect);
     let mut steps = traces.steps.iter().zip(&left.of_steps).collect::<Vec<_>>();
     steps.sort_by_key(|(step, _)| step.time);
     let steps = steps
         .into_iter()
-        .filter(|(step, _)| campaign.stages.contains(&step.stage))
+        .filter(|(step, _)| STAGES.contains(&step.stage.as_str()))
         .map(|(step, sources)| Step {
             left_in: sources.iter().copied().collect(),
             ..step.clone()
@@ -273,43 +289,141 @@ fn campaign_truth(
         left_in: left.of_foothold(&foothold.path),
         ..foothold.clone()
     });
-    let effects = story_told.iter().filter(|step| is_effect(step));
+    let effects = story_told.iter().filter(|step| proves_effect(&step.stage));
     let times = effects.map(|step| step.time).collect::<Vec<_>>();
-    let exposed = exposed(&campaign, server);
-    let covered = exposed.is_some_and(|span| campaign.is_covered(written, server.start, span));
     let eviction = eviction(story, &left.effects_seen);
+    let standing = Standing::of(campaign, server.has_product, server, written)?;
     let (said, accepted) = verdict(Circumstances {
-        has_product: server.has_exchange,
         effect_left: !left.effects_seen.is_empty(),
         hint_left: left.hint_seen,
-        patched: server.patch().is_some(),
-        covered,
         unexplained: !state.unexplained.is_empty(),
         evicted: eviction == Some(Evicted::Held),
         reinfected: eviction == Some(Evicted::Reinfected),
+        ..standing.circumstances()
     });
     Ok(CampaignTruth {
-        campaign: scenario.campaign.clone(),
-        verdict: said.to_owned(),
-        accepted: accepted.iter().map(|also| (*also).to_owned()).collect(),
         compromised: !times.is_empty(),
         provable: !left.effects_seen.is_empty(),
-        covered,
-        stages: campaign
-            .stages
-            .iter()
-            .filter(|stage| story_told.iter().any(|step| step.stage == **stage))
-            .cloned()
+        stages: STAGES
+            .into_iter()
+            .filter(|stage| story_told.iter().any(|step| step.stage == *stage))
+            .map(str::to_owned)
             .collect(),
         first: times.iter().min().copied(),
         last: times.iter().max().copied(),
-        exposed: exposed
-            .map(|(from, until)| (from.timestamp(), until.timestamp()))
-            .into_iter()
-            .collect(),
         footholds: footholds.collect(),
         story: story_told,
+        ..standing.truth(campaign, said, accepted)
     })
+}
+
+/// The truth about a campaign whose intruders never came, as the scenario is of another one.
+fn truth_of_another(
+    campaign: &Campaign,
+    is_there: bool,
+    story: &Story,
+    left: &Left,
+    written: &[Written],
+) -> Result<CampaignTruth, Error> {
+    let server = &story.server;
+    let state = story.traces.state(server.end);
+    let standing = Standing::of(campaign, is_there, server, written)?;
+    let (said, accepted) = verdict(Circumstances {
+        unexplained: !state.unexplained.is_empty(),
+        another_came: left.hint_seen || !left.effects_seen.is_empty(),
+        ..standing.circumstances()
+    });
+    Ok(standing.truth(campaign, said, accepted))
+}
+
+/// How a server stands to a campaign, whatever happened on it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not depend on one another"
+)]
+struct Standing {
+    has_product: bool,
+    absence_shown: bool,
+    patched: bool,
+    covered: bool,
+    exposed: Vec<Exposed>,
+}
+
+impl Standing {
+    fn of(
+        campaign: &Campaign,
+        has_product: bool,
+        server: &Server,
+        written: &[Written],
+    ) -> Result<Self, Error> {
+        let mut patched = true;
+        let mut exposed: Vec<Exposed> = Vec::new();
+        if has_product {
+            let window_from = Moment::from(campaign.window_from);
+            for (build, from, until) in server.history() {
+                let vulnerable = campaign.is_vulnerable(build)?;
+                patched = !vulnerable;
+                let from = from.max(window_from);
+                if vulnerable && from < until {
+                    match exposed.last_mut() {
+                        Some(last) if last.1 == from => last.1 = until,
+                        _ => exposed.push((from, until)),
+                    }
+                }
+            }
+        }
+        Ok(Self {
+            has_product,
+            absence_shown: campaign.shows_absence(written),
+            patched,
+            covered: has_product && campaign.is_covered(written, server.start, &exposed),
+            exposed,
+        })
+    }
+
+    fn circumstances(&self) -> Circumstances {
+        Circumstances {
+            has_product: self.has_product,
+            absence_shown: self.absence_shown,
+            effect_left: false,
+            hint_left: false,
+            patched: self.patched,
+            covered: self.covered,
+            unexplained: false,
+            evicted: false,
+            reinfected: false,
+            another_came: false,
+        }
+    }
+
+    /// What there is to say where nothing happened.
+    fn truth(&self, campaign: &Campaign, said: &str, accepted: &[&str]) -> CampaignTruth {
+        let exposure = match (self.has_product, self.absence_shown, self.patched) {
+            (false, true, _) => "not_affected",
+            (false, false, _) => "unknown",
+            (true, _, true) => "patched",
+            (true, _, false) => "vulnerable",
+        };
+        CampaignTruth {
+            campaign: campaign.name.clone(),
+            verdict: said.to_owned(),
+            accepted: accepted.iter().map(|also| (*also).to_owned()).collect(),
+            compromised: false,
+            provable: false,
+            covered: self.covered,
+            stages: Vec::new(),
+            first: None,
+            last: None,
+            exposure: exposure.to_owned(),
+            exposed: self
+                .exposed
+                .iter()
+                .map(|(from, until)| (from.timestamp(), until.timestamp()))
+                .collect(),
+            footholds: Vec::new(),
+            story: Vec::new(),
+        }
+    }
 }
 
 /// What is left of a story in the evidence.
@@ -325,7 +439,8 @@ struct Left {
 }
 
 impl Left {
-    fn new(traces: &Traces, seen: &BTreeSet<usize>, is_effect: impl Fn(&Step) -> bool) -> Self {
+    fn new(traces: &Traces, seen: &BTreeSet<usize>) -> Self {
+        let is_effect = |step: &Step| proves_effect(&step.stage);
         let mut left = Self {
             of_steps: vec![BTreeSet::new(); traces.steps.len()],
             of_footholds: BTreeMap::new(),
@@ -411,11 +526,4 @@ fn eviction(story: &Story, effects_seen: &[Timestamp]) -> Option<Evicted> {
     } else {
         Evicted::Held
     })
-}
-
-/// Since when and until when the server could have been broken into; nothing where it lacks the product.
-fn exposed(campaign: &Campaign, server: &Server) -> Option<(Moment, Moment)> {
-    let from = server.installed().max(campaign.window_from.into());
-    let until = server.patch().map_or(server.end, |patch| patch.stop);
-    server.has_exchange.then_some((from, until))
 }

@@ -1,6 +1,7 @@
 //! Who the simulated server is: names, users, builds, clock, and when it was down.
 
 use crate::calendar::{Calendar, Cause, DayKind, Outage};
+use crate::campaign::{Campaign, Release};
 use crate::events::Everyday;
 use crate::formats::Guid;
 use crate::habits::Habits;
@@ -8,7 +9,7 @@ use crate::moment::{DAY, Moment};
 use crate::people::{User, people};
 use crate::random::Random;
 use crate::source::Source;
-use crate::story::Traits;
+use crate::story::Scenario;
 use crate::traffic::Protocol;
 use crate::{Error, Options};
 use serde::Deserialize;
@@ -48,6 +49,9 @@ pub(crate) mod internet {
         format!("198.51.100.{}", random.between(100, 254))
     }
 }
+
+/// The product whose logs and events the simulator knows by itself.
+const EXCHANGE: &str = "exchange";
 
 /// Of a hundred servers that audit processes, so many run Sysmon too.
 const SYSMON_PERCENT: u64 = 40;
@@ -94,8 +98,6 @@ pub(crate) struct World {
     host_prefixes: Vec<String>,
     pub(crate) first_names: Vec<String>,
     pub(crate) last_names: Vec<String>,
-    products: Vec<Product>,
-    pub(crate) security_update: String,
     pub(crate) browsers: Vec<String>,
     pub(crate) phones: Vec<String>,
     pub(crate) outlooks: Vec<String>,
@@ -111,16 +113,6 @@ pub(crate) struct World {
     /// What administrators do often, and what they do a few times a year.
     pub(crate) cmdlets: Vec<(String, String)>,
     pub(crate) rare_cmdlets: Vec<(String, String)>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Product {
-    pub(crate) name: String,
-    pub(crate) update: String,
-    /// The build that was installed first, years ago.
-    pub(crate) first: String,
-    before: String,
-    after: String,
 }
 
 #[derive(Debug)]
@@ -152,12 +144,18 @@ pub(crate) struct Server {
     pub(crate) more_logons: u64,
     /// How large the file of an event log may become.
     pub(crate) event_log_bytes: BTreeMap<Source, u64>,
-    pub(crate) product: Product,
+    /// What is installed, where the product is: its release and builds.
+    pub(crate) release: Release,
+    /// What the installer calls the update by which it is patched.
+    pub(crate) security_update: String,
     pub(crate) before: Build,
     pub(crate) after: Build,
     pub(crate) start: Moment,
     pub(crate) end: Moment,
     pub(crate) outages: Vec<Outage>,
+    /// Whether the product of the scenario's campaign is installed.
+    pub(crate) has_product: bool,
+    /// Whether that is Exchange.
     pub(crate) has_exchange: bool,
     /// Whether Windows records processes and share access.
     pub(crate) process_auditing: bool,
@@ -169,13 +167,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The server of these options and traits. `patch` is when the update was begun, if it was.
+    /// The server of these options on which the scenario happens. `patch` is when the update was begun, if it was.
     pub(crate) fn new(
         options: &Options,
-        traits: &Traits,
+        scenario: &Scenario,
         patch: Option<Moment>,
     ) -> Result<Self, Error> {
         let world: World = serde_json::from_str(WORLD)?;
+        let campaign = Campaign::named(&scenario.campaign)?;
+        let traits = &scenario.host;
         let mut random = Random::new(options.seed, "server", 0);
         let drawn_organisation = random.pick(&world.organisations).clone();
         let (organisation, netbios) = options.organisation.clone().unwrap_or(drawn_organisation);
@@ -184,7 +184,7 @@ impl Server {
         let drawn_host = format!("{prefix}0{number}");
         let host = options.host.clone().unwrap_or(drawn_host);
         let domain = format!("{organisation}.example");
-        let mut product = random.pick(&world.products).clone();
+        let mut release = random.pick(&campaign.builds).clone();
         let address = format!(
             "10.{}.{}.{}",
             random.between(1, 250),
@@ -205,19 +205,19 @@ impl Server {
         if !traits.builds.is_empty() {
             let mut random = Random::new(options.seed, "builds", 0);
             let (before, after) = random.pick(&traits.builds);
-            product = world.product_of(before).unwrap_or(product);
-            product.before.clone_from(before);
-            product.after.clone_from(after);
+            release = campaign.release_of(before).unwrap_or(release);
+            release.before.clone_from(before);
+            release.after.clone_from(after);
         }
         if let Some(build) = &options.build_before {
-            product.before.clone_from(build);
+            release.before.clone_from(build);
         }
         if let Some(build) = &options.build_after {
-            product.after.clone_from(build);
+            release.after.clone_from(build);
         }
         let (before, after) = (
-            Build::parse(&product.before)?,
-            Build::parse(&product.after)?,
+            Build::parse(&release.before)?,
+            Build::parse(&release.after)?,
         );
         let (start, end) = (Moment::from(options.start), Moment::from(options.end));
         let calendar = Calendar::new(options.seed, options.country.as_deref(), start, end)?;
@@ -246,12 +246,17 @@ impl Server {
             more_logons: more_logons(options),
             event_log_bytes: options.event_log_bytes.clone(),
             calendar,
-            product,
+            security_update: release
+                .security_update
+                .clone()
+                .unwrap_or(campaign.security_update),
+            release,
             before,
             after,
             start,
             end,
-            has_exchange: traits.has_exchange(),
+            has_product: traits.has_product(),
+            has_exchange: traits.has_product() && campaign.product == EXCHANGE,
             process_auditing: traits.process_auditing,
             cumulative_update: traits.cumulative_update,
             sysmon: traits.process_auditing && random.chance(SYSMON_PERCENT),
@@ -265,6 +270,23 @@ impl Server {
             Some(patch) if time >= patch.boot => self.after,
             _ => self.before,
         }
+    }
+
+    /// The builds that were installed, with their times, up to the end.
+    pub(crate) fn history(&self) -> Vec<(Build, Moment, Moment)> {
+        let installed = self.installed();
+        let mut history = Vec::new();
+        if let Ok(first) = Build::parse(&self.release.first) {
+            history.push((first, self.first_installed(), installed));
+        }
+        match self.patch() {
+            Some(patch) => history.extend([
+                (self.before, installed, patch.stop),
+                (self.after, patch.stop, self.end),
+            ]),
+            None => history.push((self.before, installed, self.end)),
+        }
+        history
     }
 
     /// The outage in which the server was patched.
@@ -303,17 +325,6 @@ impl Server {
     /// The account of the computer itself.
     pub(crate) fn machine_account(&self) -> String {
         format!("{}\\{}$", self.netbios, self.host)
-    }
-}
-
-impl World {
-    /// The product whose cumulative update is that of `build`.
-    fn product_of(&self, build: &str) -> Option<Product> {
-        let level = |build: &str| build.rsplit_once('.').map(|(level, _)| level.to_owned());
-        self.products
-            .iter()
-            .find(|product| level(&product.before) == level(build))
-            .cloned()
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::source::{Source, Withheld};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// The value of [`FleetTruth::schema`].
 pub const SCHEMA: &str = "allclear/range-truth/1";
@@ -27,6 +28,22 @@ impl FleetTruth {
             organisations: Vec::new(),
             hosts: vec![host],
         }
+    }
+
+    /// Without what is said of campaigns in which no scenario of these hosts plays: whoever is asked about servers is not
+    /// asked about every campaign that there ever was.
+    #[must_use]
+    pub fn played(mut self) -> Self {
+        let played: BTreeSet<String> = self
+            .hosts
+            .iter()
+            .filter_map(|host| Some(host.campaigns.first()?.campaign.clone()))
+            .collect();
+        for host in &mut self.hosts {
+            host.campaigns
+                .retain(|campaign| played.contains(&campaign.campaign));
+        }
+        self
     }
 
     /// As JSON, indented, with a line end.
@@ -74,6 +91,7 @@ pub struct HostTruth {
     pub patched: Option<Timestamp>,
     /// In the order in which they were taken.
     pub collections: Vec<CollectionTruth>,
+    /// The one that the scenario plays in comes first; then, by name, every other that there is.
     pub campaigns: Vec<CampaignTruth>,
 }
 
@@ -108,6 +126,10 @@ pub struct CampaignTruth {
     /// The first and the last step that proves an effect, of all that happened.
     pub first: Option<Timestamp>,
     pub last: Option<Timestamp>,
+    /// The state when the last evidence was taken, in the words of a report: `not_affected`, `vulnerable`, `patched`, or
+    /// `unknown` where the evidence does not show that the product is absent. Empty in truths of old.
+    #[serde(default)]
+    pub exposure: String,
     /// When the server could have been broken into: from, until.
     pub exposed: Vec<(Timestamp, Timestamp)>,
     pub footholds: Vec<Foothold>,

@@ -9,6 +9,8 @@
 pub struct Circumstances {
     /// Whether the server runs the campaign's product.
     pub has_product: bool,
+    /// Whether the evidence shows that it does not, where it does not.
+    pub absence_shown: bool,
     /// Whether evidence is left that proves by itself that somebody got in.
     pub effect_left: bool,
     /// Whether evidence is left that points to it but proves nothing by itself.
@@ -25,13 +27,16 @@ pub struct Circumstances {
     pub evicted: bool,
     /// Whether an eviction was accepted, and a later collection shows an effect that came after it.
     pub reinfected: bool,
+    /// Whether something is left of an intrusion of another campaign that goes for the same product.
+    pub another_came: bool,
 }
 
 /// What a right report says under these circumstances: the verdict, and others that are right as well.
 ///
 /// | product | effect left | then | verdict |
 /// |---|---|---|---|
-/// | no | | | `not_affected` |
+/// | no | | the evidence shows it | `not_affected` |
+/// | no | | it does not | `unproven` |
 /// | yes | yes | effect after an accepted eviction | `reinfected` |
 /// | yes | yes | all evicted, patched and covered | `evicted` |
 /// | yes | yes | else | `compromised` |
@@ -41,9 +46,13 @@ pub struct Circumstances {
 ///
 /// Where nobody can see that somebody got in, the server looks like one that nobody entered. Where no more than a hint
 /// is left, whoever convicts on it is right too; and where a hint is left nobody may say `clear`.
+///
+/// Where an intruder of another campaign was, what is left of them (a shell, a task) does not tell by which weakness they
+/// came: whoever convicts is right too, and so is whoever leaves it open.
 pub fn verdict(circumstances: Circumstances) -> (&'static str, &'static [&'static str]) {
     let Circumstances {
         has_product,
+        absence_shown,
         effect_left,
         hint_left,
         patched,
@@ -51,9 +60,15 @@ pub fn verdict(circumstances: Circumstances) -> (&'static str, &'static [&'stati
         unexplained,
         evicted,
         reinfected,
+        another_came,
     } = circumstances;
     if !has_product {
-        return ("not_affected", &[]);
+        let said = if absence_shown {
+            "not_affected"
+        } else {
+            "unproven"
+        };
+        return (said, &[]);
     }
     if effect_left {
         return match (reinfected, evicted && patched && covered) {
@@ -62,9 +77,14 @@ pub fn verdict(circumstances: Circumstances) -> (&'static str, &'static [&'stati
             (false, false) => ("compromised", &[]),
         };
     }
-    let or_convicted: &[&str] = if hint_left { &["compromised"] } else { &[] };
+    let or_convicted: &[&str] = if hint_left || another_came {
+        &["compromised"]
+    } else {
+        &[]
+    };
     match (patched, covered && !unexplained) {
         (false, _) => ("exposed", or_convicted),
+        (true, true) if !hint_left && another_came => ("clear", &["compromised", "unproven"]),
         (true, true) if !hint_left => ("clear", &[]),
         (true, _) => ("unproven", or_convicted),
     }
@@ -78,6 +98,7 @@ mod tests {
     fn the_table_of_verdicts() {
         let clean = Circumstances {
             has_product: true,
+            absence_shown: false,
             effect_left: false,
             hint_left: false,
             patched: true,
@@ -85,6 +106,7 @@ mod tests {
             unexplained: false,
             evicted: false,
             reinfected: false,
+            another_came: false,
         };
         let entered = Circumstances {
             effect_left: true,
@@ -95,11 +117,34 @@ mod tests {
             (
                 Circumstances {
                     has_product: false,
+                    absence_shown: true,
                     patched: false,
                     covered: false,
                     ..clean
                 },
                 "not_affected",
+            ),
+            (
+                Circumstances {
+                    has_product: false,
+                    ..clean
+                },
+                "unproven",
+            ),
+            (
+                Circumstances {
+                    another_came: true,
+                    ..clean
+                },
+                "clear",
+            ),
+            (
+                Circumstances {
+                    another_came: true,
+                    patched: false,
+                    ..clean
+                },
+                "exposed",
             ),
             (
                 Circumstances {
@@ -182,7 +227,7 @@ mod tests {
             assert_eq!(said, expected, "{circumstances:?}");
             assert_eq!(
                 accepted.contains(&"compromised"),
-                circumstances.hint_left,
+                circumstances.hint_left || circumstances.another_came,
                 "{circumstances:?}"
             );
         }
@@ -191,10 +236,12 @@ mod tests {
     #[test]
     fn what_is_assured_is_covered_and_patched_and_no_other_answer_assures() {
         let both = [false, true];
-        for bits in 0..=u8::MAX {
+        for bits in 0..1_u16 << 10 {
             let bit = |number: u8| both[usize::from(bits >> number & 1)];
             let circumstances = Circumstances {
                 has_product: bit(0),
+                absence_shown: bit(8),
+                another_came: bit(9),
                 effect_left: bit(1),
                 hint_left: bit(2),
                 patched: bit(3),
@@ -211,7 +258,9 @@ mod tests {
                 );
             }
             assert!(
-                accepted.iter().all(|also| *also == "compromised"),
+                accepted
+                    .iter()
+                    .all(|also| matches!(*also, "compromised" | "unproven")),
                 "{circumstances:?}"
             );
         }

@@ -179,7 +179,7 @@ impl Server {
                 .value("ConfiguredVersion", version.clone())
                 .value("UnpackedVersion", version.clone());
         }
-        let (product, update) = (&self.product.name, &self.product.update);
+        let (product, update) = (&self.release.name, &self.release.update);
         let uninstall = r"Microsoft\Windows\CurrentVersion\Uninstall\Microsoft Exchange v15";
         root.key(uninstall, installed)
             .value("DisplayName", format!("{product} {update}"))
@@ -188,7 +188,7 @@ impl Server {
             .value("Publisher", "Microsoft Corporation");
         if self.patch().is_some() && !self.cumulative_update {
             let short = product.trim_start_matches("Microsoft ");
-            let number = &self.world.security_update;
+            let number = &self.security_update;
             let name = format!("Security Update for {short} {update} ({number})");
             let patch = r"Microsoft\Windows\CurrentVersion\Installer\UserData\S-1-5-18\Products\AE1D439464EB1B8488741FFA028E291C\Patches\5D3B5C0E0E1F4D7488A3F0A7C1B2D3E4";
             root.key(patch, last)

@@ -69,6 +69,7 @@ fn clear(name: &str) -> HostTruth {
             stages: Vec::new(),
             first: None,
             last: None,
+            exposure: String::new(),
             exposed: vec![(time("2021-01-01T00:00:00Z"), time("2021-03-04T20:00:00Z"))],
             footholds: Vec::new(),
             story: Vec::new(),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use notatin::parser_builder::ParserBuilder;
 use range::{
     Collection, Error, Folder, Layout, Made, Memory, Options, Patching, Sink, Source, Taken, Tar,
-    Withheld, Zip, about, make, make_host, make_in_folder, scenarios,
+    Withheld, Zip, about, campaigns, make, make_host, make_in_folder, scenarios,
 };
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
@@ -119,10 +119,49 @@ fn holds_together(scenario: &str, seed: u64) {
         truth.accepted.iter().all(|also| also == "compromised"),
         "{told}"
     );
-    let exchange = files.keys().any(|name| name.contains("Exchange"));
-    assert_eq!(exchange, scenario != "no-exchange", "{told}");
+    let install = made.truth.install.as_ref().map(|path| collected(path));
+    if let Some(folder) = &install {
+        let installed = files.keys().any(|name| name.starts_with(folder.as_str()));
+        assert!(installed, "{told}: {folder}");
+    }
+    assert_eq!(install.is_none(), truth.verdict == "not_affected", "{told}");
+    every_campaign_has_its_truth(&made, &told);
     for name in files.keys() {
         assert!(!name.contains('{'), "{told}: {name}");
+    }
+}
+
+/// The scenario's own campaign comes first; of the others nobody ever came.
+fn every_campaign_has_its_truth(made: &Made, told: &str) {
+    let (own, others) = made.truth.campaigns.split_first().expect("a campaign");
+    let about = about(&made.truth.scenario).expect("the scenario is known");
+    assert_eq!(own.campaign, about.campaign, "{told}");
+    let mut names: Vec<&str> = others.iter().map(|truth| truth.campaign.as_str()).collect();
+    assert!(names.is_sorted(), "{told}: {names:?}");
+    names.push(&own.campaign);
+    names.sort_unstable();
+    assert_eq!(names, campaigns(), "{told}");
+    let left = own.provable || own.accepted.iter().any(|also| also == "compromised");
+    for truth in others {
+        let told = format!("{told}: {truth:?}");
+        assert!(!truth.compromised && !truth.provable, "{told}");
+        assert!(
+            truth.story.is_empty() && truth.footholds.is_empty(),
+            "{told}"
+        );
+        assert!(
+            ["not_affected", "unproven", "exposed", "clear"].contains(&truth.verdict.as_str()),
+            "{told}"
+        );
+        let is_there = truth.exposure != "not_affected" && truth.exposure != "unknown";
+        let accused = truth.accepted.iter().any(|also| also == "compromised");
+        assert_eq!(accused, is_there && left, "{told}");
+        assert!(truth.verdict != "clear" || truth.covered, "{told}");
+        assert_eq!(
+            truth.exposure == "vulnerable",
+            truth.verdict == "exposed",
+            "{told}"
+        );
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub(crate) enum RangeCommand {
     /// Write the evidence of synthetic servers, and the truth beside it.
     Make(Box<RangeMake>),
-    /// The scenarios that can be made, with a sentence each.
+    /// The scenarios that can be made, campaign by campaign, with a sentence each.
     Scenarios,
     /// Hold a report against the truth: grave errors first. Exit code 1: a grave error, or a number below its threshold.
     Score(RangeScore),

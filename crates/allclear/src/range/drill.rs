@@ -201,7 +201,7 @@ fn evidence(arguments: &DrillMake, options: &FleetOptions) -> Result<FleetTruth,
         bar.inc(1);
     });
     bar.finish_and_clear();
-    made.map_err(make::failure)
+    made.map(FleetTruth::played).map_err(make::failure)
 }
 
 /// Puts the sealed truth in the place of the open one, and takes away whatever else tells in which order hosts were drawn.

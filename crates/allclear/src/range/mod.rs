@@ -24,17 +24,22 @@ pub(crate) fn run(command: &RangeCommand) -> Outcome {
     }
 }
 
-/// Each scenario's name, and its story below it.
+/// Each scenario's name, and its story below it, campaign by campaign.
 fn scenarios() -> Outcome {
-    let mut stories = Vec::new();
+    let mut scenarios = Vec::new();
     for name in range::scenarios() {
-        let story = range::summary(name).map_err(Failure::fault)?;
-        stories.push((name, story));
+        scenarios.push((name, range::about(name).map_err(Failure::fault)?));
     }
     to_standard_output(&mut |out| {
-        for (name, story) in &stories {
+        let mut campaign = "";
+        for (name, about) in &scenarios {
+            if about.campaign != campaign {
+                let line = if campaign.is_empty() { "" } else { "\n" };
+                writeln!(out, "{line}Campaign {}\n", about.campaign)?;
+                campaign = &about.campaign;
+            }
             writeln!(out, "{name}")?;
-            for line in wrapped(story, WIDTH - 4) {
+            for line in wrapped(&about.story, WIDTH - 4) {
                 writeln!(out, "    {line}")?;
             }
         }

@@ -7,9 +7,10 @@ use pipeline::job::Knowledge;
 use pipeline::supervise::Crew;
 use std::path::Path;
 
-/// Judges everything below `path` by the pack `proxylogon`, with the files that the range's product ships: a table as
+/// Judges everything below `path` by one pack, with the files that the range's product ships: a table as
 /// `known-files.csv`.
 pub(crate) fn report(
+    campaign: &str,
     path: &Path,
     known: &[u8],
     attestations: &[range::Attestation],
@@ -22,7 +23,7 @@ pub(crate) fn report(
     let packs = pipeline::worker::packs(&knowledge).expect("the built-in packs load");
     let packs: Vec<_> = packs
         .into_iter()
-        .filter(|pack| pack.manifest.name == "proxylogon")
+        .filter(|pack| pack.manifest.name == campaign)
         .collect();
     let mut shipped = pack::shipped_files::ShippedFiles::builtin();
     shipped.merge(

@@ -111,12 +111,12 @@ impl Server {
 
     /// What the installer logs of the security update.
     fn update(&self, outage: Outage, begin: Moment, out: &mut Vec<Logged>) {
-        let number = &self.world.security_update;
-        let product = &self.product.name;
+        let number = &self.security_update;
+        let product = &self.release.name;
         let update = format!(
             "Security Update for {} {} ({number}) {}",
             product.trim_start_matches("Microsoft "),
-            self.product.update,
+            self.release.update,
             self.after
         );
         let file = format!(r"C:\Temp\Exchange-{number}.msp");

@@ -9,7 +9,9 @@ use super::{FleetError, FleetOptions, FleetScenario};
 use crate::moment::{DAY, HOUR, MINUTE, Moment, SECOND};
 use crate::random::Random;
 use crate::truth::Organisation;
-use crate::{ContainerKind, Options, Patching, Source, Withheld, actors, scenarios, summary};
+use crate::{
+    ContainerKind, Options, Patching, Source, Withheld, actors, scenarios, showcase, summary,
+};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
@@ -190,6 +192,13 @@ impl Draw<'_> {
             _ => self.shared_visits(owner, number, &mut random),
         };
         owner.truth.hosts.push(name.clone());
+        let all = scenarios();
+        let scenario = match &self.options.scenario {
+            // What it will be is drawn below.
+            FleetScenario::Campaign => showcase(),
+            FleetScenario::Every => all[index % all.len()],
+            FleetScenario::Named(name) => name.as_str(),
+        };
         let mut options = Options {
             organisation: Some(owner.domain.clone()),
             country: Some(owner.country.code.clone()),
@@ -198,22 +207,14 @@ impl Draw<'_> {
             probe_minutes: self.options.probe_minutes,
             withhold: self.options.withhold.clone(),
             // Numbers that JSON readers keep whole.
-            ..Options::new("", random.next_u64() >> 12)
+            ..Options::new(scenario, random.next_u64() >> 12)
         };
         let visits = match &self.options.scenario {
             FleetScenario::Campaign => {
                 options.end = self.collected(patched, &mut random).timestamp();
                 self.live_through(&mut options, patched, visits, &mut random)?
             }
-            FleetScenario::Every => {
-                let names = scenarios();
-                names[index % names.len()].clone_into(&mut options.scenario);
-                Vec::new()
-            }
-            FleetScenario::Named(name) => {
-                options.scenario.clone_from(name);
-                Vec::new()
-            }
+            FleetScenario::Every | FleetScenario::Named(_) => Vec::new(),
         };
         let containers = &self.options.containers;
         Ok(FleetHost {

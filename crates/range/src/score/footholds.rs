@@ -36,6 +36,11 @@ pub struct FootholdSeen {
 }
 
 pub(crate) fn footholds(pairs: &Pairs<'_>) -> FootholdScore {
+    footholds_of(pairs.all.iter())
+}
+
+/// The score of some hosts and campaigns only.
+pub(crate) fn footholds_of<'a>(pairs: impl Iterator<Item = &'a Pair<'a>>) -> FootholdScore {
     let mut score = FootholdScore {
         precision: Rate::default(),
         recall: Rate::default(),
@@ -46,7 +51,7 @@ pub(crate) fn footholds(pairs: &Pairs<'_>) -> FootholdScore {
         invented: Vec::new(),
         state_wrong: Vec::new(),
     };
-    for pair in &pairs.all {
+    for pair in pairs.filter(|pair| !pair.is_anothers_intrusion()) {
         score.add(pair);
     }
     score.missed.sort();

@@ -284,7 +284,9 @@ fn of_verdicts(pairs: &Pairs<'_>) -> Vec<Headline> {
     let victims = victims.map(|pair| is_right(&pair) || said(pair, verdicts::convicts));
     let clean = pairs.iter().filter(|pair| verdicts::is_covered_clean(pair));
     let clean = Rate::count(clean.map(|pair| is_right(&pair)));
-    let untouched = pairs.iter().filter(|pair| !pair.truth.compromised);
+    let untouched = pairs
+        .iter()
+        .filter(|pair| !pair.truth.compromised && !pair.is_anothers_intrusion());
     let accused = |pair: &pairs::Pair<'_>| said(pair, verdicts::convicts);
     let untouched = Rate::count(untouched.map(|pair| !accused(pair)));
     vec![

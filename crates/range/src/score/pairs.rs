@@ -4,7 +4,7 @@ use super::stages::STAGES;
 use crate::truth::{CampaignTruth, FleetTruth, HostTruth, Step};
 use model::report::{CampaignReport, HostReport, Report, VerdictName};
 use model::{Finding, Stage};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One campaign on one host of the truth, and what was said of it, if anything was.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,12 @@ impl<'a> Pairs<'a> {
         let mut hosts: Vec<&HostTruth> = truth.hosts.iter().collect();
         hosts.sort_by_cached_key(|host| (key(&host.host), host.host.to_lowercase(), host.seed));
 
+        let judged: BTreeSet<String> = report
+            .hosts
+            .iter()
+            .flat_map(|host| &host.campaigns)
+            .map(|said| said.campaign.to_lowercase())
+            .collect();
         let (mut pairs, mut missing, mut matched) = (Vec::new(), Vec::new(), 0);
         for host in hosts {
             let found = reported.get_mut(&key(&host.host)).and_then(Vec::pop);
@@ -49,7 +55,11 @@ impl<'a> Pairs<'a> {
                 Some(_) => matched += 1,
                 None => missing.push(host.host.clone()),
             }
-            pairs.extend(of_host(host, found));
+            // A pack that was not used is not asked about hosts of other campaigns.
+            let is_asked = |pair: &Pair<'_>| {
+                pair.is_of_scenario() || judged.contains(&pair.truth.campaign.to_lowercase())
+            };
+            pairs.extend(of_host(host, found).into_iter().filter(is_asked));
         }
         let mut unknown: Vec<String> = reported
             .into_values()
@@ -87,6 +97,19 @@ impl Pair<'_> {
     /// The verdict's name; [`ABSENT`] where the report has none.
     pub(crate) fn said_name(&self) -> &'static str {
         self.verdict().map_or(ABSENT, VerdictName::name)
+    }
+
+    /// Whether the campaign is the one that the host's scenario plays in.
+    pub(crate) fn is_of_scenario(&self) -> bool {
+        let first = self.host.campaigns.first();
+        first.is_some_and(|first| first.campaign == self.truth.campaign)
+    }
+
+    /// Whether somebody got in by another campaign, and what is left of them may be told here too: nobody has to, and
+    /// nobody is wrong to.
+    pub(crate) fn is_anothers_intrusion(&self) -> bool {
+        let convicts = VerdictName::Compromised.name();
+        !self.truth.compromised && self.truth.accepted.iter().any(|word| word == convicts)
     }
 
     /// Whether somebody got in, and the evidence still shows it.

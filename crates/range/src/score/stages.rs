@@ -47,7 +47,11 @@ pub(crate) fn stages(pairs: &Pairs<'_>) -> StageScore {
         headline: Rate::default(),
         stages: STAGES.map(StageCount::new).to_vec(),
     };
-    for pair in &pairs.all {
+    for pair in pairs
+        .all
+        .iter()
+        .filter(|pair| !pair.is_anothers_intrusion())
+    {
         let reached = Reached::of(pair);
         let said = said(pair);
         for count in &mut score.stages {

@@ -190,6 +190,8 @@ impl<'a> Page<'a> {
             }
             self.line(&row);
         }
+        self.rate("called compromised that are (precision)", matrix.precision);
+        self.rate("compromised that are called so (recall)", matrix.recall);
     }
 
     pub(crate) fn differences(&mut self, heading: &str, differences: &[Difference]) {

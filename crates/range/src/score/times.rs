@@ -208,7 +208,9 @@ pub(crate) fn dates(pairs: &Pairs<'_>) -> DateScore {
         if let (Some(first), Some(provable)) = (pair.truth.first, truly_first) {
             first_left_nothing += u64::from(first < provable);
         }
-        let truly_patched = pair.host.patched.filter(|_| is_patched(pair.host));
+        // The host's update is that of its scenario's campaign.
+        let is_patched = pair.is_of_scenario() && is_patched(pair.host);
+        let truly_patched = pair.host.patched.filter(|_| is_patched);
         let said_patched = pair.said.and_then(patched);
         patch.add(truly_patched, said_patched, PATCH_TOLERANCE_SECONDS);
         if let (Some(first), Some(patched)) = (truly_first, truly_patched)
@@ -303,7 +305,20 @@ pub(crate) fn exposure(pairs: &Pairs<'_>) -> ExposureScore {
 
 /// What a right report says of the server's state when the last evidence was taken.
 fn true_state(pair: &Pair<'_>) -> ExposureState {
+    const STATES: [ExposureState; 4] = [
+        ExposureState::NotAffected,
+        ExposureState::Vulnerable,
+        ExposureState::Patched,
+        ExposureState::Unknown,
+    ];
     let (host, truth) = (pair.host, pair.truth);
+    let told = STATES
+        .into_iter()
+        .find(|state| state.name() == truth.exposure);
+    if let Some(state) = told {
+        return state;
+    }
+    // A truth of old, which tells no state.
     if host.install.is_none() || truth.verdict == VerdictName::NotAffected.name() {
         return ExposureState::NotAffected;
     }

@@ -1,5 +1,6 @@
 //! Verdicts against the truth: which are right, and how wrong the others are.
 
+use super::footholds::footholds_of;
 use super::pairs::{Pair, Pairs};
 use super::rate::Rate;
 use model::report::VerdictName;
@@ -66,10 +67,32 @@ pub struct Difference {
     pub reasons: Vec<String>,
 }
 
-/// Which verdicts were said where which were right, for one campaign.
+/// Which verdicts were said where which were right, for one campaign, and what follows from them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Matrix {
     pub campaign: String,
+    /// Hosts that the campaign was judged on.
+    #[serde(default)]
+    pub hosts: u64,
+    /// How many of them are of scenarios of the campaign itself.
+    #[serde(default)]
+    pub of_scenarios: u64,
+    #[serde(default)]
+    pub grave_errors: u64,
+    /// Called compromised or reinfected: those on which somebody got in, or on which the truth accepts that word.
+    #[serde(default)]
+    pub precision: Rate,
+    /// Provably compromised, and nobody evicted: those called compromised or reinfected.
+    #[serde(default)]
+    pub recall: Rate,
+    /// Fully covered clean hosts called clear.
+    #[serde(default)]
+    pub cleared: Rate,
+    /// Footholds said that are ones, and true footholds, with something left, that were found.
+    #[serde(default)]
+    pub footholds_precision: Rate,
+    #[serde(default)]
+    pub footholds_recall: Rate,
     /// Without those that are empty; in the order of the report's verdicts.
     pub cells: Vec<Cell>,
 }
@@ -220,11 +243,41 @@ pub(crate) fn matrices(pairs: &Pairs<'_>) -> Vec<Matrix> {
     }
     campaigns
         .into_iter()
-        .map(|(campaign, counted)| Matrix {
-            campaign: campaign.to_owned(),
-            cells: counted.into_iter().map(Cell::new).collect(),
-        })
+        .map(|(campaign, counted)| matrix(pairs, campaign, counted))
         .collect()
+}
+
+fn matrix(pairs: &Pairs<'_>, campaign: &str, counted: Counted<'_>) -> Matrix {
+    let of_campaign = || {
+        let pairs = pairs.all.iter();
+        pairs.filter(|pair| pair.truth.campaign == campaign)
+    };
+    let count =
+        |is_so: &dyn Fn(&Pair<'_>) -> bool| of_campaign().filter(|pair| is_so(pair)).count() as u64;
+    let is_convicted = |pair: &Pair<'_>| pair.verdict().is_some_and(convicts);
+    let accused = of_campaign().filter(|pair| is_convicted(pair));
+    let victims = of_campaign().filter(|pair| {
+        let convicting = [VerdictName::Compromised, VerdictName::Reinfected];
+        convicting
+            .iter()
+            .any(|word| word.name() == pair.truth.verdict)
+    });
+    let clean = of_campaign().filter(|pair| is_covered_clean(pair));
+    let footholds = footholds_of(of_campaign());
+    Matrix {
+        campaign: campaign.to_owned(),
+        hosts: count(&|_| true),
+        of_scenarios: count(&|pair| pair.is_of_scenario()),
+        grave_errors: count(&|pair| matches!(outcome(pair), Outcome::Grave(_))),
+        precision: Rate::count(
+            accused.map(|pair| pair.truth.compromised || outcome(pair).is_right()),
+        ),
+        recall: Rate::count(victims.map(is_convicted)),
+        cleared: Rate::count(clean.map(|pair| outcome(pair).is_right())),
+        footholds_precision: footholds.precision,
+        footholds_recall: footholds.recall,
+        cells: counted.into_iter().map(Cell::new).collect(),
+    }
 }
 
 /// Cells of a matrix by the truth and what was said, each with its rank.

@@ -1,18 +1,20 @@
 //! Who plays in a story, and what they do: chapters of steps, and the texts that vary by the actor's seed.
 //!
 //! Texts are templates: names in braces stand for what was drawn, or for what the server is called. Nothing of a campaign
-//! stands in this file: see `scenarios/actors.json` and `scenarios/chapters.json`.
+//! stands in this file: see `actors.json` and `chapters.json` in `packs/NAME/range`, and in `scenarios/common`.
 
 use super::scenario::Act;
 use crate::Error;
+use crate::library::library;
 use crate::random::Random;
 use crate::server::{Server, internet};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-const ACTORS: &str = include_str!("../../scenarios/actors.json");
-const CHAPTERS: &str = include_str!("../../scenarios/chapters.json");
+/// Files of a campaign, and of what campaigns share.
+const ACTORS: &str = "actors.json";
+const CHAPTERS: &str = "chapters.json";
 
 /// Names within names are replaced this deep.
 const NAME_DEPTH: usize = 8;
@@ -33,8 +35,8 @@ pub(crate) struct Cast {
     chapters: BTreeMap<String, Chapter>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct Actors {
     #[serde(rename = "about")]
     _about: String,
@@ -275,11 +277,26 @@ pub(crate) struct BackendRecord {
 }
 
 impl Cast {
-    pub(crate) fn new() -> Result<Self, Error> {
-        Ok(Self {
-            actors: serde_json::from_str(ACTORS)?,
-            chapters: serde_json::from_str(CHAPTERS)?,
-        })
+    /// The cast of a campaign: what campaigns share, and its own, which takes the place of a shared list or chapter of
+    /// the same name.
+    pub(crate) fn new(campaign: &str) -> Result<Self, Error> {
+        let library = library();
+        let texts = |file: &str| [library.shared(file), library.of_campaign(campaign, file)];
+        let mut cast = Self {
+            actors: Actors::default(),
+            chapters: BTreeMap::new(),
+        };
+        for text in texts(ACTORS).into_iter().flatten() {
+            let actors: Actors = serde_json::from_str(text)?;
+            cast.actors.choices.extend(actors.choices);
+            cast.actors.special.extend(actors.special);
+            cast.actors.joined.extend(actors.joined);
+        }
+        for text in texts(CHAPTERS).into_iter().flatten() {
+            let chapters: BTreeMap<String, Chapter> = serde_json::from_str(text)?;
+            cast.chapters.extend(chapters);
+        }
+        Ok(cast)
     }
 
     pub(crate) fn chapters(&self, act: &Act) -> Result<Vec<&Chapter>, Error> {

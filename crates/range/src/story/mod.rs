@@ -8,8 +8,10 @@ mod scenario;
 mod teller;
 mod traces;
 
-pub use scenario::{About, about, actors, scenarios, showcase, summary};
-pub(crate) use scenario::{Damage, DamageKind, Scenario, Traits};
+pub use scenario::{
+    About, CampaignNeeds, about, actors, campaigns, needs, scenarios, showcase, summary,
+};
+pub(crate) use scenario::{Damage, DamageKind, Scenario, simulated};
 pub(crate) use traces::{Setting, State, Traces, WebServiceCall};
 
 use crate::moment::{DAY, HOUR, MINUTE, Moment};
@@ -60,7 +62,7 @@ impl Story {
             ..options.clone()
         };
         let patch = self.server.patch().map(|patch| patch.stop);
-        Server::new(&options, &scenario.host, patch)
+        Server::new(&options, scenario, patch)
     }
 }
 
@@ -78,10 +80,10 @@ pub(crate) fn lengthened(options: &Options, scenario: &Scenario) -> Options {
 /// # Errors
 /// When the story does not lie within the time simulated, or does not fit with the patch that the options name.
 pub(crate) fn unfold(scenario: &Scenario, options: &Options) -> Result<Story, Error> {
-    let cast = Cast::new()?;
+    let cast = Cast::new(&scenario.campaign)?;
     let mut patch = drawn_patch(scenario, options, &|_| None);
     for _ in 0..PUT_OFF_MAX {
-        let server = Server::new(options, &scenario.host, patch)?;
+        let server = Server::new(options, scenario, patch)?;
         let stage = Stage {
             scenario,
             options,
@@ -320,7 +322,7 @@ impl Stage<'_> {
         traces.add_records(administration(self.server)?);
         let server = Server::new(
             self.options,
-            &self.scenario.host,
+            self.scenario,
             self.server.patch().map(|patch| patch.stop),
         )?;
         Ok(Story {
@@ -363,7 +365,9 @@ fn administration(server: &Server) -> Result<Traces, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::campaign::Campaign;
     use std::collections::BTreeSet;
+    use std::path::Path;
 
     fn told(name: &str, seed: u64) -> Result<Story, Error> {
         let scenario = Scenario::named(name)?;
@@ -533,57 +537,26 @@ mod tests {
         assert!(commands.len() > 40 && shells.len() > 40);
     }
 
-    /// Texts that rules and indicators of the pack name: quoted words of rules, and values of indicators.
-    fn named_texts() -> Vec<String> {
-        const RULES: [&str; 5] = [
-            include_str!("../../../../packs/proxylogon/rules/web.yml"),
-            include_str!("../../../../packs/proxylogon/rules/windows-events.yml"),
-            include_str!("../../../../packs/proxylogon/rules/management-events.yml"),
-            include_str!("../../../../packs/proxylogon/rules/ecp-server.yml"),
-            include_str!("../../../../packs/proxylogon/rules/oab-generator.yml"),
-        ];
-        const INDICATORS: &str = include_str!("../../../../packs/proxylogon/indicators.csv");
-        // What any attack of this kind has, whatever the tools: product names and its own folders, kinds of files, marks of
-        // server code.
-        const OF_THE_KIND: [&str; 36] = [
-            "/aspnet_client/",
-            "/owa/auth/",
-            ".bin",
-            ".tmp",
-            "<script",
-            "<%",
-            "runat=",
-            "eval(",
-            "page_load",
-            "unsafe",
-            "error",
-            ".svc",
-            ".aspx",
-            ".ashx",
-            ".asmx",
-            ".asp",
-            "virtualdirectory",
-            "set-",
-            "url",
-            "url=",
-            "remove-oabvirtualdirectory",
-            "new-oabvirtualdirectory",
-            "set-oabvirtualdirectory",
-            r"\w3wp.exe",
-            "w3wp.exe",
-            r"\umworkerprocess.exe",
-            "schema=",
-            "schema=resetoabvirtualdirectory",
-            "/ddi/ddiservice.svc/setobject",
-            "ecp",
-            "post",
-            "get-",
-            "system",
-            "name",
-            "exchange",
-            "path",
-        ];
-        let quoted = RULES.iter().flat_map(|rules| {
+    /// Texts that rules and indicators of a campaign's pack name: quoted words of rules, and values of indicators.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "rules of the repository are read, no evidence"
+    )]
+    fn named_texts(campaign: &str) -> Vec<String> {
+        let pack = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../packs/{campaign}"));
+        let unavoidable = Campaign::named(campaign).expect("a campaign").unavoidable;
+        let mut rules = Vec::new();
+        for entry in std::fs::read_dir(pack.join("rules")).expect("a folder of rules") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().expect("a name").to_string_lossy();
+            let unavoidable = unavoidable.rules.iter().any(|rules| *rules == name);
+            if !unavoidable && name.ends_with(".yml") {
+                rules.push(std::fs::read_to_string(path).expect("a text"));
+            }
+        }
+        let indicators =
+            std::fs::read_to_string(pack.join("indicators.csv")).expect("a table of indicators");
+        let quoted = rules.iter().flat_map(|rules| {
             let lines = rules.lines().filter(|line| {
                 let line = line.trim_start();
                 let is_list = line.starts_with('-') || line.contains(": [") || line.contains(": '");
@@ -591,7 +564,7 @@ mod tests {
             });
             lines.flat_map(|line| line.split('\'').skip(1).step_by(2).map(str::to_owned))
         });
-        let indicators = INDICATORS.lines().filter_map(|line| {
+        let indicators = indicators.lines().filter_map(|line| {
             let (kind, rest) = line.split_once(',')?;
             let value = rest.trim_start_matches('"').split([',', '"']).next()?;
             matches!(kind, "url_path" | "user_agent" | "path" | "file_name")
@@ -600,7 +573,7 @@ mod tests {
         let texts = quoted.chain(indicators).map(|text| text.to_lowercase());
         texts
             .filter(|text| {
-                text.len() > 3 && !text.ends_with('\\') && !OF_THE_KIND.contains(&text.as_str())
+                text.len() > 3 && !text.ends_with('\\') && !unavoidable.words.contains(text)
             })
             .filter(|text| !text.contains("(?i)") && !text.contains('*'))
             .collect()
@@ -608,19 +581,25 @@ mod tests {
 
     #[test]
     fn a_fifth_of_the_scenarios_use_what_no_rule_names() {
-        let named = named_texts();
+        let named = named_texts("proxylogon");
         assert!(named.len() > 100, "{}", named.len());
+        let of_campaign = |name: &&str| about(name).unwrap().campaign == "proxylogon";
         let unnamed = scenarios()
             .into_iter()
+            .filter(of_campaign)
             .filter(|name| about(name).unwrap().is_unnamed)
             .collect::<Vec<_>>();
-        let attacks = scenarios().into_iter().filter(|name| {
+        let attacks = scenarios().into_iter().filter(of_campaign).filter(|name| {
             let stages = about(name).unwrap().stages;
             stages.iter().any(|stage| stage != "probed")
         });
         assert!(unnamed.len() * 5 >= attacks.count(), "{unnamed:?}");
+        let unnamed = scenarios()
+            .into_iter()
+            .filter(|name| about(name).unwrap().is_unnamed);
         let mut told_of = BTreeSet::new();
         for name in unnamed {
+            let named = named_texts(&about(name).unwrap().campaign);
             for seed in 0..12 {
                 let story = told(name, seed).unwrap();
                 for text in variable_texts(&story.traces) {

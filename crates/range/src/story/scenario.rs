@@ -2,82 +2,14 @@
 
 use super::cast::Draws;
 use crate::Error;
+use crate::campaign::Campaign;
+use crate::library::library;
 use crate::moment::{MINUTE, Moment};
 use crate::random::Random;
 use crate::source::Source;
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The texts of the named scenarios.
-macro_rules! scenario_files {
-    ($($name:literal),* $(,)?) => {
-        [$(($name, include_str!(concat!("../../scenarios/", $name, ".json")))),*]
-    };
-}
-
-const SCENARIOS: &[(&str, &str)] = &scenario_files![
-    "clean",
-    "clean-late",
-    "never-patched",
-    "cumulative-update",
-    "no-exchange",
-    "drive-d",
-    "drive-d-entered",
-    "probed",
-    "vulnerability-scan",
-    "public-check",
-    "proxylogon",
-    "shell-script-tag",
-    "shell-page-tags",
-    "shell-unclosed",
-    "shell-form",
-    "shell-base64",
-    "shell-reflection",
-    "shell-upload",
-    "shell-handler",
-    "shell-deleted",
-    "compiled-only",
-    "av-removed",
-    "one-log-missing",
-    "control-panel-directory",
-    "mail-directory",
-    "shell-directory",
-    "other-folder",
-    "address-book-write",
-    "unified-messaging",
-    "mail-theft",
-    "mail-theft-mapi",
-    "gone-without-trace",
-    "two-actors",
-    "shell-taken-over",
-    "shell-borrowed",
-    "eviction",
-    "eviction-missed",
-    "reinfection",
-    "cleaned-unattested",
-    "timestomped",
-    "scheduled-task",
-    "new-service",
-    "web-server-module",
-    "new-administrator",
-    "credential-theft",
-    "credential-theft-unnamed",
-    "archive-stolen",
-    "mailbox-export",
-    "custom-page",
-    "custom-logon",
-    "mitigated",
-    "mitigation-cancelled",
-    "logs-missing",
-    "short-retention",
-    "three-day-hole",
-    "theft-in-the-hole",
-    "cleared-logs",
-    "damaged-logs",
-    "damaged-event-log",
-    "power-cut",
-];
 
 /// What stands between the names of scenarios that happen together.
 const JOIN: char = '+';
@@ -87,9 +19,14 @@ pub fn showcase() -> &'static str {
     include_str!("../../scenarios/showcase.txt").trim_end()
 }
 
-/// The names of all scenarios.
+/// The names of all scenarios, by campaign and name.
 pub fn scenarios() -> Vec<&'static str> {
-    SCENARIOS.iter().map(|(name, _)| *name).collect()
+    library().scenarios().map(|file| file.name).collect()
+}
+
+/// The names of all campaigns that scenarios play in.
+pub fn campaigns() -> Vec<&'static str> {
+    library().campaigns().collect()
 }
 
 /// What happens in the scenario of that name, in a sentence or two.
@@ -103,6 +40,8 @@ pub fn summary(scenario: &str) -> Result<String, Error> {
 /// What a scenario's file states of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
+    /// The name of the campaign that it plays in.
+    pub campaign: String,
     /// What happens, in a sentence or two.
     pub story: String,
     /// The verdict of a right report, where the story leaves no choice; absent where scenarios are joined.
@@ -124,6 +63,7 @@ pub fn about(scenario: &str) -> Result<About, Error> {
         None => (None, Vec::new()),
     };
     Ok(About {
+        campaign: scenario.campaign,
         story: scenario.story,
         verdict,
         stages,
@@ -146,13 +86,58 @@ pub fn actors(scenario: &str) -> Result<Vec<String>, Error> {
     Ok(actors)
 }
 
+/// Kinds of evidence that a campaign's verdict rests on, and the time of its scenarios.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CampaignNeeds {
+    /// Of each need over time all sources that may stand in for one another.
+    pub logs: Vec<Vec<Source>>,
+    /// The same for needs at the latest collection.
+    pub files: Vec<Vec<Source>>,
+    /// Since when the weakness was used.
+    pub window_from: Timestamp,
+    /// From when and until when servers are simulated, unless somebody says otherwise.
+    pub simulated: (Timestamp, Timestamp),
+}
+
+/// What the verdict on a campaign rests on.
+///
+/// # Errors
+/// When no campaign has that name.
+pub fn needs(campaign: &str) -> Result<CampaignNeeds, Error> {
+    let campaign = Campaign::named(campaign)?;
+    let (logs, files) = campaign.needed();
+    Ok(CampaignNeeds {
+        logs,
+        files,
+        window_from: campaign.window_from,
+        simulated: campaign.simulated,
+    })
+}
+
+/// From when and until when a server of the scenario is simulated, unless somebody says otherwise; as for the showcase
+/// where there is no such scenario.
+pub(crate) fn simulated(scenario: &str) -> (Timestamp, Timestamp) {
+    let first = scenario.split(JOIN).next().unwrap_or_default();
+    let file = library()
+        .scenario(first)
+        .or_else(|| library().scenario(showcase()))
+        .expect("the showcase is a scenario");
+    Campaign::named(file.campaign)
+        .expect("a test reads every campaign")
+        .simulated
+}
+
 /// A scenario as its file states it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Scenario {
+    /// The name of its file.
+    #[serde(skip)]
     pub(crate) name: String,
-    pub(crate) story: String,
+    /// The name of the pack that it stands beside.
+    #[serde(skip)]
     pub(crate) campaign: String,
+    pub(crate) story: String,
     /// Set where rules of the campaign's pack name nothing that tells this scenario's tools from others.
     #[serde(default)]
     pub(crate) variant: Option<Variant>,
@@ -195,8 +180,8 @@ pub(crate) enum Variant {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Traits {
-    /// Most servers have it.
-    pub(crate) has_exchange: Option<bool>,
+    /// Whether the campaign's product is installed; most servers have it.
+    pub(crate) has_product: Option<bool>,
     /// Whether Windows records processes and share access.
     pub(crate) process_auditing: bool,
     /// The product's install folder.
@@ -208,8 +193,8 @@ pub(crate) struct Traits {
 }
 
 impl Traits {
-    pub(crate) fn has_exchange(&self) -> bool {
-        self.has_exchange.unwrap_or(true)
+    pub(crate) fn has_product(&self) -> bool {
+        self.has_product.unwrap_or(true)
     }
 }
 
@@ -344,11 +329,12 @@ impl Scenario {
     }
 
     fn single(name: &str) -> Result<Self, Error> {
-        let (_, text) = SCENARIOS
-            .iter()
-            .find(|(known, _)| *known == name)
+        let file = library()
+            .scenario(name)
             .ok_or_else(|| Error::Scenario(name.to_owned()))?;
-        let mut scenario: Self = serde_json::from_str(text)?;
+        let mut scenario: Self = serde_json::from_str(file.text)?;
+        file.name.clone_into(&mut scenario.name);
+        file.campaign.clone_into(&mut scenario.campaign);
         let actors = scenario.acts.iter().map(|act| act.actor.clone());
         let cast: BTreeMap<_, _> = actors.map(|actor| (actor.clone(), actor)).collect();
         for act in &mut scenario.acts {
@@ -370,7 +356,7 @@ impl Scenario {
         if self.campaign != other.campaign {
             return Err(contradiction("the campaign"));
         }
-        if self.host.has_exchange() != other.host.has_exchange() {
+        if self.host.has_product() != other.host.has_product() {
             return Err(contradiction("whether the server has the product"));
         }
         let differ = |one: bool, two: bool, same: bool| one && two && !same;
@@ -404,7 +390,7 @@ impl Scenario {
         self.story = format!("{} {}", self.story, other.story);
         self.variant = None;
         self.host = Traits {
-            has_exchange: self.host.has_exchange.or(other.host.has_exchange),
+            has_product: self.host.has_product.or(other.host.has_product),
             process_auditing: self.host.process_auditing || other.host.process_auditing,
             install: self.host.install.or(other.host.install),
             builds: [self.host.builds, other.host.builds]
