@@ -135,3 +135,27 @@ rule note_of_the_ransomware_play
     condition:
         filesize < 4KB and $name and (($portal and $onion) or ($mail and ($portal or $onion)))
 }
+
+rule page_that_drives_an_object_of_windows_from_the_request
+{
+    meta:
+        description = "Page that makes an object of Windows by name and has it run what the client sends"
+        author = "Allclear"
+        reference = "https://attack.mitre.org/techniques/T1505/003/"
+        level = "critical"
+        techniques = "T1505.003,T1559.001"
+        allclear_stage = "foothold"
+        allclear_step = "shell_written"
+        allclear_meaning = "The page has Windows run what the client sends, through an object that scripts use for that; Exchange ships no such page."
+        allclear_foothold = "web_shell"
+    strings:
+        $page = { 3C 25 40 [0-8] 50 61 67 65 }
+        $script = { 3C 73 63 72 69 70 74 [1-120] 72 75 6E 61 74 }
+        $made = /(GetTypeFromProgID|CreateObject)\s*\(\s*"/ nocase
+        // Names of the objects, so that this file is not taken for a shell itself.
+        $shell = { 57 53 63 72 69 70 74 2E 53 68 65 6C 6C }
+        $explorer = { 53 68 65 6C 6C 2E 41 70 70 6C 69 63 61 74 69 6F 6E }
+        $runs = /\.\s*(Exec|Run|ShellExecute)\s*\(\s*[\w.]{0,40}Request(\s*\.\s*(Form|QueryString|Headers|Cookies|Item))?\s*[\[(]/ nocase
+    condition:
+        filesize < 64KB and ($page or $script) and $made and ($shell or $explorer) and $runs
+}
