@@ -9,6 +9,7 @@ const CAMPAIGN_WORDS: &[&str] = &[
     "proxylogon",
     "proxyshell",
     "proxynotshell",
+    "owassrf",
     "hafnium",
     "sunburst",
     "solarwinds",
