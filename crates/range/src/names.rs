@@ -200,9 +200,10 @@ mod tests {
                 .flat_map(|key| names.say(message, (victim, domain), at(time), key))
                 .collect::<Vec<_>>()
         };
+        // The last letter of a report holds four bits of filling.
         let holds = |all: &[String], label: &str| {
-            all.iter()
-                .any(|name| name.starts_with(&format!("{label}.")))
+            let told = &label[..label.len() - 1];
+            all.iter().any(|name| name.starts_with(told))
         };
         let running = made(Message::Running, "", "2020-06-17T00:10:00Z");
         assert!(holds(&running, "q94idf4sjbem0rait7gv"));

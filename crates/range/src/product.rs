@@ -493,3 +493,110 @@ impl Server {
 pub(crate) fn random_port(random: &mut Random) -> u16 {
     u16::try_from(random.between(49_200, 65_000)).unwrap_or(u16::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Collection, Layout, Made, Memory, Options, make};
+    use std::collections::BTreeMap;
+
+    type Files = BTreeMap<String, Vec<u8>>;
+
+    fn made(scenario: &str) -> (Made, Files) {
+        let mut sink = Collection::new(Memory::default(), Layout::Drives);
+        let made = make(&Options::new(scenario, 5), &mut sink).unwrap();
+        let files = sink.container.files.into_iter();
+        (
+            made,
+            files.map(|(name, (_, bytes))| (name, bytes)).collect(),
+        )
+    }
+
+    /// All text logs of a folder, one after the other.
+    fn log(files: &Files, folder: &str) -> String {
+        let logs = files.iter().filter(|(name, _)| name.contains(folder));
+        logs.map(|(_, bytes)| String::from_utf8_lossy(bytes))
+            .collect()
+    }
+
+    /// Whether a file holds a text, in UTF-16 as event logs and hives keep it, or as it is.
+    fn holds(files: &Files, name: &str, text: &str) -> bool {
+        let bytes = &files[name];
+        let wide = crate::formats::utf16(text);
+        [wide.as_slice(), text.as_bytes()]
+            .into_iter()
+            .any(|wanted| bytes.windows(wanted.len()).any(|window| window == wanted))
+    }
+
+    #[test]
+    fn a_product_that_only_data_describe_has_all_that_a_server_has() {
+        let (made, files) = made("invented-entered");
+        let own = &made.truth.campaigns[0];
+        assert_eq!(
+            (own.campaign.as_str(), own.verdict.as_str()),
+            ("invented", "compromised")
+        );
+        assert!(made.truth.host.starts_with("PORTAL"));
+        let requests = log(&files, "W3SVC1042");
+        for asked in [
+            "POST /_layouts/15/ToolPane.aspx DisplayMode=Edit",
+            "GET /_layouts/15/spinstall0.aspx",
+            "GET /_layouts/15/start.aspx",
+            "portal+check",
+        ] {
+            assert!(requests.contains(asked), "{asked}");
+        }
+        assert!(log(&files, "W3SVC2/").is_empty() && log(&files, "/Logging/").is_empty());
+        let install = "C/Program Files/Example/Portal/16";
+        let page = format!("{install}/TEMPLATE/LAYOUTS/spinstall0.aspx");
+        assert!(files.contains_key(&page));
+        assert!(files[&format!("{install}/ISAPI/Example.Portal.dll")].starts_with(b"MZ"));
+        let config = "C/Windows/System32/config/";
+        assert!(holds(
+            &files,
+            &format!("{config}SOFTWARE"),
+            "16.0.10417.20037"
+        ));
+        assert!(holds(&files, &format!("{config}SYSTEM"), "PortalTimer"));
+        let sites = "C/Windows/System32/inetsrv/config/applicationHost.config";
+        assert!(holds(&files, sites, r"Portal\16\TEMPLATE\LAYOUTS"));
+        let logs = "C/Windows/System32/winevt/Logs/";
+        let started = "cmd.exe /c powershell -e ";
+        assert!(holds(&files, &format!("{logs}Security.evtx"), started));
+        let sysmon = format!("{logs}Microsoft-Windows-Sysmon%4Operational.evtx");
+        assert!(holds(&files, &sysmon, "spinstall0.aspx"));
+        assert!(holds(
+            &files,
+            &format!("{logs}Application.evtx"),
+            "Example Portal"
+        ));
+        let known = made.known_files.iter();
+        assert!(
+            known
+                .clone()
+                .any(|file| file.path == r"\TEMPLATE\LAYOUTS\ToolPane.aspx")
+        );
+        assert!(known.clone().all(|file| !file.path.contains("spinstall0")));
+        let exchange = files.keys().find(|name| name.contains("Exchange"));
+        assert_eq!(exchange, None);
+    }
+
+    #[test]
+    fn every_other_campaign_finds_its_product_absent_there() {
+        let (made, _) = made("invented-clean");
+        let (own, others) = made.truth.campaigns.split_first().unwrap();
+        assert_eq!((own.verdict.as_str(), own.covered), ("clear", true));
+        assert!(others.len() >= 2);
+        for truth in others {
+            assert_eq!(truth.verdict, "not_affected", "{}", truth.campaign);
+            assert_eq!(truth.exposure, "not_affected");
+        }
+    }
+
+    #[test]
+    fn a_product_that_nobody_describes_is_told() {
+        let mut campaign = crate::campaign::Campaign::named("proxylogon").unwrap();
+        campaign.product = "unheard-of".into();
+        let error = super::Described::of(&campaign).unwrap_err();
+        assert_eq!(error.to_string(), "nobody describes the product unheard-of");
+    }
+}

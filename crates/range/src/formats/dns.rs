@@ -178,7 +178,16 @@ mod tests {
             log.write(&question, "10.1.2.53", &mut rows);
             log.write(&unknown, "10.1.2.53", &mut rows);
         }
-        expect![[r#""#]].assert_eq(&rows.replace('\r', ""));
+        expect![[r#"
+            1591915053.512000	C172a58801c8c822	10.1.2.3	51234	10.1.2.53	53	udp	www.example.com	C_INTERNET	A	NOERROR	192.0.2.77	60.000000	F
+            1591915053.512000	C172a58801c8c822	10.1.2.3	51234	10.1.2.53	53	udp	www.example.com	C_INTERNET	A	NXDOMAIN	-	-	F
+            2020-06-11T22:37:33.512Z queries: info: client @0x7f3aa58801c8 10.1.2.3#51234 (www.example.com): query: www.example.com IN A + (10.1.2.53)
+            2020-06-11T22:37:33.512Z queries: info: client @0x7f3aa58801c8 10.1.2.3#51234 (www.example.com): query: www.example.com IN A + (10.1.2.53)
+            6/11/2020 10:37:33 PM 0E24 PACKET  000000D4B0FDE6B0 UDP Rcv 10.1.2.3        01c8   Q [0001   D   NOERROR] A      (3)www(7)example(3)com(0)
+            6/11/2020 10:37:33 PM 0E24 PACKET  000000D4B0FDE6B0 UDP Snd 10.1.2.3        01c8 R Q [8081   DR  NOERROR] A      (3)www(7)example(3)com(0)
+            6/11/2020 10:37:33 PM 0E24 PACKET  000000D4B0FDE6B0 UDP Rcv 10.1.2.3        01c8   Q [0001   D   NOERROR] A      (3)www(7)example(3)com(0)
+            6/11/2020 10:37:33 PM 0E24 PACKET  000000D4B0FDE6B0 UDP Snd 10.1.2.3        01c8 R Q [8081   DR  NXDOMAIN] A      (3)www(7)example(3)com(0)
+        "#]].assert_eq(&rows.replace('\r', ""));
         let head = DnsLog::Zeek.head(question.time);
         let columns = head.lines().find_map(|line| line.strip_prefix("#fields\t"));
         let columns = columns.unwrap().split('\t').count();

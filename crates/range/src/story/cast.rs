@@ -241,6 +241,9 @@ pub(crate) struct FileRecord {
     /// The program that writes it, where it is not the writer's usual one.
     #[serde(default)]
     pub(crate) image: String,
+    /// The page behind which it answers, where it is none itself.
+    #[serde(default)]
+    pub(crate) serves: String,
     /// Which kind of evidence holds it.
     #[serde(default = "web_roots")]
     pub(crate) source: crate::Source,

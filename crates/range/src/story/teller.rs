@@ -366,7 +366,10 @@ impl<'a> Teller<'a> {
             path: path.clone(),
             sha256: sha256.clone(),
             present: true,
-            compiled: Vec::new(),
+            compiled: Some(self.fill(&record.serves))
+                .filter(|page| !page.is_empty())
+                .into_iter()
+                .collect(),
             left_in: Vec::new(),
         });
         let look = Look::File {
