@@ -10,6 +10,7 @@ use model::{
 };
 use pack::Pack;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// What an intruder reached on a host, by one campaign.
 #[derive(Clone, Debug)]
@@ -83,7 +84,10 @@ pub(crate) fn compromise(
     let open_leads = observed
         .findings
         .iter()
-        .filter(|finding| finding.stage.is_none() && matches!(&*finding.level, "high" | "critical"))
+        .filter(|finding| finding.stage.is_none())
+        .filter(|finding| {
+            matches!(&*finding.level, "high" | "critical") || may_be_own(finding, pack)
+        })
         // What was there before the campaign is not of it, but nobody calls a host with it clear of anything.
         .chain(
             too_early
@@ -105,6 +109,14 @@ pub(crate) fn compromise(
         open_leads,
         first_effect,
     }
+}
+
+/// Whether a log that lay with this host's evidence tells of a host by its address only. Nothing says that the address is
+/// another's, so nobody may say `clear` before somebody has looked.
+fn may_be_own(finding: &Finding, pack: &Pack) -> bool {
+    let of_campaign = finding.campaign.as_deref() == Some(pack.manifest.name.as_str());
+    let host = finding.details.get("subject");
+    of_campaign && host.is_some_and(|host| host.parse::<IpAddr>().is_ok())
 }
 
 /// What no pack explains speaks for every campaign whose product is on the host; where no product that anybody knows was

@@ -46,6 +46,10 @@ pub(crate) fn library() -> &'static Library {
                 library.campaigns.insert((*name).to_owned(), files);
             }
         }
+        #[cfg(test)]
+        library
+            .campaigns
+            .insert("invented".to_owned(), tests::invented());
         library
     })
 }
@@ -116,6 +120,36 @@ fn split_text(rest: &mut &[u8]) -> Option<String> {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    /// A campaign of the unit tests alone, against a product that only its data describe.
+    pub(super) fn invented() -> Files {
+        let files = [
+            (
+                "campaign.json",
+                include_str!("../tests/invented/campaign.json"),
+            ),
+            (
+                "product.json",
+                include_str!("../tests/invented/product.json"),
+            ),
+            (
+                "chapters.json",
+                include_str!("../tests/invented/chapters.json"),
+            ),
+            (
+                "scenarios/invented-entered.json",
+                include_str!("../tests/invented/scenarios/invented-entered.json"),
+            ),
+            (
+                "scenarios/invented-clean.json",
+                include_str!("../tests/invented/scenarios/invented-clean.json"),
+            ),
+        ];
+        let files = files.into_iter();
+        files
+            .map(|(path, text)| (path.to_owned(), text.to_owned()))
+            .collect()
+    }
 
     #[test]
     fn every_scenario_has_a_name_of_its_own() {

@@ -146,7 +146,7 @@ pub struct Foothold {
     pub sha256: String,
     /// Whether it is still there when the last collection is taken.
     pub present: bool,
-    /// Files that ASP.NET compiled from it.
+    /// Files that ASP.NET compiled from it, or the page behind which it answers: it may be told by their names.
     pub compiled: Vec<String>,
     /// Kinds of evidence that hold it, what was compiled of it, or a record of what put it there.
     pub left_in: Vec<Source>,
