@@ -14,6 +14,9 @@ const NAMESPACE: &str = "http://schemas.microsoft.com/windows/2004/02/mit/task";
 /// Folder below which Windows keeps tasks, in lower case.
 const FOLDER: &str = "\\system32\\tasks\\";
 
+/// Characters of a date that is no time; `2021-03-03T06:49:00.1234567` is the longest that Windows writes.
+const DATE_CHARS_MAX: usize = 32;
+
 /// Bytes in which the namespace stands.
 const HEAD_BYTES: usize = 4_096;
 
@@ -91,6 +94,7 @@ fn read_task(task: &Element, path: &str, sink: &mut dyn Sink) {
             name: name.clone(),
             command: commands.join("; "),
             changed,
+            clock: clock(date, changed.is_some()),
             author: author.to_owned(),
         }),
     );
@@ -144,6 +148,18 @@ fn task_name(task: &Element, path: &str) -> String {
 /// A date with its offset to UTC. Most tasks are dated in local time without one, which says nothing for sure.
 fn zoned(date: &str) -> Option<Timestamp> {
     date.parse().ok()
+}
+
+/// Which clock the date of a task is of. It is the task's own word: whoever registers a task chooses it.
+fn clock(date: &str, is_time: bool) -> String {
+    match (date, is_time) {
+        ("", _) => String::new(),
+        (_, true) => "the date in the task's file".to_owned(),
+        (date, false) => {
+            let shown: String = date.chars().take(DATE_CHARS_MAX).collect();
+            format!("the task's file is dated {shown} by a local clock that names no offset")
+        }
+    }
 }
 
 fn triggers(task: &Element) -> String {

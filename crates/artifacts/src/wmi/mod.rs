@@ -12,7 +12,7 @@ use crate::simple_record::SimpleRecord;
 use crate::{Artifact, Item, Match, Probe, Sink};
 use evidence::Content;
 use memchr::memmem;
-use model::{At, GapKind, SourceName};
+use model::{At, Fact, GapKind, Persistence, PersistenceKind, SourceName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
@@ -107,6 +107,17 @@ impl Artifact for WmiRepository {
                 .with("Destination", actions.join("; "))
                 .with("found", "by its text, in use or deleted");
             sink.record(&record);
+            sink.fact(
+                At::Offset(*offset),
+                Fact::Persistence(Persistence {
+                    kind: PersistenceKind::WmiSubscription,
+                    name: format!("{} {}", binding.class, binding.consumer),
+                    command: actions.join("; "),
+                    changed: None,
+                    clock: String::new(),
+                    author: String::new(),
+                }),
+            );
         }
     }
 }

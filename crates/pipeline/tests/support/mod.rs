@@ -30,6 +30,8 @@ pub(crate) fn report(
     );
     let builds = pack::BuildTable::builtin();
     let products = pack::products();
+    let questions = pack::questions();
+    let review = pack::Review::builtin();
     let attestations: Vec<Attestation> = attestations.iter().map(stated).collect();
     let judgement = Judgement {
         packs: &packs,
@@ -37,6 +39,8 @@ pub(crate) fn report(
             builds: &builds,
             products: &products,
             shipped: &shipped,
+            questions: &questions,
+            review: &review,
         },
         host: None,
         as_of: None,
