@@ -1,7 +1,9 @@
 //! What every artifact reader offers, and the table of them.
 
 use evidence::Content;
-use model::{Activity, At, Columns, Fact, GapKind, Interest, Record, Rows, Screen, SourceName, Timestamp};
+use model::{
+    Activity, At, Columns, Fact, GapKind, Interest, Record, Rows, Screen, SourceName, Timestamp,
+};
 use std::sync::Arc;
 
 /// What a recogniser may look at.

@@ -6,12 +6,10 @@
 
 use crate::exposure;
 use crate::{Knowledge, coverage, derive};
-use model::report::{
-    PersistenceEntry, PersistenceReview, ReviewCoverage, ReviewWindow, SeenState,
-};
+use model::report::{PersistenceEntry, PersistenceReview, ReviewCoverage, ReviewWindow, SeenState};
 use model::{
     CollectionSeen, Fact, FactAt, Finding, GapKind, IisModule, Observed, Persistence,
-    PersistenceKind, Place, Stage,
+    PersistenceKind, Place, SourceName, Stage,
 };
 use pack::{Pack, Review, ReviewedKind, Shipped};
 use std::borrow::Cow;
@@ -47,9 +45,12 @@ mod weight {
     pub(super) const IN_WINDOW: u32 = 6;
     pub(super) const AFTER_WINDOW: u32 = 5;
     pub(super) const UNKNOWN: u32 = 5;
-    pub(super) const SCRIPT_HOST: u32 = 4;
+    /// It is set up now, and no mere event of the past.
+    pub(super) const STATED: u32 = 4;
+    /// It may have come at any time, the worst among them.
+    pub(super) const UNDATED: u32 = 4;
     pub(super) const ADMINISTRATOR: u32 = 3;
-    pub(super) const UNDATED: u32 = 1;
+    pub(super) const SCRIPT_HOST: u32 = 2;
     pub(super) const FILE_NOT_SEEN: u32 = 1;
 }
 
@@ -73,13 +74,20 @@ pub fn persistence_review(
         .filter_map(|thing| host.entry(thing))
         .collect();
     entries.sort_by(|(a_weight, a), (b_weight, b)| {
-        (Reverse(a_weight), Reverse(a.changed), a.kind, &a.name, &a.runs).cmp(&(
-            Reverse(b_weight),
-            Reverse(b.changed),
-            b.kind,
-            &b.name,
-            &b.runs,
-        ))
+        (
+            Reverse(a_weight),
+            Reverse(a.changed),
+            a.kind,
+            &a.name,
+            &a.runs,
+        )
+            .cmp(&(
+                Reverse(b_weight),
+                Reverse(b.changed),
+                b.kind,
+                &b.name,
+                &b.runs,
+            ))
     });
     let left_out = entries.len().saturating_sub(ENTRIES_MAX) as u64;
     entries.truncate(ENTRIES_MAX);
@@ -102,11 +110,7 @@ pub(crate) fn unaccounted(pack: &Pack, knowledge: &Knowledge<'_>, observed: &Obs
         .count()
 }
 
-fn windows(
-    packs: &[Pack],
-    knowledge: &Knowledge<'_>,
-    observed: &Observed,
-) -> Vec<ReviewWindow> {
+fn windows(packs: &[Pack], knowledge: &Knowledge<'_>, observed: &Observed) -> Vec<ReviewWindow> {
     let mut windows: Vec<ReviewWindow> = packs
         .iter()
         .filter_map(|pack| {
@@ -123,7 +127,12 @@ fn windows(
 }
 
 /// Something that tells of a thing, and where.
-type Told<'a> = (Cow<'a, Persistence>, &'a Place);
+struct Told<'a> {
+    fact: Cow<'a, Persistence>,
+    place: &'a Place,
+    /// Whether it is an event, which tells what was, and no setting, which tells what is.
+    is_event: bool,
+}
 
 /// A native module, which its configuration neither dates nor signs.
 fn native_module(module: &IisModule) -> Persistence {
@@ -149,6 +158,7 @@ fn things(observed: &Observed) -> Vec<Thing<'_>> {
     let Some(latest) = observed.collections.last() else {
         return Vec::new();
     };
+    let events = event_items(observed);
     let mut by_name: BTreeMap<(PersistenceKind, String, String), Vec<Told<'_>>> = BTreeMap::new();
     for FactAt { fact, place } in &observed.facts {
         let persistence = match fact {
@@ -157,7 +167,8 @@ fn things(observed: &Observed) -> Vec<Thing<'_>> {
             _ => continue,
         };
         // What settings say counts as of the latest collection; what events tell happened.
-        if !is_event(place) && place.collection != latest.id {
+        let is_event = events.contains(&(place.collection.as_str(), place.item.as_str()));
+        if !is_event && place.collection != latest.id {
             continue;
         }
         // Keys of services without a program hold settings of others.
@@ -169,7 +180,11 @@ fn things(observed: &Observed) -> Vec<Thing<'_>> {
             _ => String::new(),
         };
         let key = (persistence.kind, persistence.name.to_lowercase(), command);
-        by_name.entry(key).or_default().push((persistence, place));
+        by_name.entry(key).or_default().push(Told {
+            fact: persistence,
+            place,
+            is_event,
+        });
     }
     by_name
         .into_iter()
@@ -177,16 +192,36 @@ fn things(observed: &Observed) -> Vec<Thing<'_>> {
         .collect()
 }
 
-/// Only records of event logs are counted by number.
-fn is_event(place: &Place) -> bool {
-    place.record.is_some()
+/// Items that hold events, by collection and path: live logs and exports.
+fn event_items(observed: &Observed) -> BTreeSet<(&str, &str)> {
+    let mut found = BTreeSet::new();
+    for collection in &observed.collections {
+        for item in &collection.items {
+            let family = item.source.as_ref().map(SourceName::family);
+            if family == Some(coverage::EVENT_LOG) {
+                found.insert((collection.id.as_str(), item.path.as_str()));
+            }
+        }
+    }
+    found
+}
+
+/// Footholds that entries are compared with, each of them with each; more are told by no honest host.
+const FOOTHOLDS_MAX: usize = 500;
+
+/// What came to nothing is no reason to look at anything.
+fn is_telling(finding: &Finding) -> bool {
+    finding.stage != Some(Stage::Probed)
 }
 
 /// What entries are held against.
 struct Host<'a> {
     review: &'a Review,
     windows: &'a [ReviewWindow],
-    findings: Vec<&'a Finding>,
+    /// Ids of findings by their places.
+    by_place: BTreeMap<&'a Place, Vec<&'a str>>,
+    /// Lower-case paths and names of footholds, with the ids of their findings.
+    footholds: BTreeMap<String, Vec<&'a str>>,
     /// Lower-case paths of the latest collection's items, and of files that a listing in it names.
     files: BTreeSet<String>,
 }
@@ -201,14 +236,29 @@ impl<'a> Host<'a> {
             }
             _ => None,
         });
+        let mut by_place: BTreeMap<&Place, Vec<&str>> = BTreeMap::new();
+        let mut footholds: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for finding in observed
+            .findings
+            .iter()
+            .filter(|finding| is_telling(finding))
+        {
+            by_place
+                .entry(&finding.place)
+                .or_default()
+                .push(&finding.id);
+            if let Some(foothold) = &finding.foothold {
+                let path = foothold.path.to_lowercase();
+                if footholds.len() < FOOTHOLDS_MAX || footholds.contains_key(&path) {
+                    footholds.entry(path).or_default().push(&finding.id);
+                }
+            }
+        }
         Self {
             review,
             windows,
-            findings: observed
-                .findings
-                .iter()
-                .filter(|finding| finding.stage != Some(Stage::Probed))
-                .collect(),
+            by_place,
+            footholds,
             files: items
                 .map(|item| item.path.to_lowercase())
                 .chain(listed)
@@ -222,21 +272,21 @@ impl<'a> Host<'a> {
         let stated = thing
             .facts
             .iter()
-            .max_by_key(|(fact, place)| (!is_event(place), !fact.command.is_empty()))?
-            .0
+            .max_by_key(|told| (!told.is_event, !told.fact.command.is_empty()))?
+            .fact
             .as_ref();
         let dated = thing
             .facts
             .iter()
-            .filter(|(fact, _)| fact.changed.is_some())
-            .max_by_key(|(fact, _)| fact.changed);
-        let changed = dated.and_then(|(fact, _)| fact.changed);
+            .filter(|told| told.fact.changed.is_some())
+            .max_by_key(|told| told.fact.changed);
+        let changed = dated.and_then(|told| told.fact.changed);
         let clock = match dated {
-            Some((fact, _)) => fact.clock.clone(),
+            Some(told) => told.fact.clock.clone(),
             None => thing
                 .facts
                 .iter()
-                .map(|(fact, _)| fact.clock.as_str())
+                .map(|told| told.fact.clock.as_str())
                 .find(|clock| !clock.is_empty())
                 .unwrap_or("nothing states when it was made or changed")
                 .to_owned(),
@@ -252,21 +302,27 @@ impl<'a> Host<'a> {
         let campaigns = self.time(changed, shipped, &mut why);
         let is_old = changed.is_some() && campaigns.is_empty();
         let strikes = why.weight >= weight::OPEN_FOLDER;
-        if why.sentences.is_empty() || (is_old && !strikes) || (shipped && campaigns.is_empty() && !strikes) {
+        if why.sentences.is_empty()
+            || (is_old && !strikes)
+            || (shipped && campaigns.is_empty() && !strikes)
+        {
             return None;
         }
         self.files(stated.kind, &programs, shipped, &mut why);
-        if thing.facts.iter().all(|(_, place)| is_event(place)) {
-            why.add(0, "only events tell of it: whether it is still there was not seen".to_owned());
+        if thing.facts.iter().all(|told| told.is_event) {
+            let text = "only events tell of it: whether it is still there was not seen";
+            why.add(0, text.to_owned());
+        } else if !shipped {
+            why.weight += weight::STATED;
         }
-        let mut places: Vec<Place> = thing.facts.iter().map(|(_, place)| (*place).clone()).collect();
+        let mut places: Vec<Place> = thing.facts.iter().map(|told| told.place.clone()).collect();
         places.sort();
         places.dedup();
         places.truncate(PLACES_MAX);
         let author = thing
             .facts
             .iter()
-            .map(|(fact, _)| fact.author.as_str())
+            .map(|told| told.fact.author.as_str())
             .find(|author| !author.is_empty())
             .unwrap_or_default();
         let entry = PersistenceEntry {
@@ -289,19 +345,19 @@ impl<'a> Host<'a> {
     fn findings_of(&self, thing: &Thing<'_>, stated: &Persistence) -> Vec<String> {
         let name = stated.name.to_lowercase();
         let command = stated.command.to_lowercase();
-        let mut ids: Vec<String> = self
-            .findings
+        let at_its_place = thing
+            .facts
             .iter()
-            .filter(|finding| {
-                let at_its_place = thing.facts.iter().any(|(_, place)| **place == finding.place);
-                let named = finding.foothold.as_ref().is_some_and(|foothold| {
-                    let path = foothold.path.to_lowercase();
-                    // A name of a few letters stands in many commands.
-                    path == name || (path.contains('\\') && command.contains(&path))
-                });
-                at_its_place || named
-            })
-            .map(|finding| finding.id.clone())
+            .filter_map(|told| self.by_place.get(told.place));
+        let named = self.footholds.iter().filter_map(|(path, ids)| {
+            // A name of a few letters stands in many commands.
+            let is_run = path.contains('\\') && command.contains(path.as_str());
+            (*path == name || is_run).then_some(ids)
+        });
+        let mut ids: Vec<String> = at_its_place
+            .chain(named)
+            .flatten()
+            .map(|id| (*id).to_owned())
             .collect();
         ids.sort();
         ids.dedup();
@@ -377,7 +433,10 @@ impl<'a> Host<'a> {
         if let Some(word) = holds(&command, &signs.encoded) {
             why.add(
                 weight::ENCODED,
-                format!("its command holds `{}`, as encoded or fetched commands do", word.trim()),
+                format!(
+                    "its command holds `{}`, as encoded or fetched commands do",
+                    word.trim()
+                ),
             );
         }
         let host = programs.iter().find_map(|program| {
@@ -397,12 +456,7 @@ impl<'a> Host<'a> {
     }
 
     /// Campaigns in or after whose time the thing was made or changed.
-    fn time(
-        &self,
-        changed: Option<model::Timestamp>,
-        shipped: bool,
-        why: &mut Why,
-    ) -> Vec<String> {
+    fn time(&self, changed: Option<model::Timestamp>, shipped: bool, why: &mut Why) -> Vec<String> {
         let Some(changed) = changed else {
             if !shipped {
                 why.add(weight::UNDATED, "nothing dates it".to_owned());
@@ -445,13 +499,12 @@ impl<'a> Host<'a> {
         if !runs_files || shipped {
             return;
         }
-        let unseen = programs
-            .iter()
-            .find(|program| program.get(1..3) == Some(":\\") && !self.files.contains(*program));
-        if let Some(program) = unseen {
+        let is_unseen =
+            |program: &String| program.get(1..3) == Some(":\\") && !self.files.contains(program);
+        if programs.iter().any(is_unseen) {
             why.add(
                 weight::FILE_NOT_SEEN,
-                format!("{program} is not in the latest collection, so nobody looked at it"),
+                "what it runs is not in the latest collection, so nobody looked at it".to_owned(),
             );
         }
     }
@@ -635,7 +688,10 @@ mod tests {
             r"c:\windows\system32\drivers\a.sys"
         );
         assert_eq!(
-            of(PersistenceKind::ScheduledTask, r"C:\a.exe /x; COM {42} data"),
+            of(
+                PersistenceKind::ScheduledTask,
+                r"C:\a.exe /x; COM {42} data"
+            ),
             r"c:\a.exe | com {42} data"
         );
         assert_eq!(of(PersistenceKind::RunKey, ""), "");

@@ -12,9 +12,7 @@ use crate::{Judged, Knowledge, coverage, derive};
 use model::report::{
     MissingEvidence, NeedReport, Reason, Sent, Share, Statement, StatementOutcome, Statements,
 };
-use model::{
-    Fact, FactAt, Finding, Observed, Persistence, Place, SentTo, Span, Stage, Timestamp,
-};
+use model::{Fact, FactAt, Finding, Observed, Persistence, Place, SentTo, Span, Stage, Timestamp};
 use pack::{Contradiction, Need, NeedSpan, Pack, Question};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -207,10 +205,11 @@ impl<'a> Evidence<'a> {
     }
 
     fn names_another_host(&self, finding: &Finding) -> bool {
-        finding
-            .details
-            .get("target_host")
-            .is_some_and(|target| self.observed.other_hosts.contains_key(&target.to_lowercase()))
+        finding.details.get("target_host").is_some_and(|target| {
+            self.observed
+                .other_hosts
+                .contains_key(&target.to_lowercase())
+        })
     }
 
     /// Accounts and the like that were made or changed in the time asked for. What nothing dates may have been.
@@ -343,7 +342,10 @@ fn sum(clients: &[SentTo], of: impl Fn(&SentTo) -> u64) -> u64 {
 }
 
 fn distinct(clients: &[SentTo]) -> usize {
-    let names: BTreeSet<&str> = clients.iter().map(|client| client.client.as_str()).collect();
+    let names: BTreeSet<&str> = clients
+        .iter()
+        .map(|client| client.client.as_str())
+        .collect();
     names.len()
 }
 
@@ -361,7 +363,9 @@ fn unsure(observed: &Observed, judged: &Judged) -> Vec<MissingEvidence> {
         unsure.push(MissingEvidence {
             title: "The time of the latest collection".to_owned(),
             gaps: vec!["no record of a collector states when the evidence was taken".to_owned()],
-            collect: "Collect with a tool that writes down when it ran, such as KAPE or Velociraptor.".to_owned(),
+            collect:
+                "Collect with a tool that writes down when it ran, such as KAPE or Velociraptor."
+                    .to_owned(),
         });
     }
     let blocking = judged.coverage.blocking();

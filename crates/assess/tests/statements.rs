@@ -46,7 +46,10 @@ const FILES: [&str; 3] = ["files:mft", "files:usn", "windows.registry:sam"];
 
 /// What rules and readers could have seen, each in the source that holds it: a technique, or a word for something else.
 const TRACES: [(&str, &str); 9] = [
-    ("windows.eventlog:microsoft-windows-sysmon/operational", "T1003.001"),
+    (
+        "windows.eventlog:microsoft-windows-sysmon/operational",
+        "T1003.001",
+    ),
     ("windows.eventlog:security", "T1021.002"),
     ("windows.eventlog:security", "account"),
     ("windows.eventlog:msexchange management", "T1114.002"),
@@ -142,6 +145,21 @@ impl Made {
                 .activity
                 .insert(SourceName::new(source), self.activity(source));
         }
+        // What the proxy's logs tell of was asked for at the front end.
+        let paths = [
+            "/autodiscover",
+            "/microsoft-server-activesync",
+            "/ews",
+            "/mapi",
+            "/oab",
+            "/powershell",
+            "/rpc",
+        ];
+        if self.has("iis.site:1") {
+            let paths = paths.map(str::to_owned).into();
+            let source = SourceName::new("iis.site:1");
+            latest.requested.insert(source, paths);
+        }
         for source in FILES.iter().filter(|source| self.has(source)) {
             latest.items.push(item(source));
         }
@@ -207,7 +225,9 @@ impl Made {
                         .insert("ex02.example.org".to_owned(), finding.place.clone());
                 }
                 "client" => {
-                    finding.details.insert("client".to_owned(), CLIENT.to_owned());
+                    finding
+                        .details
+                        .insert("client".to_owned(), CLIENT.to_owned());
                     self.sent(host);
                 }
                 technique => finding.techniques.push(technique.to_owned()),
@@ -218,7 +238,10 @@ impl Made {
 
     /// What the pipeline sums up for the client: nothing where no log names it.
     fn sent(&self, host: &mut Observed) {
-        for (source, bytes) in [("iis.site:1", 900_000), ("exchange.httpproxy:ews", 4_000_000)] {
+        for (source, bytes) in [
+            ("iis.site:1", 900_000),
+            ("exchange.httpproxy:ews", 4_000_000),
+        ] {
             if self.has(source) {
                 host.sent.push(SentTo {
                     client: CLIENT.to_owned(),
@@ -314,7 +337,13 @@ fn what_was_seen_whole_and_shows_nothing_supports() {
     let all = statements(&Made::default());
     assert_eq!(
         with(&all, StatementOutcome::Supported),
-        ["stayed_here", "no_mailbox_read", "no_credentials_dumped", "no_account_changed", "no_archive_staged"],
+        [
+            "stayed_here",
+            "no_mailbox_read",
+            "no_credentials_dumped",
+            "no_account_changed",
+            "no_archive_staged"
+        ],
         "{all:#?}"
     );
     // Nobody knows an address of the intruder, so nobody can weigh what was sent to it.
@@ -345,10 +374,17 @@ fn each_trace_contradicts_what_it_is_about_and_the_whole() {
         let contradicted = with(&all, StatementOutcome::Contradicted);
         let whole = "only_this_and_no_data";
         // Accounts are no part of the statement of the whole.
-        let expected = if id == "no_account_changed" { vec![id] } else { vec![id, whole] };
+        let expected = if id == "no_account_changed" {
+            vec![id]
+        } else {
+            vec![id, whole]
+        };
         assert_eq!(contradicted, expected, "{:?}", TRACES[number]);
         let one = all.iter().find(|one| one.id == id).expect("it is asked");
-        assert!(!one.against.is_empty() && !one.against[0].places.is_empty(), "{one:#?}");
+        assert!(
+            !one.against.is_empty() && !one.against[0].places.is_empty(),
+            "{one:#?}"
+        );
     }
 }
 
@@ -358,7 +394,11 @@ fn a_host_that_nobody_is_known_to_have_entered_is_not_asked() {
     host.findings.clear();
     let (report, _) = judged(host);
     assert!(report.statements.statements.is_empty());
-    assert!(report.statements.about.starts_with("not asked"), "{}", report.statements.about);
+    assert!(
+        report.statements.about.starts_with("not asked"),
+        "{}",
+        report.statements.about
+    );
 }
 
 #[test]
@@ -377,7 +417,10 @@ fn what_is_missing_is_named_with_how_to_collect_it() {
         ..Made::default()
     };
     let all = statements(&made);
-    let one = all.iter().find(|one| one.id == "no_account_changed").expect("it is asked");
+    let one = all
+        .iter()
+        .find(|one| one.id == "no_account_changed")
+        .expect("it is asked");
     assert_eq!(one.outcome, StatementOutcome::NotAnswerable);
     let [missing] = one.missing.as_slice() else {
         panic!("{:#?}", one.missing);
@@ -398,8 +441,14 @@ fn rows_without_a_size_leave_the_question_open() {
     }
     let (report, _) = judged(host.clone());
     let all = &report.statements.statements;
-    assert_eq!(outcome(all, "little_was_sent"), StatementOutcome::NotAnswerable);
-    let sent = all.iter().find_map(|one| one.sent.as_ref()).expect("it is weighed");
+    assert_eq!(
+        outcome(all, "little_was_sent"),
+        StatementOutcome::NotAnswerable
+    );
+    let sent = all
+        .iter()
+        .find_map(|one| one.sent.as_ref())
+        .expect("it is weighed");
     assert_eq!((sent.bytes, sent.rows, sent.rows_without_size), (10, 20, 8));
     for sent in &mut host.sent {
         sent.rows_without_size = 0;
@@ -453,7 +502,9 @@ fn start(kind: PersistenceKind, name: &str, command: &str, changed: Option<&str>
         name: name.to_owned(),
         command: command.to_owned(),
         changed: changed.map(time),
-        clock: changed.map_or(String::new(), |_| "the last write of the registry key".to_owned()),
+        clock: changed.map_or(String::new(), |_| {
+            "the last write of the registry key".to_owned()
+        }),
         author: String::new(),
     })
 }
@@ -479,15 +530,55 @@ fn what_nobody_ships_and_came_in_the_window_stands_first() {
     let old = Some("2019-01-01T00:00:00Z");
     let inside = Some("2021-03-05T00:00:00Z");
     let list = reviewed(vec![
-        start(PersistenceKind::Service, "W32Time", r"%SystemRoot%\System32\svchost.exe -k LocalService", old),
-        start(PersistenceKind::Service, "VMTools", r#""C:\Program Files\VMware\VMware Tools\vmtoolsd.exe""#, old),
-        start(PersistenceKind::Service, "Spooler", r"%SystemRoot%\System32\spoolsv.exe", inside),
-        start(PersistenceKind::Service, "Schedule", r"C:\ProgramData\svchost.exe -k netsvcs", old),
+        start(
+            PersistenceKind::Service,
+            "W32Time",
+            r"%SystemRoot%\System32\svchost.exe -k LocalService",
+            old,
+        ),
+        start(
+            PersistenceKind::Service,
+            "VMTools",
+            r#""C:\Program Files\VMware\VMware Tools\vmtoolsd.exe""#,
+            old,
+        ),
+        start(
+            PersistenceKind::Service,
+            "Spooler",
+            r"%SystemRoot%\System32\spoolsv.exe",
+            inside,
+        ),
+        start(
+            PersistenceKind::Service,
+            "Schedule",
+            r"C:\ProgramData\svchost.exe -k netsvcs",
+            old,
+        ),
         start(PersistenceKind::Service, "Upd", r"C:\Tools\upd.exe", inside),
-        start(PersistenceKind::ScheduledTask, r"\Winnet", "powershell -nop -enc SQBFAFgA", None),
-        start(PersistenceKind::RunKey, r"Microsoft\Windows NT\CurrentVersion\Winlogon\Shell", "explorer.exe", old),
-        start(PersistenceKind::TransportAgent, "Transport Rule Agent", r"C:\E\TransportRoles\agents\Rule\Microsoft.Exchange.MessagingPolicies.TransportRuleAgent.dll", None),
-        start(PersistenceKind::TransportAgent, "Interop Agent", r"C:\E\TransportRoles\agents\x.dll", None),
+        start(
+            PersistenceKind::ScheduledTask,
+            r"\Winnet",
+            "powershell -nop -enc SQBFAFgA",
+            None,
+        ),
+        start(
+            PersistenceKind::RunKey,
+            r"Microsoft\Windows NT\CurrentVersion\Winlogon\Shell",
+            "explorer.exe",
+            old,
+        ),
+        start(
+            PersistenceKind::TransportAgent,
+            "Transport Rule Agent",
+            r"C:\E\TransportRoles\agents\Rule\Microsoft.Exchange.MessagingPolicies.TransportRuleAgent.dll",
+            None,
+        ),
+        start(
+            PersistenceKind::TransportAgent,
+            "Interop Agent",
+            r"C:\E\TransportRoles\agents\x.dll",
+            None,
+        ),
     ]);
     let names: Vec<&str> = list.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
@@ -497,7 +588,11 @@ fn what_nobody_ships_and_came_in_the_window_stands_first() {
     );
     assert!(list[0].1.contains("does not run this") && list[0].1.contains(r"\programdata\"));
     assert!(list[1].1.contains("-enc") && list[1].1.contains("nothing dates it"));
-    assert!(list[2].1.contains("while proxylogon could have come in"), "{}", list[2].1);
+    assert!(
+        list[2].1.contains("while proxylogon could have come in"),
+        "{}",
+        list[2].1
+    );
 }
 
 #[test]
@@ -509,8 +604,15 @@ fn a_review_says_of_each_kind_how_far_it_was_seen() {
     };
     assert_eq!(state(PersistenceKind::Service), SeenState::NotCollected);
     assert_eq!(state(PersistenceKind::Account), SeenState::Seen);
-    for seen in review.coverage.iter().filter(|seen| seen.seen != SeenState::Seen) {
-        assert!(!seen.missing.is_empty() && !seen.collect.is_empty(), "{seen:?}");
+    for seen in review
+        .coverage
+        .iter()
+        .filter(|seen| seen.seen != SeenState::Seen)
+    {
+        assert!(
+            !seen.missing.is_empty() && !seen.collect.is_empty(),
+            "{seen:?}"
+        );
     }
 }
 
@@ -519,7 +621,12 @@ fn the_review_is_bounded_and_counts_what_it_leaves_out() {
     let facts = (0..300)
         .map(|number| {
             let name = format!("svc{number:03}");
-            start(PersistenceKind::Service, &name, r"C:\Users\Public\a.exe", None)
+            start(
+                PersistenceKind::Service,
+                &name,
+                r"C:\Users\Public\a.exe",
+                None,
+            )
         })
         .collect();
     let list = reviewed(facts);

@@ -89,12 +89,21 @@ mod tests {
         for asked in &questions {
             assert!(!asked.source.is_empty() && !asked.limits.is_empty());
             if asked.parts.is_empty() {
-                assert_ne!(asked.contradicted_by, Contradiction::default(), "{}", asked.id);
+                assert_ne!(
+                    asked.contradicted_by,
+                    Contradiction::default(),
+                    "{}",
+                    asked.id
+                );
                 assert!(!asked.rests_on.is_empty(), "{}", asked.id);
             }
             for part in &asked.parts {
                 let part = questions.iter().find(|known| known.id == *part);
-                assert!(part.is_some_and(|part| part.parts.is_empty()), "{}", asked.id);
+                assert!(
+                    part.is_some_and(|part| part.parts.is_empty()),
+                    "{}",
+                    asked.id
+                );
             }
             for need in &asked.rests_on {
                 // With a substitute, to withhold one of two logs would leave the other's silence as support.

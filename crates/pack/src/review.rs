@@ -94,7 +94,13 @@ impl Review {
     /// The tables that come with Allclear.
     pub fn builtin() -> Self {
         let mut problems = Vec::new();
-        let shipped = read_csv("persistence.csv", SHIPPED, SHIPPED_COLUMNS, &mut problems);
+        let mut shipped: Vec<ShippedStart> =
+            read_csv("persistence.csv", SHIPPED, SHIPPED_COLUMNS, &mut problems);
+        // Compared with what a host has thousands of times; case never counts.
+        for row in &mut shipped {
+            row.name = row.name.to_lowercase();
+            row.runs = row.runs.to_lowercase();
+        }
         let file: Option<ReviewFile> = read_yaml("review.yaml", REVIEW, &mut problems);
         let file = file.expect("a test reads the checked-in table of what is reviewed");
         Self {
@@ -107,9 +113,10 @@ impl Review {
     /// What is known of something of this kind and name that runs these programs and libraries: paths in lower case
     /// without quotes and arguments.
     pub fn shipped(&self, kind: PersistenceKind, name: &str, programs: &[String]) -> Shipped<'_> {
+        let name = name.to_lowercase();
         let mut other = None;
         for row in self.shipped.iter().filter(|row| row.kind == kind) {
-            if !matches(&row.name, name) {
+            if !matches(&row.name, &name) {
                 continue;
             }
             let runs = |program: &String| row.runs.split('|').any(|known| matches(known, program));
@@ -122,9 +129,8 @@ impl Review {
     }
 }
 
-/// Whether `name` fits a pattern in which `*` stands for any text.
+/// Whether `name` fits a pattern in which `*` stands for any text; both are in lower case.
 fn matches(pattern: &str, name: &str) -> bool {
-    let (pattern, name) = (pattern.to_lowercase(), name.to_lowercase());
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = name.strip_prefix(first) else {
@@ -189,7 +195,10 @@ mod tests {
             }
         };
         assert_eq!(said("w3svc", r"c:\windows\system32\svchost.exe"), "yes");
-        assert_eq!(said("W3SVC", r"c:\programdata\svchost.exe"), "other program");
+        assert_eq!(
+            said("W3SVC", r"c:\programdata\svchost.exe"),
+            "other program"
+        );
         assert_eq!(said("WwanSvcdcs", r"c:\windows\system32\svchost.exe"), "no");
         assert!(matches("a*", "abc") && matches("*c", "abc") && matches("a*c*e", "abcde"));
         assert!(!matches("a*d", "abc") && !matches("b", "abc") && !matches("a*c", "abcc d"));

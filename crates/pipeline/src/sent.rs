@@ -184,7 +184,9 @@ impl Rows {
         let Some(client) = client else {
             return;
         };
-        let size = SIZE_COLUMNS.iter().find_map(|name| number(fields.get(*name)?));
+        let size = SIZE_COLUMNS
+            .iter()
+            .find_map(|name| number(fields.get(*name)?));
         let (_, sums) = self
             .by_entry
             .entry(position)
@@ -217,9 +219,13 @@ impl Rows {
                     .items
                     .get(position)
                     .and_then(|report| report.item.source.clone());
+                // Items are in order of their paths.
                 let own = host.collections.iter().find(|own| {
-                    own.path == raw.collection.label
-                        && own.items.iter().any(|item| item.path == *path)
+                    let holds = |own: &model::CollectionSeen| {
+                        let by_path = |item: &model::ItemSeen| item.path.as_str().cmp(path);
+                        own.items.binary_search_by(by_path).is_ok()
+                    };
+                    own.path == raw.collection.label && holds(own)
                 });
                 let (Some(source), Some(own)) = (source, own) else {
                     continue;
@@ -335,7 +341,10 @@ mod tests {
         let all: Vec<String> = sums
             .iter()
             .map(|(client, sum)| {
-                format!("{client}: {} B, {} of {} without", sum.bytes, sum.rows_without_size, sum.rows)
+                format!(
+                    "{client}: {} B, {} of {} without",
+                    sum.bytes, sum.rows_without_size, sum.rows
+                )
             })
             .collect();
         assert_eq!(all, ["203.0.113.7: 123 B, 2 of 4 without"]);

@@ -357,7 +357,7 @@ fn a_random_span_of_a_needed_log_is_missed() {
 fn what_was_done_contradicts_what_is_said() {
     for (seed, scenario, contradicted) in [
         (61, "credential-theft", "no_credentials_dumped"),
-        (62, "archive-stolen", "no_archive_staged"),
+        (62, "mailbox-export", "no_archive_staged"),
         (63, "new-administrator", "no_account_changed"),
         (64, "mail-theft", "no_mailbox_read"),
     ] {
@@ -372,7 +372,11 @@ fn what_was_done_contradicts_what_is_said() {
         );
         assert!(!one.against.is_empty(), "{scenario}: {one:#?}");
         for one in statements {
-            assert_ne!(one.outcome, StatementOutcome::Supported, "{scenario}: {one:#?}");
+            assert_ne!(
+                one.outcome,
+                StatementOutcome::Supported,
+                "{scenario}: {one:#?}"
+            );
         }
     }
     let probed = check(&options("probed", 65), Layout::Drives, 2);
@@ -403,8 +407,15 @@ fn what_an_intruder_set_up_stands_first_in_the_review() {
     let clean = check(&options("clean", 74), Layout::Drives, 2);
     let review = &clean.report.hosts[0].persistence;
     assert!(review.seen > 20, "{review:#?}");
-    // The backup task that an administrator set up is nobody's but theirs to explain.
-    assert!(review.entries.len() <= 2, "{:#?}", review.entries);
+    // The backup task that an administrator set up is theirs to explain, and so are programs that were installed and
+    // removed again.
+    for entry in &review.entries {
+        let is_past = entry
+            .why
+            .iter()
+            .any(|why| why.starts_with("only events tell"));
+        assert!(is_past || entry.name.contains("Backup"), "{entry:#?}");
+    }
 }
 
 fn coverage_does_not_rise(whole: &Checked, thinned: &Checked, what: &str) {

@@ -5,8 +5,8 @@ use expect_test::expect;
 use jiff::{SignedDuration, Timestamp};
 use model::report::{
     CampaignReport, Compromise, CoverageReport, Eviction, Exposure, ExposureSpan, ExposureState,
-    FootholdReport, HostReport, NeedReport, PersistenceReview, Report, Share, Statements, StoryStep,
-    VerdictName,
+    FootholdReport, HostReport, NeedReport, PersistenceReview, Report, Share, Statements,
+    StoryStep, VerdictName,
 };
 use model::{Accounting, Finding, FootholdKind, FootholdState, Place, Stage};
 use range::drill::{self, Key, SealError};

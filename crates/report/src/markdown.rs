@@ -329,7 +329,7 @@ fn statements(campaign: &CampaignReport, out: &mut dyn Write) -> io::Result<()> 
     for statement in &statements.statements {
         writeln!(
             out,
-            "- **{}**: {}. {}",
+            "- **{}**: {}: {}",
             words::outcome(statement.outcome),
             Prose(&statement.statement),
             Prose(&statement.reason)
@@ -393,11 +393,7 @@ fn persistence(host: &HostReport, out: &mut dyn Write) -> io::Result<()> {
             Prose(&kind.title),
             match kind.missing.as_slice() {
                 [] => String::new(),
-                missing => format!(
-                    ". {}. {}",
-                    Prose(&missing.join("; ")),
-                    Prose(&kind.collect)
-                ),
+                missing => format!(". {}. {}", Prose(&missing.join("; ")), Prose(&kind.collect)),
             }
         )?;
     }

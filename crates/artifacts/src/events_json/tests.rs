@@ -42,6 +42,23 @@ fn one_event_a_line_of_several_writers() {
 }
 
 #[test]
+fn events_that_set_something_up_are_facts_with_their_first_and_last_time() {
+    check(
+        PATH,
+        br#"{"@timestamp":"2021-03-14T01:40:01Z","winlog":{"channel":"Security","event_id":4720,"record_id":1,"event_data":{"TargetUserName":"support","SubjectUserName":"bob"}}}
+{"@timestamp":"2021-03-14T01:40:02Z","winlog":{"channel":"Security","event_id":4732,"record_id":2,"event_data":{"TargetUserName":"Administrators","MemberName":"-","MemberSid":"S-1-5-21-1-2-3-1007","SubjectUserName":"bob"}}}
+{"@timestamp":"2021-03-14T01:40:03Z","winlog":{"channel":"Security","event_id":4698,"record_id":3,"event_data":{"TaskName":"\\Winnet","TaskContent":"<?xml version=\"1.0\"?><Task><Actions><Exec><Command>C:\\a.exe</Command></Exec></Actions></Task>"}}}
+{"@timestamp":"2021-03-14T01:40:04Z","winlog":{"channel":"System","event_id":7045,"record_id":4,"event_data":{"ServiceName":"odd","ImagePath":"C:\\odd.exe"}}}
+{"@timestamp":"2021-03-14T01:40:05Z","winlog":{"channel":"System","event_id":7045,"record_id":5,"event_data":{"ServiceName":"odd","ImagePath":"C:\\odd.exe"}}}
+{"@timestamp":"2021-03-14T01:40:06Z","winlog":{"channel":"System","event_id":7045,"record_id":6,"event_data":{"ServiceName":"odd","ImagePath":"C:\\odd2.exe"}}}
+{"@timestamp":"2021-03-14T01:40:07Z","winlog":{"channel":"Application","event_id":4720,"record_id":7,"event_data":{"TargetUserName":"nobody"}}}
+"#,
+        &["event_id"],
+        expect![[""]],
+    );
+}
+
+#[test]
 fn arrays_printed_over_many_lines() {
     check(
         PATH,

@@ -104,8 +104,8 @@ fn system_hive_names_the_host_its_zone_and_its_services() {
             facts: 4
               byte 4952 | {"fact":"host_name","name":"MX01","rule":"registry ComputerName","rank":10}
               byte 5128 | {"fact":"time_zone","offset_minutes":60,"name":"W. Europe Standard Time"}
-              byte 5488 | {"fact":"persistence","kind":"service","name":"Odd","command":"svchost.exe -k netsvcs (ServiceDll C:\\ProgramData\\odd.dll)","changed":"2021-03-03T06:49:04Z","author":""}
-              byte 5896 | {"fact":"persistence","kind":"service","name":"Spooler","command":"%SystemRoot%\\System32\\spoolsv.exe","changed":"2021-03-03T06:49:03Z","author":"LocalSystem"}
+              byte 5488 | {"fact":"persistence","kind":"service","name":"Odd","command":"svchost.exe -k netsvcs (ServiceDll C:\\ProgramData\\odd.dll)","changed":"2021-03-03T06:49:04Z","clock":"the last write of the registry key","author":""}
+              byte 5896 | {"fact":"persistence","kind":"service","name":"Spooler","command":"%SystemRoot%\\System32\\spoolsv.exe","changed":"2021-03-03T06:49:03Z","clock":"the last write of the registry key","author":"LocalSystem"}
             gaps: 0
         "#]],
     );
@@ -134,10 +134,10 @@ fn software_hive_names_products_and_what_is_run() {
               byte 4648 | {"fact":"install_path","product":"exchange","path":"D:\\Exchange\\V15","rule":"registry Setup key"}
               byte 4648 | {"fact":"build","product":"exchange","build":"15.1.2176.9","count":1,"rule":"registry Setup key"}
               byte 6856 | {"fact":"prior_tool","tool":"EOMT","time":"2021-03-03T06:49:02Z","outcome":"it left the state `Patched` in the registry"}
-              byte 5296 | {"fact":"persistence","kind":"run_key","name":"Microsoft\\Windows\\CurrentVersion\\Run\\Updater","command":"C:\\Users\\Public\\u.exe","changed":"2021-03-03T06:49:03Z","author":""}
-              byte 5296 | {"fact":"persistence","kind":"run_key","name":"Microsoft\\Windows\\CurrentVersion\\Run\\Odd","command":"010203","changed":"2021-03-03T06:49:03Z","author":""}
-              byte 6368 | {"fact":"persistence","kind":"run_key","name":"Microsoft\\Windows NT\\CurrentVersion\\Winlogon\\Userinit","command":"C:\\Windows\\system32\\userinit.exe,","changed":"2021-03-03T06:49:04Z","author":""}
-              byte 6192 | {"fact":"persistence","kind":"run_key","name":"Microsoft\\Windows NT\\CurrentVersion\\Image File Execution Options\\sethc.exe\\Debugger","command":"cmd.exe","changed":"2021-03-03T06:49:05Z","author":""}
+              byte 5296 | {"fact":"persistence","kind":"run_key","name":"Microsoft\\Windows\\CurrentVersion\\Run\\Updater","command":"C:\\Users\\Public\\u.exe","changed":"2021-03-03T06:49:03Z","clock":"the last write of the registry key","author":""}
+              byte 5296 | {"fact":"persistence","kind":"run_key","name":"Microsoft\\Windows\\CurrentVersion\\Run\\Odd","command":"010203","changed":"2021-03-03T06:49:03Z","clock":"the last write of the registry key","author":""}
+              byte 6368 | {"fact":"persistence","kind":"run_key","name":"Microsoft\\Windows NT\\CurrentVersion\\Winlogon\\Userinit","command":"C:\\Windows\\system32\\userinit.exe,","changed":"2021-03-03T06:49:04Z","clock":"the last write of the registry key","author":""}
+              byte 6192 | {"fact":"persistence","kind":"run_key","name":"Microsoft\\Windows NT\\CurrentVersion\\Image File Execution Options\\sethc.exe\\Debugger","command":"cmd.exe","changed":"2021-03-03T06:49:05Z","clock":"the last write of the registry key","author":""}
             gaps: 0
         "#]],
     );
@@ -161,8 +161,8 @@ fn content_decides_which_hive_it_is_and_backups_state_nothing() {
             facts: 4
               byte 4952 | {"fact":"host_name","name":"MX01","rule":"registry ComputerName","rank":10}
               byte 5128 | {"fact":"time_zone","offset_minutes":60,"name":"W. Europe Standard Time"}
-              byte 5488 | {"fact":"persistence","kind":"service","name":"Odd","command":"svchost.exe -k netsvcs (ServiceDll C:\\ProgramData\\odd.dll)","changed":"2021-03-03T06:49:04Z","author":""}
-              byte 5896 | {"fact":"persistence","kind":"service","name":"Spooler","command":"%SystemRoot%\\System32\\spoolsv.exe","changed":"2021-03-03T06:49:03Z","author":"LocalSystem"}
+              byte 5488 | {"fact":"persistence","kind":"service","name":"Odd","command":"svchost.exe -k netsvcs (ServiceDll C:\\ProgramData\\odd.dll)","changed":"2021-03-03T06:49:04Z","clock":"the last write of the registry key","author":""}
+              byte 5896 | {"fact":"persistence","kind":"service","name":"Spooler","command":"%SystemRoot%\\System32\\spoolsv.exe","changed":"2021-03-03T06:49:03Z","clock":"the last write of the registry key","author":"LocalSystem"}
             gaps: 0
         "#]],
     );
@@ -199,14 +199,15 @@ fn accounts_of_sam_are_records() {
         &bytes_of(&root, "SAM"),
         &["*"],
         expect![[r#"
-        kind: windows.registry
-        source: windows.registry:sam
-        records: 1
-          2021-03-03T06:49:09Z | byte 4808 | key=SAM\\Domains\\Account\\Users\\Names | name=support | user=support | changed=2021-03-03T06:49:09Z
-        rejected: 0
-        facts: 0
-        gaps: 0
-    "#]],
+            kind: windows.registry
+            source: windows.registry:sam
+            records: 1
+              2021-03-03T06:49:09Z | byte 4808 | key=SAM\\Domains\\Account\\Users\\Names | name=support | user=support | changed=2021-03-03T06:49:09Z
+            rejected: 0
+            facts: 1
+              byte 4808 | {"fact":"persistence","kind":"account","name":"support","command":"","changed":"2021-03-03T06:49:09Z","clock":"the last write of the account's name in the registry","author":""}
+            gaps: 0
+        "#]],
     );
 }
 

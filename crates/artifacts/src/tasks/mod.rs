@@ -251,7 +251,7 @@ mod tests {
                   - | line 7 | name=\\Example\\Update | action=ComHandler | command=COM {42} | process=COM {42} | author=EXAMPLE\\bob | date=2021-03-03T06:49:00 | user=S-1-5-18 | run_level=HighestAvailable | triggers=BootTrigger, TimeTrigger | hidden=true
                 rejected: 0
                 facts: 1
-                  item | {"fact":"persistence","kind":"scheduled_task","name":"\\Example\\Update","command":"C:\\Tools\\a.exe /x \"1\"; COM {42}","changed":null,"author":"EXAMPLE\\bob"}
+                  item | {"fact":"persistence","kind":"scheduled_task","name":"\\Example\\Update","command":"C:\\Tools\\a.exe /x \"1\"; COM {42}","changed":null,"clock":"the task's file is dated 2021-03-03T06:49:00 by a local clock that names no offset","author":"EXAMPLE\\bob"}
                 gaps: 0
             "#]],
         );
@@ -271,7 +271,7 @@ mod tests {
                   2021-03-03T05:49:00Z | line 1 | name=\\Other | changed=2021-03-03T05:49:00Z
                 rejected: 0
                 facts: 1
-                  item | {"fact":"persistence","kind":"scheduled_task","name":"\\Other","command":"","changed":"2021-03-03T05:49:00Z","author":"EXAMPLE\\bob"}
+                  item | {"fact":"persistence","kind":"scheduled_task","name":"\\Other","command":"","changed":"2021-03-03T05:49:00Z","clock":"the date in the task's file","author":"EXAMPLE\\bob"}
                 gaps: 0
             "#]],
         );
@@ -286,16 +286,16 @@ mod tests {
             &text.as_bytes()[..cut],
             &["command"],
             expect![[r#"
-            kind: windows.task
-            source: files:tasks
-            records: 1
-              2021-03-03T06:49:00Z | line 7 | command=a.exe
-            rejected: 0
-            facts: 1
-              item | {"fact":"persistence","kind":"scheduled_task","name":"\\Example\\Update","command":"a.exe","changed":"2021-03-03T06:49:00Z","author":"EXAMPLE\\bob"}
-            gaps: 1
-              partial | item | the task is read only in part: it breaks off
-        "#]],
+                kind: windows.task
+                source: files:tasks
+                records: 1
+                  2021-03-03T06:49:00Z | line 7 | command=a.exe
+                rejected: 0
+                facts: 1
+                  item | {"fact":"persistence","kind":"scheduled_task","name":"\\Example\\Update","command":"a.exe","changed":"2021-03-03T06:49:00Z","clock":"the date in the task's file","author":"EXAMPLE\\bob"}
+                gaps: 1
+                  partial | item | the task is read only in part: it breaks off
+            "#]],
         );
         check(
             PATH,

@@ -115,7 +115,13 @@ const TELLINGS: [Telling; 16] = [
         runs: &["ImagePath"],
         author: "AccountName",
     },
-    task(4_698, SECURITY, "created", &["TaskContent"], "SubjectUserName"),
+    task(
+        4_698,
+        SECURITY,
+        "created",
+        &["TaskContent"],
+        "SubjectUserName",
+    ),
     task(
         4_702,
         SECURITY,

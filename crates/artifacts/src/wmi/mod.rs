@@ -315,15 +315,17 @@ mod tests {
             &repository(),
             &["*"],
             expect![[r#"
-            kind: windows.wmi (by path)
-            source: windows.wmi
-            records: 2
-              - | byte 5389 | name=Alone | consumer=ActiveScriptEventConsumer | found=by its text, in use or deleted
-              - | byte 317 | name=Runner | consumer=CommandLineEventConsumer | filter=Updater | query=SELECT * FROM __InstanceModificationEvent WITHIN 60 | command=C:\\ProgramData\\a.exe /x | Destination=C:\\ProgramData\\a.exe /x | found=by its text, in use or deleted
-            rejected: 0
-            facts: 0
-            gaps: 0
-        "#]],
+                kind: windows.wmi (by path)
+                source: windows.wmi
+                records: 2
+                  - | byte 5389 | name=Alone | consumer=ActiveScriptEventConsumer | found=by its text, in use or deleted
+                  - | byte 317 | name=Runner | consumer=CommandLineEventConsumer | filter=Updater | query=SELECT * FROM __InstanceModificationEvent WITHIN 60 | command=C:\\ProgramData\\a.exe /x | Destination=C:\\ProgramData\\a.exe /x | found=by its text, in use or deleted
+                rejected: 0
+                facts: 2
+                  byte 5389 | {"fact":"persistence","kind":"wmi_subscription","name":"ActiveScriptEventConsumer Alone","command":"","changed":null,"author":""}
+                  byte 317 | {"fact":"persistence","kind":"wmi_subscription","name":"CommandLineEventConsumer Runner","command":"C:\\ProgramData\\a.exe /x","changed":null,"author":""}
+                gaps: 0
+            "#]],
         );
     }
 

@@ -15,6 +15,9 @@ use pack::{Need, NeedSpan, NeededSource, Pack, Way};
 
 pub use rhythm::{Silence, holes};
 
+/// The family of Windows event logs.
+pub(crate) const EVENT_LOG: &str = "windows.eventlog";
+
 /// Needs against what was seen.
 #[derive(Clone, Debug)]
 pub struct Coverage {

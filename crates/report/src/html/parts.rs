@@ -3,9 +3,7 @@
 use crate::escape::{shorten, visible, visible_lines};
 use crate::words;
 use maud::{Escaper, Markup, Render, html as markup};
-use model::report::{
-    ExposureState, GateState, NextStep, SeenState, StatementOutcome, VerdictName,
-};
+use model::report::{ExposureState, GateState, NextStep, SeenState, StatementOutcome, VerdictName};
 use model::{Accounting, FootholdState, Gap, Place, Stage};
 use std::fmt::Write;
 

@@ -65,7 +65,12 @@ fn pages(report: &Report, page: &mut Page<'_, '_>) -> io::Result<()> {
         } else if index == 0 && !report.examined_anything() {
             page.blank()?;
         }
-        host(page, *one, &findings, view::is_first_of_host(&judged, index))?;
+        host(
+            page,
+            *one,
+            &findings,
+            view::is_first_of_host(&judged, index),
+        )?;
     }
     for host in view::unjudged(report) {
         page.blank()?;
@@ -423,7 +428,7 @@ fn persistence(page: &mut Page<'_, '_>, host: &HostReport) -> io::Result<()> {
         return Ok(());
     }
     page.heading("What starts by itself", &words::reviewed(review))?;
-    let shown = (page.options.entries_max / 2).max(1);
+    let shown = (page.options.entries_max / 3).max(1);
     for entry in review.entries.iter().take(shown) {
         let kind = format!("{},", words::persistence_kind(entry.kind));
         page.flow(

@@ -185,7 +185,7 @@ pub(crate) fn hostile(text: &str) -> Report {
             put(&mut missing.collect);
             missing.gaps = vec![text.to_owned()];
         }
-        for sent in &mut statement.sent {
+        if let Some(sent) = &mut statement.sent {
             for client in &mut sent.clients {
                 put(&mut client.client);
             }
@@ -394,7 +394,13 @@ fn persistence() -> PersistenceReview {
         left_out: 0,
         seen: 41,
         coverage: vec![
-            kind(PersistenceKind::Service, "Services and drivers", SeenState::Seen, 38, &[]),
+            kind(
+                PersistenceKind::Service,
+                "Services and drivers",
+                SeenState::Seen,
+                38,
+                &[],
+            ),
             kind(
                 PersistenceKind::ScheduledTask,
                 "Scheduled tasks",
@@ -470,9 +476,13 @@ fn statements() -> Statements {
         StatementOutcome::Contradicted,
         "1 of its 2 parts is contradicted",
     );
-    all.parts = vec!["no_credentials_dumped".to_owned(), "little_was_sent".to_owned()];
+    all.parts = vec![
+        "no_credentials_dumped".to_owned(),
+        "little_was_sent".to_owned(),
+    ];
     Statements {
-        about: "asked over the time from the first possible entry to the latest collection".to_owned(),
+        about: "asked over the time from the first possible entry to the latest collection"
+            .to_owned(),
         from: Some(at("2021-01-01T00:00:00Z")),
         until: Some(at("2021-03-14T10:00:00Z")),
         statements: vec![dumped, account, sent, all],
