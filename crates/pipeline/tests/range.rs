@@ -3,7 +3,9 @@
 
 mod support;
 
-use model::report::{CampaignReport, ExposureState, Report, StatementOutcome, VerdictName};
+use model::report::{
+    CampaignReport, ExposureState, PersistenceEntry, Report, StatementOutcome, VerdictName,
+};
 use model::{FootholdState, PersistenceKind, Stage, Timestamp};
 use proptest::prelude::ProptestConfig;
 use proptest::prop_assert;
@@ -394,15 +396,20 @@ fn what_an_intruder_set_up_stands_first_in_the_review() {
     ] {
         let checked = check(&options(scenario, seed), Layout::Drives, 2);
         let review = &checked.report.hosts[0].persistence;
-        let first = review.entries.first().expect("something stands there");
-        assert_eq!(first.kind, kind, "{scenario}: {:#?}", review.entries);
         let planted = &checked.campaign_truth().footholds;
-        let is_planted = planted.iter().any(|foothold| {
-            let path = foothold.path.to_lowercase();
-            path.ends_with(&first.name.trim_start_matches('\\').to_lowercase())
-                || first.runs.to_lowercase().contains(&path)
-        });
-        assert!(is_planted, "{scenario}: {first:#?} {planted:#?}");
+        let is_planted = |entry: &PersistenceEntry| {
+            planted.iter().any(|foothold| {
+                let path = foothold.path.to_lowercase();
+                let name = entry.name.trim_start_matches('\\').to_lowercase();
+                // Settings may name the folder by a variable.
+                let runs = entry.runs.to_lowercase();
+                path.ends_with(&name) || runs.contains(model::file_name(&path))
+            })
+        };
+        // An administrator's script that nothing dates deserves as much of a look.
+        let mut first = review.entries.iter().take(2);
+        let found = first.any(|entry| entry.kind == kind && is_planted(entry));
+        assert!(found, "{scenario}: {:#?} {planted:#?}", review.entries);
     }
     let clean = check(&options("clean", 74), Layout::Drives, 2);
     let review = &clean.report.hosts[0].persistence;

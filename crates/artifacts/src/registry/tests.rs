@@ -430,7 +430,10 @@ fn the_schedulers_own_list_shows_what_a_task_does_and_whether_it_is_hidden() {
               2021-03-03T06:49:03Z | byte 6800 | name=\\Left | listed=no task
             rejected: 1
               byte 5344 | the actions of a task are in no known form
-            facts: 0
+            facts: 3
+              byte 4928 | {"fact":"persistence","kind":"scheduled_task","name":"\\Example\\Shown","command":"C:\\ProgramData\\a.exe /x","changed":"2021-03-03T06:49:10Z","clock":"the registration in the task scheduler's list","author":""}
+              byte 5344 | {"fact":"persistence","kind":"scheduled_task","name":"\\Hidden","command":"","changed":"2021-03-03T06:49:10Z","clock":"the registration in the task scheduler's list","author":""}
+              byte 5728 | {"fact":"persistence","kind":"scheduled_task","name":"\\Nameless","command":"","changed":"2021-03-03T06:49:10Z","clock":"the registration in the task scheduler's list","author":""}
             gaps: 0
         "#]],
     );
@@ -642,17 +645,20 @@ fn accounts_tell_when_they_were_made_and_whom_they_act_as() {
         &sam(),
         &["*"],
         expect![[r#"
-        kind: windows.registry
-        source: windows.registry:sam
-        records: 3
-          2021-03-03T06:49:02Z | byte 5752 | key=SAM\\Domains\\Account\\Users\\Names | name=Administrator | user=Administrator | rid=500 | sid=S-1-5-21-1-2-3-500 | full_name=Full | disabled=yes | last_logon=2021-03-03T06:49:10Z | password_set=2021-03-03T06:49:20Z | logons=7 | changed=2021-03-03T06:49:02Z
-          2021-03-03T06:49:02Z | byte 5880 | key=SAM\\Domains\\Account\\Users\\Names | name=helper | user=helper | rid=1001 | sid=S-1-5-21-1-2-3-1001 | acts_as_rid=500 | full_name=Full | administrator=yes | disabled=no | last_logon=2021-03-03T06:49:10Z | password_set=2021-03-03T06:49:20Z | logons=7 | changed=2021-03-03T06:49:02Z
-          2021-03-03T06:49:03Z | byte 6304 | key=SAM\\Domains\\Builtin\\Aliases\\00000220 | name=Administrators | rid=544 | members=S-1-5-21-1-2-3-1001 | changed=2021-03-03T06:49:03Z
-        rejected: 1
-          byte 6544 | the members of a group are in no known form
-        facts: 0
-        gaps: 0
-    "#]],
+            kind: windows.registry
+            source: windows.registry:sam
+            records: 3
+              2021-03-03T06:49:02Z | byte 5752 | key=SAM\\Domains\\Account\\Users\\Names | name=Administrator | user=Administrator | rid=500 | sid=S-1-5-21-1-2-3-500 | full_name=Full | disabled=yes | last_logon=2021-03-03T06:49:10Z | password_set=2021-03-03T06:49:20Z | logons=7 | changed=2021-03-03T06:49:02Z
+              2021-03-03T06:49:02Z | byte 5880 | key=SAM\\Domains\\Account\\Users\\Names | name=helper | user=helper | rid=1001 | sid=S-1-5-21-1-2-3-1001 | acts_as_rid=500 | full_name=Full | administrator=yes | disabled=no | last_logon=2021-03-03T06:49:10Z | password_set=2021-03-03T06:49:20Z | logons=7 | changed=2021-03-03T06:49:02Z
+              2021-03-03T06:49:03Z | byte 6304 | key=SAM\\Domains\\Builtin\\Aliases\\00000220 | name=Administrators | rid=544 | members=S-1-5-21-1-2-3-1001 | changed=2021-03-03T06:49:03Z
+            rejected: 1
+              byte 6544 | the members of a group are in no known form
+            facts: 3
+              byte 5752 | {"fact":"persistence","kind":"account","name":"Administrator","command":"disabled","changed":"2021-03-03T06:49:02Z","clock":"the last write of the account's name in the registry","author":""}
+              byte 5880 | {"fact":"persistence","kind":"account","name":"helper","command":"an administrator, acts as another account","changed":"2021-03-03T06:49:02Z","clock":"the last write of the account's name in the registry","author":""}
+              byte 6304 | {"fact":"persistence","kind":"group_membership","name":"Administrators","command":"S-1-5-21-1-2-3-1001","changed":"2021-03-03T06:49:03Z","clock":"the last write of the registry key","author":""}
+            gaps: 0
+        "#]],
     );
 }
 

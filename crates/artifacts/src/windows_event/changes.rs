@@ -199,7 +199,7 @@ impl Changes {
         let one = One {
             at: seen.at,
             time: seen.time,
-            runs: shortened(command_of(&runs)),
+            runs: shortened(&command_of(&runs)),
             author: text(telling.author),
         };
         let key = (number, name);
@@ -248,20 +248,25 @@ impl Changes {
     }
 }
 
-/// The program of a task that is told as its whole XML; other texts as they are.
-fn command_of(text: &str) -> &str {
-    let between = |open: &str, close: &str| {
-        let (_, rest) = text.split_once(open)?;
-        rest.split_once(close).map(|(inside, _)| inside)
-    };
-    if text.trim_start().starts_with('<') {
-        between("<Exec>", "</Exec>")
-            .or_else(|| between("<Actions", "</Actions>"))
-            .unwrap_or(text)
-            .trim()
-    } else {
-        text
+/// What a task that is told as its whole XML runs, program and arguments; other texts as they are.
+fn command_of(text: &str) -> String {
+    if !text.trim_start().starts_with('<') {
+        return text.to_owned();
     }
+    let of = |element: &str| {
+        let (_, rest) = text.split_once(&format!("<{element}>"))?;
+        let (inside, _) = rest.split_once(&format!("</{element}>"))?;
+        Some(inside.trim())
+    };
+    let parts: Vec<&str> = ["Command", "Arguments"]
+        .into_iter()
+        .filter_map(of)
+        .collect();
+    // A task of another kind, such as one that starts a COM class.
+    if parts.is_empty() {
+        return text.to_owned();
+    }
+    parts.join(" ")
 }
 
 fn shortened(text: &str) -> String {
