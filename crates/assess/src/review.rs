@@ -71,7 +71,7 @@ pub fn persistence_review(
     }
     let mut entries: Vec<(u32, PersistenceEntry)> = things
         .into_iter()
-        .filter_map(|thing| host.entry(thing))
+        .filter_map(|thing| host.entry(&thing))
         .collect();
     entries.sort_by(|(a_weight, a), (b_weight, b)| {
         (
@@ -267,7 +267,7 @@ impl<'a> Host<'a> {
     }
 
     /// The entry and its weight; none where nothing about the thing is striking.
-    fn entry(&self, thing: Thing<'_>) -> Option<(u32, PersistenceEntry)> {
+    fn entry(&self, thing: &Thing<'_>) -> Option<(u32, PersistenceEntry)> {
         // Settings say what is run; events only what was.
         let stated = thing
             .facts
@@ -292,7 +292,7 @@ impl<'a> Host<'a> {
                 .to_owned(),
         };
         let programs = programs(stated.kind, &stated.command);
-        let findings = self.findings_of(&thing, stated);
+        let findings = self.findings_of(thing, stated);
         let mut why = Why::default();
         if !findings.is_empty() {
             why.add(weight::FINDING, "a finding names it".to_owned());
