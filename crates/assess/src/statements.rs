@@ -56,7 +56,7 @@ pub(crate) fn statements(
         })
         .collect();
     let span = span(pack, observed, judged);
-    let evidence = Evidence::new(&asked, span, observed, judged);
+    let evidence = Evidence::new(pack, &asked, span, observed, judged);
     let mut told: Vec<Statement> = Vec::new();
     for question in &asked {
         let statement = if question.parts.is_empty() {
@@ -106,6 +106,7 @@ struct Evidence<'a> {
 
 impl<'a> Evidence<'a> {
     fn new(
+        pack: &Pack,
         asked: &[&'a Question],
         span: Option<Span>,
         observed: &'a Observed,
@@ -127,6 +128,12 @@ impl<'a> Evidence<'a> {
             .findings
             .iter()
             .filter(|finding| finding.stage != Some(Stage::Probed))
+            // Leads of other campaigns are no question of this one; their effects keep its statements open.
+            .filter(|finding| {
+                let own = finding.campaign.as_deref();
+                own.is_none_or(|own| own == pack.manifest.name)
+                    || finding.stage.is_some_and(Stage::proves_effect)
+            })
             .partition(|finding| {
                 speaking.contains(finding.id.as_str())
                     && finding.stage.is_some_and(Stage::proves_effect)

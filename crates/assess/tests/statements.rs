@@ -45,7 +45,7 @@ const RHYTHMS: [&str; 17] = [
 const FILES: [&str; 3] = ["files:mft", "files:usn", "windows.registry:sam"];
 
 /// What rules and readers could have seen, each in the source that holds it: a technique, or a word for something else.
-const TRACES: [(&str, &str); 9] = [
+const TRACES: [(&str, &str); 11] = [
     (
         "windows.eventlog:microsoft-windows-sysmon/operational",
         "T1003.001",
@@ -58,6 +58,8 @@ const TRACES: [(&str, &str); 9] = [
     ("iis.site:1", "T1074.001"),
     ("exchange.ecp_server", "client"),
     ("windows.registry:sam", "account"),
+    ("windows.eventlog:msexchange management", "T1074.001"),
+    ("exchange.httpproxy:owa", "T1567"),
 ];
 
 fn time(text: &str) -> Timestamp {
@@ -365,6 +367,8 @@ fn each_trace_contradicts_what_it_is_about_and_the_whole() {
         (6, "no_archive_staged"),
         (7, "little_was_sent"),
         (8, "no_account_changed"),
+        (9, "no_archive_staged"),
+        (10, "no_archive_staged"),
     ] {
         let made = Made {
             traces: vec![number],
@@ -456,6 +460,31 @@ fn rows_without_a_size_leave_the_question_open() {
     let (report, _) = judged(host);
     let all = &report.statements.statements;
     assert_eq!(outcome(all, "little_was_sent"), StatementOutcome::Supported);
+}
+
+/// With the only source withheld in which the contrary stands, its silence supports nothing.
+#[test]
+fn without_the_source_of_a_trace_its_silence_supports_nothing() {
+    for (number, (source, what)) in TRACES.iter().enumerate() {
+        let traces = vec![number];
+        let whole = statements(&Made {
+            traces: traces.clone(),
+            ..Made::default()
+        });
+        let thinned = statements(&Made {
+            traces,
+            without: vec![(*source).to_owned()],
+            ..Made::default()
+        });
+        for id in with(&thinned, StatementOutcome::Supported) {
+            let before = outcome(&whole, id);
+            assert_eq!(
+                before,
+                StatementOutcome::Supported,
+                "{id} without {source}, which shows {what}"
+            );
+        }
+    }
 }
 
 fn every_source() -> Vec<String> {
