@@ -25,6 +25,8 @@ pub(crate) fn run(check: &Check) -> Outcome {
     let attestations = attest::read(&check.attest, &packs)?;
     let builds = BuildTable::builtin();
     let products = pack::products();
+    let questions = pack::questions();
+    let review = pack::Review::builtin();
     let collections = discover(&check.input.paths, &knowledge.options)?;
 
     let judgement = Judgement {
@@ -33,6 +35,8 @@ pub(crate) fn run(check: &Check) -> Outcome {
             builds: &builds,
             products: &products,
             shipped: &shipped,
+            questions: &questions,
+            review: &review,
         },
         host: check.input.host.as_deref(),
         as_of: check.as_of,

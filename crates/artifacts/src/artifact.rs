@@ -1,7 +1,9 @@
 //! What every artifact reader offers, and the table of them.
 
 use evidence::Content;
-use model::{At, Columns, Fact, GapKind, Interest, Record, Rows, Screen, SourceName, Timestamp};
+use model::{
+    Activity, At, Columns, Fact, GapKind, Interest, Record, Rows, Screen, SourceName, Timestamp,
+};
 use std::sync::Arc;
 
 /// What a recogniser may look at.
@@ -63,6 +65,10 @@ pub trait Sink {
     ) {
         self.gap(kind, at, span, detail);
     }
+
+    /// How often records of another name than the item's own were written, where they are a part of its records that a
+    /// source of their own stands for.
+    fn rhythm(&mut self, _source: &SourceName, _activity: &Activity) {}
 
     /// What tells rows of interest from others in a log with these columns. A sink that gives a screen gets rows that
     /// stand together by [`rows`](Self::rows), and those of interest among them once more by

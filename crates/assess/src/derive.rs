@@ -231,6 +231,20 @@ pub(crate) fn expand(path: &str) -> String {
     text
 }
 
+/// Ids of the products that anything shows to be on the host.
+pub(crate) fn products_seen(observed: &Observed) -> BTreeSet<&str> {
+    observed
+        .facts
+        .iter()
+        .filter_map(|known| match &known.fact {
+            Fact::Build(seen) => Some(seen.product.as_str()),
+            Fact::Setup(setup) => Some(setup.product.as_str()),
+            Fact::InstallPath(install) => Some(install.product.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
 /// Install folders that evidence states, else the vendor's usual ones where items lie below them.
 fn install_folders(
     knowledge: &Knowledge<'_>,

@@ -3,7 +3,7 @@
 use crate::compromise::CompromiseJudged;
 use crate::coverage::Coverage;
 use crate::exposure::ExposureJudged;
-use crate::words;
+use crate::{Knowledge, review, words};
 use model::report::{Eviction, ExposureState, FootholdReport, Gate, GateState, NextStep};
 use model::{
     Answer, Attestation, CollectionSeen, FootholdKind, FootholdState, Observed, Timestamp,
@@ -80,6 +80,7 @@ pub(crate) fn step(step: &Step) -> NextStep {
 /// Decides the gates. A host that nobody is known to have entered has nothing to evict.
 pub(crate) fn eviction(
     pack: &Pack,
+    knowledge: &Knowledge<'_>,
     observed: &Observed,
     exposure: &ExposureJudged,
     compromise: &CompromiseJudged,
@@ -101,7 +102,10 @@ pub(crate) fn eviction(
             let (state, reason, attested) = match rule.decided_by {
                 GateDecision::Patched => unattested(patched(exposure)),
                 GateDecision::FootholdsAbsent => unattested(footholds_absent(compromise, coverage)),
-                GateDecision::PersistenceReviewed => unattested(persistence_reviewed(coverage)),
+                GateDecision::PersistenceReviewed => {
+                    let unaccounted = review::unaccounted(pack, knowledge, observed);
+                    unattested(persistence_reviewed(coverage, unaccounted))
+                }
                 GateDecision::Attested => attested(pack, rule, observed, seen_until),
             };
             Gate {
@@ -193,17 +197,27 @@ fn attested(
     (state, reason, Some(attestation.clone()))
 }
 
-fn persistence_reviewed(coverage: &Coverage) -> (GateState, String) {
+/// Decided by what was seen alone. What the review lists is said beside it: that nobody explained it is no sign of an
+/// intruder, as administrators set up services and tasks too.
+fn persistence_reviewed(coverage: &Coverage, unaccounted: usize) -> (GateState, String) {
+    let listed = match unaccounted {
+        0 => String::new(),
+        1 => "; the review lists one entry that somebody has to account for".to_owned(),
+        count => format!("; the review lists {count} entries that somebody has to account for"),
+    };
     if coverage.latest_is_whole() {
         (
             GateState::Pass,
-            "every place of persistence that the pack names is in the latest collection".to_owned(),
+            format!(
+                "every place of persistence that the pack names is in the latest collection{listed}"
+            ),
         )
     } else {
         (
             GateState::Fail,
-            "the latest collection does not hold every place of persistence that the pack names"
-                .to_owned(),
+            format!(
+                "the latest collection does not hold every place of persistence that the pack names{listed}"
+            ),
         )
     }
 }

@@ -12,6 +12,8 @@ mod eviction;
 mod exposure;
 mod history;
 mod next;
+mod review;
+mod statements;
 mod story;
 mod verdict;
 mod words;
@@ -19,9 +21,10 @@ mod words;
 use model::report::{CampaignReport, Eviction};
 use model::{Finding, Observed, Timestamp};
 use pack::shipped_files::ShippedFiles;
-use pack::{BuildTable, Pack, Product};
+use pack::{BuildTable, Pack, Product, Question, Review};
 
 pub use derive::derived_findings;
+pub use review::persistence_review;
 
 /// What is known of products, whatever the campaign.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +32,8 @@ pub struct Knowledge<'a> {
     pub builds: &'a BuildTable,
     pub products: &'a [Product],
     pub shipped: &'a ShippedFiles,
+    pub questions: &'a [Question],
+    pub review: &'a Review,
 }
 
 /// Judges one host by one pack.
@@ -52,6 +57,7 @@ pub fn assess(
         grounds.insert(1.min(grounds.len()), history.reason(verdict));
     }
     let next_steps = next::next_steps(pack, knowledge, observed, as_of, verdict, &judged);
+    let statements = statements::statements(pack, knowledge, observed, &judged);
     CampaignReport {
         campaign: pack.manifest.name.clone(),
         verdict: verdict.name(),
@@ -67,6 +73,7 @@ pub fn assess(
         next_steps,
         findings: judged.compromise.findings,
         compromise: judged.compromise.report,
+        statements,
     }
 }
 
@@ -83,7 +90,7 @@ fn judge(pack: &Pack, knowledge: &Knowledge<'_>, observed: &Observed) -> Judged 
     let exposure = exposure::exposure(pack, knowledge, observed);
     let compromise = compromise::compromise(pack, observed, &exposure);
     let coverage = coverage::coverage(pack, observed, &exposure);
-    let eviction = eviction::eviction(pack, observed, &exposure, &compromise, &coverage);
+    let eviction = eviction::eviction(pack, knowledge, observed, &exposure, &compromise, &coverage);
     let verdict = verdict::verdict(&exposure, &compromise, &coverage, &eviction);
     Judged {
         exposure,

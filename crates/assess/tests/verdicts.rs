@@ -109,6 +109,8 @@ fn judged(mut host: Observed) -> CampaignReport {
         builds: &builds,
         products: &products,
         shipped: &shipped,
+        questions: &pack::questions(),
+        review: &pack::Review::builtin(),
     };
     derived_findings(&knowledge, &mut host);
     assess(pack, &knowledge, &host, None)

@@ -232,6 +232,10 @@ pub struct Persistence {
     pub command: String,
     /// Registration or last-write time where the artifact itself holds one (a key's last write, a task's date).
     pub changed: Option<Timestamp>,
+    /// Which clock that time is of, such as `last write of the registry key`; where it is absent, what is stated instead
+    /// and why that is no time. Empty where nothing at all is stated.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub clock: String,
     pub author: String,
 }
 
@@ -240,7 +244,32 @@ pub struct Persistence {
 pub enum PersistenceKind {
     Service,
     ScheduledTask,
+    /// Whatever the registry has run or loaded at start or logon.
     RunKey,
+    /// A native or managed module that the web server loads.
+    IisModule,
+    TransportAgent,
+    WmiSubscription,
+    /// A local account, or an event that made or changed one.
+    Account,
+    /// A local group with its members, or an event that put somebody into a group.
+    GroupMembership,
+}
+
+impl PersistenceKind {
+    /// The stable name used in knowledge tables and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::ScheduledTask => "scheduled_task",
+            Self::RunKey => "run_key",
+            Self::IisModule => "iis_module",
+            Self::TransportAgent => "transport_agent",
+            Self::WmiSubscription => "wmi_subscription",
+            Self::Account => "account",
+            Self::GroupMembership => "group_membership",
+        }
+    }
 }
 
 /// Traces of a tool that earlier responders ran.

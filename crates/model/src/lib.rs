@@ -32,7 +32,7 @@ pub use finding::{EVIDENCE_BYTES_MAX, Finding, Foothold, FootholdKind, FootholdS
 pub use gap::{Gap, GapKind};
 pub use jiff::Timestamp;
 pub use layout::Layout;
-pub use observed::{Accounting, CollectionSeen, ItemSeen, Observed, Rejected};
+pub use observed::{Accounting, CollectionSeen, ItemSeen, Observed, Rejected, SentTo};
 pub use path::{extension, file_name, parent, same_path, windows_path};
 pub use place::{At, Place};
 pub use record::{Record, Value};

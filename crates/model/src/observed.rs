@@ -18,6 +18,10 @@ pub struct Observed {
     pub gaps: Vec<Gap>,
     /// Other computers that rows on this host name, with one place each: leads.
     pub other_hosts: BTreeMap<String, crate::Place>,
+    /// What the web server's logs say that it sent to clients which findings name; empty where nobody asked, or no such
+    /// client is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sent: Vec<SentTo>,
     /// What named persons state about this host.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attestations: Vec<Attestation>,
@@ -25,6 +29,25 @@ pub struct Observed {
     /// eviction that was accepted then could rest on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Self>,
+}
+
+/// What one web log says that was sent to one client, over all its files and without counting a file twice that two
+/// collections hold.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SentTo {
+    /// Address of the client as the log writes it.
+    pub client: String,
+    /// The log: `iis.site:1`, `exchange.httpproxy:ews`.
+    pub source: SourceName,
+    pub rows: u64,
+    /// Rows that tell no size: the log has no such column, or the field is empty.
+    pub rows_without_size: u64,
+    /// Sum of the sizes of all answers that tell one.
+    pub bytes: u64,
+    pub first: Option<Timestamp>,
+    pub last: Option<Timestamp>,
+    /// The first row.
+    pub place: crate::Place,
 }
 
 /// One collection of the host.

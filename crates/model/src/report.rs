@@ -44,6 +44,9 @@ pub struct HostReport {
     pub host: String,
     pub host_rule: String,
     pub collections: Vec<CollectionReport>,
+    /// What starts by itself, what may sign in, and what deserves a look first.
+    #[serde(default)]
+    pub persistence: PersistenceReview,
     pub campaigns: Vec<CampaignReport>,
 }
 
@@ -79,6 +82,9 @@ pub struct CampaignReport {
     pub next_steps: Vec<NextStep>,
     /// Ids of the findings that speak for this campaign.
     pub findings: Vec<String>,
+    /// Statements that somebody who was broken into is asked for, and whether the evidence lets anybody make them.
+    #[serde(default)]
+    pub statements: Statements,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -350,4 +356,173 @@ pub struct NextStep {
     pub details: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<Place>,
+}
+
+/// Everything on a host that starts by itself or lets somebody in, as far as it was seen; the same whatever the campaign.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersistenceReview {
+    /// When each campaign could have come in.
+    pub windows: Vec<ReviewWindow>,
+    /// What deserves a look, the most striking first; at most a few hundred.
+    pub entries: Vec<PersistenceEntry>,
+    /// Entries that deserve a look and are beyond that bound.
+    pub left_out: u64,
+    /// Everything seen, entries that have nothing striking among it.
+    pub seen: u64,
+    /// How far each kind was seen; what was not may hide anything.
+    pub coverage: Vec<ReviewCoverage>,
+}
+
+/// The time in which a campaign could have come in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ReviewWindow {
+    pub campaign: String,
+    pub from: Timestamp,
+    pub until: Timestamp,
+}
+
+/// Something that starts by itself, or an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersistenceEntry {
+    pub kind: crate::PersistenceKind,
+    pub name: String,
+    /// The command line, library or members as configured; empty where nothing is run.
+    pub runs: String,
+    /// The last time that it was made or changed; absent where nothing dates it.
+    pub changed: Option<Timestamp>,
+    /// Which clock says so, or why no clock does.
+    pub clock: String,
+    /// Who made it, where that is stated.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub author: String,
+    /// Whether a table lists it as shipped, under this name and running this.
+    pub shipped: bool,
+    /// Campaigns in or after whose time it was made or changed.
+    pub campaigns: Vec<String>,
+    /// Why it stands where it stands; never empty.
+    pub why: Vec<String>,
+    /// Findings that name it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<String>,
+    pub places: Vec<Place>,
+}
+
+/// How far one kind of persistence was seen in the latest collection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewCoverage {
+    pub kind: crate::PersistenceKind,
+    pub title: String,
+    pub seen: SeenState,
+    /// How many of this kind were seen.
+    pub entries: u64,
+    /// What was not seen, or not wholly, one sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// How to collect it.
+    pub collect: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SeenState {
+    Seen,
+    Partial,
+    NotCollected,
+}
+
+impl SeenState {
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Seen => "seen",
+            Self::Partial => "partial",
+            Self::NotCollected => "not_collected",
+        }
+    }
+}
+
+/// What a responder is asked to state after an intrusion, by one campaign.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statements {
+    /// One sentence: over which time they are asked, or why they are not.
+    pub about: String,
+    /// From the first possible entry to the latest collection; absent where nothing is asked.
+    pub from: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    pub statements: Vec<Statement>,
+}
+
+/// One statement and what the evidence makes of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    pub id: String,
+    /// As it would be given to others: `No mailbox was exported`.
+    pub statement: String,
+    pub outcome: StatementOutcome,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// What contradicts it, or keeps it open: one sentence each, at most a handful.
+    pub against: Vec<Reason>,
+    /// The findings among that.
+    pub findings: Vec<String>,
+    /// Evidence that would have to be seen and was not.
+    pub missing: Vec<MissingEvidence>,
+    /// What was sent to clients that the findings name, where the statement is about that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Sent>,
+    /// Ids of the statements that it is made of, where it is made of others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<String>,
+    /// What it does not say even where it is supported.
+    pub limits: String,
+    /// Where the rule comes from by which it is judged.
+    pub source: String,
+}
+
+/// What the evidence makes of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StatementOutcome {
+    /// Something shows that it is untrue.
+    Contradicted,
+    /// Nobody can say from this evidence.
+    NotAnswerable,
+    /// Everything that would show otherwise was seen over the whole time, and nothing does.
+    Supported,
+}
+
+impl StatementOutcome {
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Contradicted => "contradicted",
+            Self::NotAnswerable => "not_answerable",
+            Self::Supported => "supported",
+        }
+    }
+}
+
+/// Evidence without which a statement cannot be supported.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingEvidence {
+    /// What it would show.
+    pub title: String,
+    /// What is missing of it, one sentence each, at most a handful.
+    pub gaps: Vec<String>,
+    /// How to collect it.
+    pub collect: String,
+}
+
+/// Bytes that the web server sent to the clients that findings of the campaign name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// More than this contradicts the statement.
+    pub bytes_max: u64,
+    /// The most that one kind of log says for all clients together: front end and proxy tell of the same answers.
+    pub bytes: u64,
+    pub rows: u64,
+    /// Rows that tell no size.
+    pub rows_without_size: u64,
+    /// By client and log; at most a few dozen, the largest first.
+    pub clients: Vec<crate::SentTo>,
 }

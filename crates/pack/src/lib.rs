@@ -28,6 +28,8 @@ mod meaning;
 mod patch;
 mod problem;
 mod products;
+mod questions;
+mod review;
 #[cfg(test)]
 mod schema;
 pub mod shipped_files;
@@ -48,5 +50,7 @@ pub use products::{
     Absence, Family, HiveAbsence, Product, ProductBinary, SetupValues, VersionPrefix, product,
     products,
 };
+pub use questions::{Contradiction, Question, questions};
+pub use review::{Review, ReviewedKind, ReviewedSource, Shipped, ShippedStart, Signs};
 pub use signature::{PackKey, SignatureError};
 pub use types::*;

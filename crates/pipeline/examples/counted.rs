@@ -71,6 +71,8 @@ fn check(knowledge: &Knowledge, evidence: PathBuf) -> Result<String, Box<dyn Err
     let packs = pipeline::worker::packs(knowledge)?;
     let builds = pack::BuildTable::builtin();
     let products = pack::products();
+    let questions = pack::questions();
+    let review = pack::Review::builtin();
     let shipped = pack::shipped_files::ShippedFiles::builtin();
     let judgement = Judgement {
         packs: &packs,
@@ -78,6 +80,8 @@ fn check(knowledge: &Knowledge, evidence: PathBuf) -> Result<String, Box<dyn Err
             builds: &builds,
             products: &products,
             shipped: &shipped,
+            questions: &questions,
+            review: &review,
         },
         host: None,
         as_of: None,

@@ -50,6 +50,9 @@ pub struct Job<'a> {
     pub lost: BTreeSet<Position>,
     /// Outermost entries, as collection and [`Position::top`], in which readers died with no item in hand.
     pub given_up: BTreeSet<(usize, u64)>,
+    /// The only entries that are read, where a run before this one told which are of interest.
+    #[serde(default)]
+    pub only: Option<BTreeSet<Position>>,
 }
 
 /// An entry of a collection.

@@ -10,6 +10,7 @@ mod gather;
 mod hunt;
 pub mod job;
 mod look;
+mod sent;
 mod share;
 mod sink;
 pub mod supervise;
@@ -63,7 +64,10 @@ pub fn check(
     )?;
     let correlations = worker::Correlations::new(knowledge);
     let correlate = |sightings| correlations.find(sightings);
-    let (hosts, collections) = gather::hosts(seen, judgement, &correlate);
+    let web_logs = sent::web_logs(&seen);
+    let given = collections;
+    let (mut hosts, collections) = gather::hosts(seen, judgement, &correlate);
+    sent::weigh(given, knowledge, crew, &web_logs, &mut hosts, progress)?;
     for collection in &collections {
         for item in &collection.items {
             manifest(&collection.id, item).map_err(SuperviseError::Manifest)?;

@@ -205,6 +205,14 @@ impl Sink for ItemSink<'_, '_> {
         }
     }
 
+    fn rhythm(&mut self, source: &SourceName, activity: &Activity) {
+        let known = self.activity.contains_key(source);
+        if self.rhythm && (known || self.activity.len() < SOURCES_MAX) {
+            let own = self.activity.entry(source.clone()).or_default();
+            own.merge(activity);
+        }
+    }
+
     fn rejected(&mut self, at: At, reason: &str) {
         self.report.item.records_in += 1;
         let known = if self.rejected.len() < REASONS_MAX || self.rejected.contains_key(reason) {

@@ -137,6 +137,27 @@ pub(crate) fn read(
     progress: &mut dyn FnMut(Progress<'_>),
     hear_matches: &mut dyn FnMut(Told),
 ) -> Result<Seen, SuperviseError> {
+    read_only(
+        collections,
+        knowledge,
+        crew,
+        task,
+        None,
+        progress,
+        hear_matches,
+    )
+}
+
+/// Reads all collections, or only these entries of them.
+pub(crate) fn read_only(
+    collections: &[Collection],
+    knowledge: &Knowledge,
+    crew: &Crew,
+    task: Task,
+    only: Option<&BTreeSet<Position>>,
+    progress: &mut dyn FnMut(Progress<'_>),
+    hear_matches: &mut dyn FnMut(Told),
+) -> Result<Seen, SuperviseError> {
     let mut seen = Seen {
         collections: collections
             .iter()
@@ -164,6 +185,7 @@ pub(crate) fn read(
                 resume: None,
                 lost: BTreeSet::new(),
                 given_up: BTreeSet::new(),
+                only: only.cloned(),
             };
             let say = say.clone();
             let shares = &shares;

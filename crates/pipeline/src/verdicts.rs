@@ -59,7 +59,9 @@ pub(crate) fn report(hosts: Vec<Observed>, judgement: &Judgement<'_>) -> Report 
                     .flat_map(|need| need.gaps.iter().cloned()),
             );
         }
+        let persistence = assess::persistence_review(judgement.packs, &judgement.knowledge, &host);
         reports.push(HostReport {
+            persistence,
             host: host.host,
             host_rule: host.host_rule,
             collections,

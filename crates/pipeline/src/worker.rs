@@ -301,6 +301,10 @@ impl Reader<'_, '_> {
         if !self.has_claimed(position.top)
             || job.lost.contains(&position)
             || job.given_up.contains(&within)
+            || job
+                .only
+                .as_ref()
+                .is_some_and(|only| !only.contains(&position))
         {
             return false;
         }

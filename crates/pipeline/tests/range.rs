@@ -3,8 +3,10 @@
 
 mod support;
 
-use model::report::{CampaignReport, ExposureState, Report, VerdictName};
-use model::{FootholdState, Stage, Timestamp};
+use model::report::{
+    CampaignReport, ExposureState, PersistenceEntry, Report, StatementOutcome, VerdictName,
+};
+use model::{FootholdState, PersistenceKind, Stage, Timestamp};
 use proptest::prelude::ProptestConfig;
 use proptest::prop_assert;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
@@ -350,6 +352,77 @@ fn a_random_span_of_a_needed_log_is_missed() {
         Ok(())
     });
     outcome.expect("the first law holds");
+}
+
+/// What was done contradicts the statement that it was not, and nothing is supported that happened.
+#[test]
+fn what_was_done_contradicts_what_is_said() {
+    for (seed, scenario, contradicted) in [
+        (61, "credential-theft", "no_credentials_dumped"),
+        (62, "mailbox-export", "no_archive_staged"),
+        (63, "new-administrator", "no_account_changed"),
+        (64, "mail-theft", "no_mailbox_read"),
+    ] {
+        let checked = check(&options(scenario, seed), Layout::Drives, 2);
+        let statements = &checked.campaign().statements.statements;
+        let one = statements.iter().find(|one| one.id == contradicted);
+        let one = one.unwrap_or_else(|| panic!("{scenario}: {contradicted} is asked"));
+        assert_eq!(
+            one.outcome,
+            StatementOutcome::Contradicted,
+            "{scenario}: {one:#?}"
+        );
+        assert!(!one.against.is_empty(), "{scenario}: {one:#?}");
+        for one in statements {
+            assert_ne!(
+                one.outcome,
+                StatementOutcome::Supported,
+                "{scenario}: {one:#?}"
+            );
+        }
+    }
+    let probed = check(&options("probed", 65), Layout::Drives, 2);
+    let statements = &probed.campaign().statements;
+    assert!(statements.statements.is_empty(), "{statements:#?}");
+}
+
+/// What an intruder set up stands first in the review, and what a server has by itself does not stand there.
+#[test]
+fn what_an_intruder_set_up_stands_first_in_the_review() {
+    for (seed, scenario, kind) in [
+        (71, "new-service", PersistenceKind::Service),
+        (72, "scheduled-task", PersistenceKind::ScheduledTask),
+        (73, "web-server-module", PersistenceKind::IisModule),
+    ] {
+        let checked = check(&options(scenario, seed), Layout::Drives, 2);
+        let review = &checked.report.hosts[0].persistence;
+        let planted = &checked.campaign_truth().footholds;
+        let is_planted = |entry: &PersistenceEntry| {
+            planted.iter().any(|foothold| {
+                let path = foothold.path.to_lowercase();
+                let name = entry.name.trim_start_matches('\\').to_lowercase();
+                // Settings may name the folder by a variable.
+                let runs = entry.runs.to_lowercase();
+                path.ends_with(&name) || runs.contains(model::file_name(&path))
+            })
+        };
+        // An administrator's script that nothing dates deserves as much of a look.
+        let mut first = review.entries.iter().take(2);
+        let found = first.any(|entry| entry.kind == kind && is_planted(entry));
+        assert!(found, "{scenario}: {:#?} {planted:#?}", review.entries);
+    }
+    let clean = check(&options("clean", 74), Layout::Drives, 2);
+    let review = &clean.report.hosts[0].persistence;
+    assert!(review.seen > 20, "{review:#?}");
+    // The backup task that an administrator set up is theirs to explain, and so are programs that were installed and
+    // removed again.
+    for entry in &review.entries {
+        let is_past = entry
+            .why
+            .iter()
+            .any(|why| why.starts_with("only events tell"));
+        assert!(is_past || entry.name.contains("Backup"), "{entry:#?}");
+    }
 }
 
 fn coverage_does_not_rise(whole: &Checked, thinned: &Checked, what: &str) {

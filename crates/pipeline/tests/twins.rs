@@ -4,7 +4,7 @@
 mod support;
 
 use model::Timestamp;
-use model::report::{CampaignReport, NeedReport, Report};
+use model::report::{CampaignReport, NeedReport, Report, Statement, StatementOutcome};
 use range::{
     CampaignNeeds, Collection, FleetTruth, Layout, Options, SCHEMA, Source, Withheld, Zip,
     make_host,
@@ -96,6 +96,17 @@ fn hold(number: u64, scenario: &str) {
                 need.unseen_seconds.unwrap_or_default(),
                 whole.seen,
                 need.seen,
+            );
+        }
+        for statement in &thinned.statements.statements {
+            // Whatever is withheld, no statement is supported by it.
+            let supported = |one: &Statement| {
+                one.id == statement.id && one.outcome == StatementOutcome::Supported
+            };
+            assert!(
+                !supported(statement) || whole.statements.statements.iter().any(supported),
+                "{scenario}: `{}` is supported without {withheld:?}",
+                statement.statement
             );
         }
         if thinned.verdict.assures() {

@@ -5,7 +5,8 @@ use expect_test::expect;
 use jiff::{SignedDuration, Timestamp};
 use model::report::{
     CampaignReport, Compromise, CoverageReport, Eviction, Exposure, ExposureSpan, ExposureState,
-    FootholdReport, HostReport, NeedReport, Report, Share, StoryStep, VerdictName,
+    FootholdReport, HostReport, NeedReport, PersistenceReview, Report, Share, Statements,
+    StoryStep, VerdictName,
 };
 use model::{Accounting, Finding, FootholdKind, FootholdState, Place, Stage};
 use range::drill::{self, Key, SealError};
@@ -258,6 +259,7 @@ fn said_of(host: &HostTruth) -> CampaignReport {
         next: Vec::new(),
         next_steps: Vec::new(),
         findings: Vec::new(),
+        statements: Statements::default(),
     }
 }
 
@@ -292,6 +294,7 @@ fn perfect(truth: &FleetTruth) -> Report {
         host: truth.host.clone(),
         host_rule: "registry ComputerName".to_owned(),
         collections: Vec::new(),
+        persistence: PersistenceReview::default(),
         campaigns: vec![said_of(truth)],
     };
     Report {

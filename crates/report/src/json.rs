@@ -27,7 +27,7 @@ pub fn json_value(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()>
 /// Writes one object a line. The field `record` says what each is:
 ///
 /// - `report`, always one and first: schema, time, packs, accounting and what was not looked at;
-/// - `host`: a host and its collections;
+/// - `host`: a host, its collections and the review of what starts by itself;
 /// - `verdict`: one host and one campaign;
 /// - `finding`, `gap`: as in the report.
 pub fn ndjson(report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -51,6 +51,7 @@ pub fn ndjson(report: &Report, out: &mut dyn Write) -> io::Result<()> {
                 "host": host.host,
                 "host_rule": host.host_rule,
                 "collections": host.collections,
+                "persistence": host.persistence,
             }),
         )?;
         for campaign in &host.campaigns {

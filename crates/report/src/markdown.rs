@@ -45,8 +45,9 @@ fn document(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     if judged.len() > 1 {
         summary(&judged, out)?;
     }
-    for one in &judged {
-        host(*one, &findings, out)?;
+    for (index, one) in judged.iter().enumerate() {
+        let is_first = view::is_first_of_host(&judged, index);
+        host(*one, &findings, is_first, out)?;
     }
     for host in view::unjudged(report) {
         writeln!(
@@ -127,7 +128,12 @@ fn summary(judged: &[Judged<'_>], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn host(one: Judged<'_>, findings: &Findings<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn host(
+    one: Judged<'_>,
+    findings: &Findings<'_>,
+    is_first: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let campaign = one.campaign;
     let verdict = words::verdict(campaign.verdict).to_uppercase();
     writeln!(
@@ -152,7 +158,11 @@ fn host(one: Judged<'_>, findings: &Findings<'_>, out: &mut dyn Write) -> io::Re
         step_list(next.iter(), out)?;
     }
     story(one, out)?;
+    statements(campaign, out)?;
     footholds(campaign, out)?;
+    if is_first {
+        persistence(one.host, out)?;
+    }
     coverage(campaign, out)?;
     exposure(campaign, out)?;
     eviction(campaign, out)?;
@@ -301,6 +311,91 @@ fn footholds(campaign: &CampaignReport, out: &mut dyn Write) -> io::Result<()> {
         if let Some(sha256) = &foothold.sha256 {
             writeln!(out, "  - SHA-256 {}", Code(sha256))?;
         }
+    }
+    Ok(())
+}
+
+fn statements(campaign: &CampaignReport, out: &mut dyn Write) -> io::Result<()> {
+    let statements = &campaign.statements;
+    if statements.statements.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n### What can be said\n\n{}: {}.\n",
+        Prose(&statements.about),
+        words::outcomes(statements)
+    )?;
+    for statement in &statements.statements {
+        writeln!(
+            out,
+            "- **{}**: {}: {}",
+            words::outcome(statement.outcome),
+            Prose(&statement.statement),
+            Prose(&statement.reason)
+        )?;
+        if let Some(sent) = &statement.sent {
+            writeln!(out, "  - {}", words::sent(sent))?;
+        }
+        for against in &statement.against {
+            writeln!(out, "  - *against it:* {}", Prose(&against.text))?;
+            place_list("    ", &against.places, out)?;
+        }
+        for missing in &statement.missing {
+            writeln!(
+                out,
+                "  - *not seen:* {}: {}. {}",
+                Prose(&missing.title),
+                Prose(&missing.gaps.join("; ")),
+                Prose(&missing.collect)
+            )?;
+        }
+        writeln!(out, "  - *limits:* {}", Prose(&statement.limits))?;
+    }
+    Ok(())
+}
+
+fn persistence(host: &HostReport, out: &mut dyn Write) -> io::Result<()> {
+    let review = &host.persistence;
+    if !view::has_review(host) {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n### What starts by itself\n\n{}.\n",
+        words::reviewed(review)
+    )?;
+    for entry in review.entries.iter().take(RECORDS_MAX) {
+        writeln!(
+            out,
+            "- {} {}, {}: {}",
+            words::persistence_kind(entry.kind),
+            Code(&entry.name),
+            Prose(&words::changed(entry)),
+            Prose(&entry.why.join("; "))
+        )?;
+        if !entry.runs.is_empty() {
+            writeln!(out, "  - runs {}", Code(&entry.runs))?;
+        }
+        place_list("  ", &entry.places, out)?;
+    }
+    let listed = review.entries.len() as u64 + review.left_out;
+    let more = listed.saturating_sub(RECORDS_MAX as u64);
+    if more > 0 {
+        writeln!(out, "- and {}", words::counted(more, "more thing"))?;
+    }
+    writeln!(out)?;
+    for kind in &review.coverage {
+        writeln!(
+            out,
+            "- *{}:* {}{}",
+            words::seen_state(kind.seen),
+            Prose(&kind.title),
+            match kind.missing.as_slice() {
+                [] => String::new(),
+                missing => format!(". {}. {}", Prose(&missing.join("; ")), Prose(&kind.collect)),
+            }
+        )?;
     }
     Ok(())
 }

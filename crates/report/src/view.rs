@@ -40,6 +40,22 @@ pub(crate) fn worst_first(report: &Report) -> Vec<Judged<'_>> {
     judged
 }
 
+/// Whether this is the first entry of its host in the order shown: what is said of a host as a whole stands there.
+pub(crate) fn is_first_of_host(judged: &[Judged<'_>], index: usize) -> bool {
+    let Some(one) = judged.get(index) else {
+        return false;
+    };
+    !judged
+        .iter()
+        .take(index)
+        .any(|earlier| std::ptr::eq(earlier.host, one.host))
+}
+
+/// Whether a review says anything: nothing was looked at in reports of older versions.
+pub(crate) fn has_review(host: &HostReport) -> bool {
+    !host.persistence.coverage.is_empty() || !host.persistence.entries.is_empty()
+}
+
 /// Hosts that no campaign judged, because no pack was used.
 pub(crate) fn unjudged(report: &Report) -> Vec<&HostReport> {
     let hosts = report.hosts.iter();

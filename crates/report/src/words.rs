@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 use model::report::{
-    CampaignReport, ExposureSpan, ExposureState, GateState, Share, StoryStep, VerdictName,
+    CampaignReport, ExposureSpan, ExposureState, GateState, PersistenceEntry, PersistenceReview,
+    SeenState, Sent, Share, StatementOutcome, Statements, StoryStep, VerdictName,
 };
-use model::{Accounting, FootholdKind, FootholdState, GapKind, Stage};
+use model::{Accounting, FootholdKind, FootholdState, GapKind, PersistenceKind, Stage};
 
 /// What one says where nothing could be examined; must never look like a clearance.
 pub(crate) const NOTHING_EXAMINED: &str = "Nothing was examined. This report says nothing about whether anyone was \
@@ -87,6 +88,84 @@ pub(crate) fn foothold_state(state: FootholdState) -> &'static str {
         FootholdState::AbsentVerified => "absent, verified",
         FootholdState::Unknown => "unknown",
     }
+}
+
+/// What starts by itself, as people read it.
+pub(crate) fn persistence_kind(kind: PersistenceKind) -> String {
+    match kind {
+        PersistenceKind::RunKey => "registry start".to_owned(),
+        PersistenceKind::IisModule => "IIS module".to_owned(),
+        PersistenceKind::WmiSubscription => "WMI subscription".to_owned(),
+        PersistenceKind::GroupMembership => "group".to_owned(),
+        other => other.name().replace('_', " "),
+    }
+}
+
+pub(crate) fn seen_state(state: SeenState) -> &'static str {
+    match state {
+        SeenState::Seen => "seen",
+        SeenState::Partial => "seen in part",
+        SeenState::NotCollected => "not collected",
+    }
+}
+
+pub(crate) fn outcome(outcome: StatementOutcome) -> &'static str {
+    match outcome {
+        StatementOutcome::Contradicted => "contradicted",
+        StatementOutcome::NotAnswerable => "not answerable",
+        StatementOutcome::Supported => "supported",
+    }
+}
+
+/// `1 contradicted, 6 not answerable`; empty where nothing was asked.
+pub(crate) fn outcomes(statements: &Statements) -> String {
+    let outcomes = [
+        StatementOutcome::Contradicted,
+        StatementOutcome::NotAnswerable,
+        StatementOutcome::Supported,
+    ];
+    let counts = outcomes.into_iter().filter_map(|of| {
+        let all = statements.statements.iter();
+        let count = all.filter(|one| one.outcome == of).count();
+        (count > 0).then(|| format!("{count} {}", outcome(of)))
+    });
+    counts.collect::<Vec<_>>().join(", ")
+}
+
+/// When an entry of the review was made or changed, and by which clock.
+pub(crate) fn changed(entry: &PersistenceEntry) -> String {
+    match entry.changed {
+        Some(changed) => format!("{} ({})", time(changed), entry.clock),
+        None => format!("time not known ({})", entry.clock),
+    }
+}
+
+/// How many entries the review lists of all that it saw.
+pub(crate) fn reviewed(review: &PersistenceReview) -> String {
+    let listed = review.entries.len() as u64 + review.left_out;
+    format!(
+        "{} to look at, of {} seen",
+        thousands(listed),
+        thousands(review.seen)
+    )
+}
+
+/// What the web server sent to the clients that findings name.
+pub(crate) fn sent(sent: &Sent) -> String {
+    let mut sentence = format!(
+        "{} in {} to addresses that findings name",
+        bytes(sent.bytes),
+        counted(sent.rows, "row")
+    );
+    if sent.rows_without_size > 0 {
+        let share = Share::of(sent.rows_without_size, sent.rows);
+        sentence = format!(
+            "{sentence}; {} of these rows tell no size ({})",
+            thousands(sent.rows_without_size),
+            self::share(share)
+        );
+    }
+    sentence
 }
 
 pub(crate) fn gap_kind(kind: GapKind) -> String {

@@ -42,6 +42,45 @@ fn one_event_a_line_of_several_writers() {
 }
 
 #[test]
+fn events_that_set_something_up_are_facts_with_their_first_and_last_time() {
+    check(
+        PATH,
+        br#"{"@timestamp":"2021-03-14T01:40:01Z","winlog":{"channel":"Security","event_id":4720,"record_id":1,"event_data":{"TargetUserName":"support","SubjectUserName":"bob"}}}
+{"@timestamp":"2021-03-14T01:40:02Z","winlog":{"channel":"Security","event_id":4732,"record_id":2,"event_data":{"TargetUserName":"Administrators","MemberName":"-","MemberSid":"S-1-5-21-1-2-3-1007","SubjectUserName":"bob"}}}
+{"@timestamp":"2021-03-14T01:40:03Z","winlog":{"channel":"Security","event_id":4698,"record_id":3,"event_data":{"TaskName":"\\Winnet","TaskContent":"<?xml version=\"1.0\"?><Task><Actions><Exec><Command>C:\\a.exe</Command><Arguments>/x</Arguments></Exec></Actions></Task>"}}}
+{"@timestamp":"2021-03-14T01:40:04Z","winlog":{"channel":"System","event_id":7045,"record_id":4,"event_data":{"ServiceName":"odd","ImagePath":"C:\\odd.exe"}}}
+{"@timestamp":"2021-03-14T01:40:05Z","winlog":{"channel":"System","event_id":7045,"record_id":5,"event_data":{"ServiceName":"odd","ImagePath":"C:\\odd.exe"}}}
+{"@timestamp":"2021-03-14T01:40:06Z","winlog":{"channel":"System","event_id":7045,"record_id":6,"event_data":{"ServiceName":"odd","ImagePath":"C:\\odd2.exe"}}}
+{"@timestamp":"2021-03-14T01:40:07Z","winlog":{"channel":"Application","event_id":4720,"record_id":7,"event_data":{"TargetUserName":"nobody"}}}
+"#,
+        &["event_id"],
+        expect![[r#"
+            kind: windows.event_json
+            source: windows.eventlog:security
+            records: 7
+              2021-03-14T01:40:01Z | line 1 | event_id=4720
+              2021-03-14T01:40:02Z | line 2 | event_id=4732
+              2021-03-14T01:40:03Z | line 3 | event_id=4698
+              2021-03-14T01:40:04Z | line 4 | event_id=7045
+              2021-03-14T01:40:05Z | line 5 | event_id=7045
+              2021-03-14T01:40:06Z | line 6 | event_id=7045
+              2021-03-14T01:40:07Z | line 7 | event_id=4720
+            rejected: 0
+            facts: 8
+              item | {"fact":"event_log","channel":"Application","computer":"","first_id":7,"last_id":7,"first":"2021-03-14T01:40:07Z","last":"2021-03-14T01:40:07Z","missing_ids":[],"next_id":null,"live":false}
+              item | {"fact":"event_log","channel":"Security","computer":"","first_id":1,"last_id":3,"first":"2021-03-14T01:40:01Z","last":"2021-03-14T01:40:03Z","missing_ids":[],"next_id":null,"live":false}
+              item | {"fact":"event_log","channel":"System","computer":"","first_id":4,"last_id":6,"first":"2021-03-14T01:40:04Z","last":"2021-03-14T01:40:06Z","missing_ids":[],"next_id":null,"live":false}
+              line 1 | {"fact":"persistence","kind":"account","name":"support","command":"","changed":"2021-03-14T01:40:01Z","clock":"event 4720 of the log Security: created","author":"bob"}
+              line 2 | {"fact":"persistence","kind":"group_membership","name":"Administrators","command":"S-1-5-21-1-2-3-1007","changed":"2021-03-14T01:40:02Z","clock":"event 4732 of the log Security: a member was added","author":"bob"}
+              line 4 | {"fact":"persistence","kind":"service","name":"odd","command":"C:\\odd.exe","changed":"2021-03-14T01:40:04Z","clock":"event 7045 of the log System: installed","author":""}
+              line 6 | {"fact":"persistence","kind":"service","name":"odd","command":"C:\\odd2.exe","changed":"2021-03-14T01:40:06Z","clock":"event 7045 of the log System: installed","author":""}
+              line 3 | {"fact":"persistence","kind":"scheduled_task","name":"\\Winnet","command":"C:\\a.exe /x","changed":"2021-03-14T01:40:03Z","clock":"event 4698 of the log Security: created","author":""}
+            gaps: 0
+        "#]],
+    );
+}
+
+#[test]
 fn arrays_printed_over_many_lines() {
     check(
         PATH,

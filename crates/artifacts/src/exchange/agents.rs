@@ -7,7 +7,7 @@ use crate::simple_record::SimpleRecord;
 use crate::xml::{self, Element};
 use crate::{Artifact, Item, Match, Probe, Sink};
 use evidence::Content;
-use model::{At, GapKind, SourceName};
+use model::{At, Fact, GapKind, Persistence, PersistenceKind, SourceName};
 
 /// Agents of one configuration; Exchange installs some twenty.
 const AGENTS_MAX: usize = 10_000;
@@ -72,4 +72,15 @@ fn tell(agent: &Element, source: &SourceName, sink: &mut dyn Sink) {
         .with("ImageLoaded", attribute("assemblyPath"))
         .with("enabled", attribute("enabled"));
     sink.record(&record);
+    sink.fact(
+        At::Line(agent.line.max(1)),
+        Fact::Persistence(Persistence {
+            kind: PersistenceKind::TransportAgent,
+            name: attribute("name").to_owned(),
+            command: attribute("assemblyPath").to_owned(),
+            changed: None,
+            clock: String::new(),
+            author: String::new(),
+        }),
+    );
 }

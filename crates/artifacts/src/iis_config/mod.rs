@@ -12,7 +12,9 @@ use crate::simple_record::SimpleRecord;
 use crate::xml::{self, Element};
 use crate::{Artifact, Item, Match, Probe, Sink};
 use evidence::Content;
-use model::{At, Fact, GapKind, IisModule, SourceName, VirtualDirectory};
+use model::{
+    At, Fact, GapKind, IisModule, Persistence, PersistenceKind, SourceName, VirtualDirectory,
+};
 use sha2::{Digest, Sha256};
 
 /// Action of a rule that only takes inherited rules away; see [`effective`].
@@ -206,6 +208,21 @@ impl Walk<'_> {
             }
             let kind = format!("{}/{}", section.name, entry.name);
             self.record(entry, &kind, location);
+            // A managed module names a type of a library that lies in a `bin` folder or the assembly cache.
+            let managed = entry.attribute("type").filter(|of| !of.is_empty());
+            if let ("modules/add", Some(of)) = (kind.as_str(), managed) {
+                self.fact(
+                    entry,
+                    Fact::Persistence(Persistence {
+                        kind: PersistenceKind::IisModule,
+                        name: entry.attribute("name").unwrap_or_default().to_owned(),
+                        command: of.to_owned(),
+                        changed: None,
+                        clock: String::new(),
+                        author: String::new(),
+                    }),
+                );
+            }
             if kind == "globalModules/add" {
                 self.fact(
                     entry,

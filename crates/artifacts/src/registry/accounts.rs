@@ -7,9 +7,9 @@
 //! stand in the same values; they are not read.
 
 use super::hive::{Key, Value, filetime, number, short, utf16};
-use super::{Reading, record_source};
+use super::{Reading, key_clock, record_source};
 use crate::simple_record::SimpleRecord;
-use model::{At, Timestamp};
+use model::{At, Fact, Persistence, PersistenceKind, Timestamp};
 
 const ACCOUNTS: &str = "SAM\\Domains\\Account";
 const BUILT_IN: &str = "SAM\\Domains\\Builtin";
@@ -83,6 +83,25 @@ impl Reading<'_> {
                 )
                 .changed(account.changed);
             self.sink.record(&record);
+            let disabled = flags.is_some_and(|flags| flags & 1 != 0);
+            let states = [
+                administrator.then_some("an administrator"),
+                taken_over.is_some().then_some("acts as another account"),
+                disabled.then_some("disabled"),
+            ];
+            self.fact(
+                &account,
+                Fact::Persistence(Persistence {
+                    kind: PersistenceKind::Account,
+                    name: account.name.clone(),
+                    command: states.into_iter().flatten().collect::<Vec<_>>().join(", "),
+                    changed: account.changed,
+                    clock: account.changed.map_or_else(String::new, |_| {
+                        "the last write of the account's name in the registry".to_owned()
+                    }),
+                    author: String::new(),
+                }),
+            );
         }
     }
 
@@ -114,6 +133,20 @@ impl Reading<'_> {
                     .with("members", members.join(", "))
                     .changed(group.changed);
                 self.sink.record(&record);
+                if members.is_empty() {
+                    continue;
+                }
+                self.fact(
+                    &group,
+                    Fact::Persistence(Persistence {
+                        kind: PersistenceKind::GroupMembership,
+                        name: text_at(c, 0x10).unwrap_or_default(),
+                        command: members.join(", "),
+                        changed: group.changed,
+                        clock: key_clock(&group),
+                        author: String::new(),
+                    }),
+                );
             }
         }
     }

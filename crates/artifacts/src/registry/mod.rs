@@ -179,6 +179,14 @@ fn say_state(hive: &Hive<'_>, has_logs: bool, sink: &mut dyn Sink) {
     }
 }
 
+/// How the time of a fact is told that is the last write of its key: any value of the key may have been what was written.
+fn key_clock(key: &Key) -> String {
+    match key.changed {
+        Some(_) => "the last write of the registry key".to_owned(),
+        None => String::new(),
+    }
+}
+
 /// The source of records that tell of one kind of thing.
 fn record_source(kind: &str) -> SourceName {
     SourceName::new(&format!("registry.{kind}"))
@@ -356,6 +364,7 @@ impl Reading<'_> {
                 name: service.name.clone(),
                 command,
                 changed: service.changed,
+                clock: key_clock(service),
                 author: account,
             }),
         );
@@ -596,6 +605,7 @@ impl Reading<'_> {
                 name: format!("{path}\\{name}"),
                 command: command.to_owned(),
                 changed: key.changed,
+                clock: key_clock(key),
                 author: String::new(),
             }),
         );

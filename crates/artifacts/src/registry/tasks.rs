@@ -7,7 +7,7 @@
 use super::hive::{Key, Value, filetime, number, short, utf16};
 use super::{Reading, record_source};
 use crate::simple_record::SimpleRecord;
-use model::{At, GapKind, Timestamp};
+use model::{At, Fact, GapKind, Persistence, PersistenceKind, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -122,6 +122,23 @@ impl Reading<'_> {
             )
             .changed(task.changed);
         self.sink.record(&record);
+        let clock = match (times.created, task.changed) {
+            (Some(_), _) => "the registration in the task scheduler's list",
+            (None, Some(_)) => "the last write of the registry key",
+            (None, None) => "",
+        };
+        let author = self.text(task, "Author");
+        self.fact(
+            task,
+            Fact::Persistence(Persistence {
+                kind: PersistenceKind::ScheduledTask,
+                name: path,
+                command: commands.join("; "),
+                changed: times.created.or(task.changed),
+                clock: clock.to_owned(),
+                author,
+            }),
+        );
     }
 
     /// A name in the tree whose task is gone: what an unfinished removal leaves.

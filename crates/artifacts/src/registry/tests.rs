@@ -104,8 +104,8 @@ fn system_hive_names_the_host_its_zone_and_its_services() {
             facts: 4
               byte 4952 | {"fact":"host_name","name":"MX01","rule":"registry ComputerName","rank":10}
               byte 5128 | {"fact":"time_zone","offset_minutes":60,"name":"W. Europe Standard Time"}
-              byte 5488 | {"fact":"persistence","kind":"service","name":"Odd","command":"svchost.exe -k netsvcs (ServiceDll C:\\ProgramData\\odd.dll)","changed":"2021-03-03T06:49:04Z","author":""}
-              byte 5896 | {"fact":"persistence","kind":"service","name":"Spooler","command":"%SystemRoot%\\System32\\spoolsv.exe","changed":"2021-03-03T06:49:03Z","author":"LocalSystem"}
+              byte 5488 | {"fact":"persistence","kind":"service","name":"Odd","command":"svchost.exe -k netsvcs (ServiceDll C:\\ProgramData\\odd.dll)","changed":"2021-03-03T06:49:04Z","clock":"the last write of the registry key","author":""}
+              byte 5896 | {"fact":"persistence","kind":"service","name":"Spooler","command":"%SystemRoot%\\System32\\spoolsv.exe","changed":"2021-03-03T06:49:03Z","clock":"the last write of the registry key","author":"LocalSystem"}
             gaps: 0
         "#]],
     );
@@ -134,10 +134,10 @@ fn software_hive_names_products_and_what_is_run() {
               byte 4648 | {"fact":"install_path","product":"exchange","path":"D:\\Exchange\\V15","rule":"registry Setup key"}
               byte 4648 | {"fact":"build","product":"exchange","build":"15.1.2176.9","count":1,"rule":"registry Setup key"}
               byte 6856 | {"fact":"prior_tool","tool":"EOMT","time":"2021-03-03T06:49:02Z","outcome":"it left the state `Patched` in the registry"}
-              byte 5296 | {"fact":"persistence","kind":"run_key","name":"Microsoft\\Windows\\CurrentVersion\\Run\\Updater","command":"C:\\Users\\Public\\u.exe","changed":"2021-03-03T06:49:03Z","author":""}
-              byte 5296 | {"fact":"persistence","kind":"run_key","name":"Microsoft\\Windows\\CurrentVersion\\Run\\Odd","command":"010203","changed":"2021-03-03T06:49:03Z","author":""}
-              byte 6368 | {"fact":"persistence","kind":"run_key","name":"Microsoft\\Windows NT\\CurrentVersion\\Winlogon\\Userinit","command":"C:\\Windows\\system32\\userinit.exe,","changed":"2021-03-03T06:49:04Z","author":""}
-              byte 6192 | {"fact":"persistence","kind":"run_key","name":"Microsoft\\Windows NT\\CurrentVersion\\Image File Execution Options\\sethc.exe\\Debugger","command":"cmd.exe","changed":"2021-03-03T06:49:05Z","author":""}
+              byte 5296 | {"fact":"persistence","kind":"run_key","name":"Microsoft\\Windows\\CurrentVersion\\Run\\Updater","command":"C:\\Users\\Public\\u.exe","changed":"2021-03-03T06:49:03Z","clock":"the last write of the registry key","author":""}
+              byte 5296 | {"fact":"persistence","kind":"run_key","name":"Microsoft\\Windows\\CurrentVersion\\Run\\Odd","command":"010203","changed":"2021-03-03T06:49:03Z","clock":"the last write of the registry key","author":""}
+              byte 6368 | {"fact":"persistence","kind":"run_key","name":"Microsoft\\Windows NT\\CurrentVersion\\Winlogon\\Userinit","command":"C:\\Windows\\system32\\userinit.exe,","changed":"2021-03-03T06:49:04Z","clock":"the last write of the registry key","author":""}
+              byte 6192 | {"fact":"persistence","kind":"run_key","name":"Microsoft\\Windows NT\\CurrentVersion\\Image File Execution Options\\sethc.exe\\Debugger","command":"cmd.exe","changed":"2021-03-03T06:49:05Z","clock":"the last write of the registry key","author":""}
             gaps: 0
         "#]],
     );
@@ -161,8 +161,8 @@ fn content_decides_which_hive_it_is_and_backups_state_nothing() {
             facts: 4
               byte 4952 | {"fact":"host_name","name":"MX01","rule":"registry ComputerName","rank":10}
               byte 5128 | {"fact":"time_zone","offset_minutes":60,"name":"W. Europe Standard Time"}
-              byte 5488 | {"fact":"persistence","kind":"service","name":"Odd","command":"svchost.exe -k netsvcs (ServiceDll C:\\ProgramData\\odd.dll)","changed":"2021-03-03T06:49:04Z","author":""}
-              byte 5896 | {"fact":"persistence","kind":"service","name":"Spooler","command":"%SystemRoot%\\System32\\spoolsv.exe","changed":"2021-03-03T06:49:03Z","author":"LocalSystem"}
+              byte 5488 | {"fact":"persistence","kind":"service","name":"Odd","command":"svchost.exe -k netsvcs (ServiceDll C:\\ProgramData\\odd.dll)","changed":"2021-03-03T06:49:04Z","clock":"the last write of the registry key","author":""}
+              byte 5896 | {"fact":"persistence","kind":"service","name":"Spooler","command":"%SystemRoot%\\System32\\spoolsv.exe","changed":"2021-03-03T06:49:03Z","clock":"the last write of the registry key","author":"LocalSystem"}
             gaps: 0
         "#]],
     );
@@ -199,14 +199,15 @@ fn accounts_of_sam_are_records() {
         &bytes_of(&root, "SAM"),
         &["*"],
         expect![[r#"
-        kind: windows.registry
-        source: windows.registry:sam
-        records: 1
-          2021-03-03T06:49:09Z | byte 4808 | key=SAM\\Domains\\Account\\Users\\Names | name=support | user=support | changed=2021-03-03T06:49:09Z
-        rejected: 0
-        facts: 0
-        gaps: 0
-    "#]],
+            kind: windows.registry
+            source: windows.registry:sam
+            records: 1
+              2021-03-03T06:49:09Z | byte 4808 | key=SAM\\Domains\\Account\\Users\\Names | name=support | user=support | changed=2021-03-03T06:49:09Z
+            rejected: 0
+            facts: 1
+              byte 4808 | {"fact":"persistence","kind":"account","name":"support","command":"","changed":"2021-03-03T06:49:09Z","clock":"the last write of the account's name in the registry","author":""}
+            gaps: 0
+        "#]],
     );
 }
 
@@ -429,7 +430,10 @@ fn the_schedulers_own_list_shows_what_a_task_does_and_whether_it_is_hidden() {
               2021-03-03T06:49:03Z | byte 6800 | name=\\Left | listed=no task
             rejected: 1
               byte 5344 | the actions of a task are in no known form
-            facts: 0
+            facts: 3
+              byte 4928 | {"fact":"persistence","kind":"scheduled_task","name":"\\Example\\Shown","command":"C:\\ProgramData\\a.exe /x","changed":"2021-03-03T06:49:10Z","clock":"the registration in the task scheduler's list","author":""}
+              byte 5344 | {"fact":"persistence","kind":"scheduled_task","name":"\\Hidden","command":"","changed":"2021-03-03T06:49:10Z","clock":"the registration in the task scheduler's list","author":""}
+              byte 5728 | {"fact":"persistence","kind":"scheduled_task","name":"\\Nameless","command":"","changed":"2021-03-03T06:49:10Z","clock":"the registration in the task scheduler's list","author":""}
             gaps: 0
         "#]],
     );
@@ -641,17 +645,20 @@ fn accounts_tell_when_they_were_made_and_whom_they_act_as() {
         &sam(),
         &["*"],
         expect![[r#"
-        kind: windows.registry
-        source: windows.registry:sam
-        records: 3
-          2021-03-03T06:49:02Z | byte 5752 | key=SAM\\Domains\\Account\\Users\\Names | name=Administrator | user=Administrator | rid=500 | sid=S-1-5-21-1-2-3-500 | full_name=Full | disabled=yes | last_logon=2021-03-03T06:49:10Z | password_set=2021-03-03T06:49:20Z | logons=7 | changed=2021-03-03T06:49:02Z
-          2021-03-03T06:49:02Z | byte 5880 | key=SAM\\Domains\\Account\\Users\\Names | name=helper | user=helper | rid=1001 | sid=S-1-5-21-1-2-3-1001 | acts_as_rid=500 | full_name=Full | administrator=yes | disabled=no | last_logon=2021-03-03T06:49:10Z | password_set=2021-03-03T06:49:20Z | logons=7 | changed=2021-03-03T06:49:02Z
-          2021-03-03T06:49:03Z | byte 6304 | key=SAM\\Domains\\Builtin\\Aliases\\00000220 | name=Administrators | rid=544 | members=S-1-5-21-1-2-3-1001 | changed=2021-03-03T06:49:03Z
-        rejected: 1
-          byte 6544 | the members of a group are in no known form
-        facts: 0
-        gaps: 0
-    "#]],
+            kind: windows.registry
+            source: windows.registry:sam
+            records: 3
+              2021-03-03T06:49:02Z | byte 5752 | key=SAM\\Domains\\Account\\Users\\Names | name=Administrator | user=Administrator | rid=500 | sid=S-1-5-21-1-2-3-500 | full_name=Full | disabled=yes | last_logon=2021-03-03T06:49:10Z | password_set=2021-03-03T06:49:20Z | logons=7 | changed=2021-03-03T06:49:02Z
+              2021-03-03T06:49:02Z | byte 5880 | key=SAM\\Domains\\Account\\Users\\Names | name=helper | user=helper | rid=1001 | sid=S-1-5-21-1-2-3-1001 | acts_as_rid=500 | full_name=Full | administrator=yes | disabled=no | last_logon=2021-03-03T06:49:10Z | password_set=2021-03-03T06:49:20Z | logons=7 | changed=2021-03-03T06:49:02Z
+              2021-03-03T06:49:03Z | byte 6304 | key=SAM\\Domains\\Builtin\\Aliases\\00000220 | name=Administrators | rid=544 | members=S-1-5-21-1-2-3-1001 | changed=2021-03-03T06:49:03Z
+            rejected: 1
+              byte 6544 | the members of a group are in no known form
+            facts: 3
+              byte 5752 | {"fact":"persistence","kind":"account","name":"Administrator","command":"disabled","changed":"2021-03-03T06:49:02Z","clock":"the last write of the account's name in the registry","author":""}
+              byte 5880 | {"fact":"persistence","kind":"account","name":"helper","command":"an administrator, acts as another account","changed":"2021-03-03T06:49:02Z","clock":"the last write of the account's name in the registry","author":""}
+              byte 6304 | {"fact":"persistence","kind":"group_membership","name":"Administrators","command":"S-1-5-21-1-2-3-1001","changed":"2021-03-03T06:49:03Z","clock":"the last write of the registry key","author":""}
+            gaps: 0
+        "#]],
     );
 }
 

@@ -14,6 +14,9 @@ const NAMESPACE: &str = "http://schemas.microsoft.com/windows/2004/02/mit/task";
 /// Folder below which Windows keeps tasks, in lower case.
 const FOLDER: &str = "\\system32\\tasks\\";
 
+/// Characters of a date that is no time; `2021-03-03T06:49:00.1234567` is the longest that Windows writes.
+const DATE_CHARS_MAX: usize = 32;
+
 /// Bytes in which the namespace stands.
 const HEAD_BYTES: usize = 4_096;
 
@@ -91,6 +94,7 @@ fn read_task(task: &Element, path: &str, sink: &mut dyn Sink) {
             name: name.clone(),
             command: commands.join("; "),
             changed,
+            clock: clock(date, changed.is_some()),
             author: author.to_owned(),
         }),
     );
@@ -144,6 +148,18 @@ fn task_name(task: &Element, path: &str) -> String {
 /// A date with its offset to UTC. Most tasks are dated in local time without one, which says nothing for sure.
 fn zoned(date: &str) -> Option<Timestamp> {
     date.parse().ok()
+}
+
+/// Which clock the date of a task is of. It is the task's own word: whoever registers a task chooses it.
+fn clock(date: &str, is_time: bool) -> String {
+    match (date, is_time) {
+        ("", _) => String::new(),
+        (_, true) => "the date in the task's file".to_owned(),
+        (date, false) => {
+            let shown: String = date.chars().take(DATE_CHARS_MAX).collect();
+            format!("the task's file is dated {shown} by a local clock that names no offset")
+        }
+    }
 }
 
 fn triggers(task: &Element) -> String {
@@ -235,7 +251,7 @@ mod tests {
                   - | line 7 | name=\\Example\\Update | action=ComHandler | command=COM {42} | process=COM {42} | author=EXAMPLE\\bob | date=2021-03-03T06:49:00 | user=S-1-5-18 | run_level=HighestAvailable | triggers=BootTrigger, TimeTrigger | hidden=true
                 rejected: 0
                 facts: 1
-                  item | {"fact":"persistence","kind":"scheduled_task","name":"\\Example\\Update","command":"C:\\Tools\\a.exe /x \"1\"; COM {42}","changed":null,"author":"EXAMPLE\\bob"}
+                  item | {"fact":"persistence","kind":"scheduled_task","name":"\\Example\\Update","command":"C:\\Tools\\a.exe /x \"1\"; COM {42}","changed":null,"clock":"the task's file is dated 2021-03-03T06:49:00 by a local clock that names no offset","author":"EXAMPLE\\bob"}
                 gaps: 0
             "#]],
         );
@@ -255,7 +271,7 @@ mod tests {
                   2021-03-03T05:49:00Z | line 1 | name=\\Other | changed=2021-03-03T05:49:00Z
                 rejected: 0
                 facts: 1
-                  item | {"fact":"persistence","kind":"scheduled_task","name":"\\Other","command":"","changed":"2021-03-03T05:49:00Z","author":"EXAMPLE\\bob"}
+                  item | {"fact":"persistence","kind":"scheduled_task","name":"\\Other","command":"","changed":"2021-03-03T05:49:00Z","clock":"the date in the task's file","author":"EXAMPLE\\bob"}
                 gaps: 0
             "#]],
         );
@@ -270,16 +286,16 @@ mod tests {
             &text.as_bytes()[..cut],
             &["command"],
             expect![[r#"
-            kind: windows.task
-            source: files:tasks
-            records: 1
-              2021-03-03T06:49:00Z | line 7 | command=a.exe
-            rejected: 0
-            facts: 1
-              item | {"fact":"persistence","kind":"scheduled_task","name":"\\Example\\Update","command":"a.exe","changed":"2021-03-03T06:49:00Z","author":"EXAMPLE\\bob"}
-            gaps: 1
-              partial | item | the task is read only in part: it breaks off
-        "#]],
+                kind: windows.task
+                source: files:tasks
+                records: 1
+                  2021-03-03T06:49:00Z | line 7 | command=a.exe
+                rejected: 0
+                facts: 1
+                  item | {"fact":"persistence","kind":"scheduled_task","name":"\\Example\\Update","command":"a.exe","changed":"2021-03-03T06:49:00Z","clock":"the date in the task's file","author":"EXAMPLE\\bob"}
+                gaps: 1
+                  partial | item | the task is read only in part: it breaks off
+            "#]],
         );
         check(
             PATH,

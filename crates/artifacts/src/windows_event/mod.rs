@@ -3,6 +3,7 @@
 //! Binary logs and their JSON exports hold the same events under different names; both are brought to one flat set of
 //! names here (`EventID`, `Channel`, `Provider_Name`, `CommandLine`, `Data_1`, …), so that one rule reads them all.
 
+mod changes;
 mod flat;
 mod normalised;
 mod record;

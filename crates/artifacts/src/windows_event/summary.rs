@@ -1,6 +1,7 @@
 //! What the events of one item say together: which logs they are of, from when to when, and which host wrote them.
 
 use super::Fields;
+use super::changes::Changes;
 use crate::Sink;
 use model::{At, EventLogState, Fact, GapKind, HostNameSeen, IdHole, Timestamp, host_name_rank};
 use std::collections::BTreeMap;
@@ -55,6 +56,7 @@ pub(crate) struct Summary {
     channels: BTreeMap<String, Channel>,
     computers: BTreeMap<String, u64>,
     clearings: u32,
+    changes: Changes,
     channels_left_out: bool,
     computers_left_out: bool,
 }
@@ -86,7 +88,10 @@ impl Summary {
         if !computer.is_empty() {
             self.computers_left_out |= !count(&mut self.computers, &computer, COMPUTERS_MAX);
         }
-        self.clearing(event, seen, sink);
+        if let Some(id) = event.unsigned("EventID") {
+            self.clearing(id, event, seen, sink);
+            self.changes.see(id, event, seen);
+        }
         if let (Numbering::File, Some(id)) = (self.numbering, seen.id) {
             self.whole.see(id, seen.time);
         }
@@ -144,13 +149,14 @@ impl Summary {
             );
         }
         say_host_names(&self.computers, self.computers_left_out, sink);
+        self.changes.finish(sink);
     }
 
     /// Security writes 1102 when it is cleared, System writes 104 when another log is.
-    fn clearing(&mut self, event: &dyn Fields, seen: Seen<'_>, sink: &mut dyn Sink) {
-        let cleared = match event.unsigned("EventID") {
-            Some(1102) => seen.channel.to_owned(),
-            Some(104) => match event.text("UserData_Channel") {
+    fn clearing(&mut self, id: u64, event: &dyn Fields, seen: Seen<'_>, sink: &mut dyn Sink) {
+        let cleared = match id {
+            1102 => seen.channel.to_owned(),
+            104 => match event.text("UserData_Channel") {
                 Some(channel) => channel.into_owned(),
                 None => return,
             },

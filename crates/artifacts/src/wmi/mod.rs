@@ -12,7 +12,7 @@ use crate::simple_record::SimpleRecord;
 use crate::{Artifact, Item, Match, Probe, Sink};
 use evidence::Content;
 use memchr::memmem;
-use model::{At, GapKind, SourceName};
+use model::{At, Fact, GapKind, Persistence, PersistenceKind, SourceName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
@@ -107,6 +107,17 @@ impl Artifact for WmiRepository {
                 .with("Destination", actions.join("; "))
                 .with("found", "by its text, in use or deleted");
             sink.record(&record);
+            sink.fact(
+                At::Offset(*offset),
+                Fact::Persistence(Persistence {
+                    kind: PersistenceKind::WmiSubscription,
+                    name: format!("{} {}", binding.class, binding.consumer),
+                    command: actions.join("; "),
+                    changed: None,
+                    clock: String::new(),
+                    author: String::new(),
+                }),
+            );
         }
     }
 }
@@ -304,15 +315,17 @@ mod tests {
             &repository(),
             &["*"],
             expect![[r#"
-            kind: windows.wmi (by path)
-            source: windows.wmi
-            records: 2
-              - | byte 5389 | name=Alone | consumer=ActiveScriptEventConsumer | found=by its text, in use or deleted
-              - | byte 317 | name=Runner | consumer=CommandLineEventConsumer | filter=Updater | query=SELECT * FROM __InstanceModificationEvent WITHIN 60 | command=C:\\ProgramData\\a.exe /x | Destination=C:\\ProgramData\\a.exe /x | found=by its text, in use or deleted
-            rejected: 0
-            facts: 0
-            gaps: 0
-        "#]],
+                kind: windows.wmi (by path)
+                source: windows.wmi
+                records: 2
+                  - | byte 5389 | name=Alone | consumer=ActiveScriptEventConsumer | found=by its text, in use or deleted
+                  - | byte 317 | name=Runner | consumer=CommandLineEventConsumer | filter=Updater | query=SELECT * FROM __InstanceModificationEvent WITHIN 60 | command=C:\\ProgramData\\a.exe /x | Destination=C:\\ProgramData\\a.exe /x | found=by its text, in use or deleted
+                rejected: 0
+                facts: 2
+                  byte 5389 | {"fact":"persistence","kind":"wmi_subscription","name":"ActiveScriptEventConsumer Alone","command":"","changed":null,"author":""}
+                  byte 317 | {"fact":"persistence","kind":"wmi_subscription","name":"CommandLineEventConsumer Runner","command":"C:\\ProgramData\\a.exe /x","changed":null,"author":""}
+                gaps: 0
+            "#]],
         );
     }
 

@@ -15,6 +15,9 @@ use pack::{Need, NeedSpan, NeededSource, Pack, Way};
 
 pub use rhythm::{Silence, holes};
 
+/// The family of Windows event logs.
+pub(crate) const EVENT_LOG: &str = "windows.eventlog";
+
 /// Needs against what was seen.
 #[derive(Clone, Debug)]
 pub struct Coverage {
@@ -98,6 +101,31 @@ pub(crate) fn coverage(pack: &Pack, observed: &Observed, exposure: &ExposureJudg
         blocking: blocking(pack, observed, &needs),
         needs,
     }
+}
+
+/// Judges needs outside of a pack over one span, whatever span they name of a pack's; those at the latest collection at
+/// that.
+pub(crate) fn asked(
+    needs: &[&Need],
+    span: Option<Span>,
+    observed: &Observed,
+    exposure: &ExposureJudged,
+) -> Vec<NeedReport> {
+    let timeline = seen::Timeline::new(observed);
+    let files = files::Files {
+        observed,
+        exposure,
+        not_met: &[],
+    };
+    needs
+        .iter()
+        .map(|need| match need.span {
+            NeedSpan::Latest => at_latest(need, files),
+            NeedSpan::Entry | NeedSpan::FootholdLog => {
+                spanned(need, span, observed, &timeline, exposure)
+            }
+        })
+        .collect()
 }
 
 /// A need that runs over time.

@@ -1,5 +1,6 @@
 //! Over which time each source was seen, from its own records, their numbers and its rhythm.
 
+use super::EVENT_LOG;
 use super::rhythm::{self, Silence};
 use crate::words;
 use model::{
@@ -7,9 +8,6 @@ use model::{
     SourceName, Span, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The family of Windows event logs.
-const EVENT_LOG: &str = "windows.eventlog";
 
 /// Kinds of rotated log that together can tell a stop of all services from a hole in one log.
 const SERVICE_FAMILIES_MIN: usize = 3;

@@ -31,6 +31,8 @@ pub(crate) fn report(
     );
     let builds = pack::BuildTable::builtin();
     let products = pack::products();
+    let questions = pack::questions();
+    let review = pack::Review::builtin();
     let attestations: Vec<Attestation> = attestations.iter().map(stated).collect();
     let judgement = Judgement {
         packs: &packs,
@@ -38,6 +40,8 @@ pub(crate) fn report(
             builds: &builds,
             products: &products,
             shipped: &shipped,
+            questions: &questions,
+            review: &review,
         },
         host: None,
         as_of: None,

@@ -5,7 +5,7 @@ use crate::score::{Page, Rate, Score, Speaks, host_key, percent, score, score_pa
 use crate::truth::FleetTruth;
 use model::report::{
     CampaignReport, Compromise, CoverageReport, Eviction, Exposure, ExposureSpan, ExposureState,
-    FootholdReport, HostReport, Report,
+    FootholdReport, HostReport, PersistenceReview, Report, Statements,
 };
 use model::{Accounting, FootholdKind, FootholdState, Stage};
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,7 @@ fn as_report(answers: &[Answer]) -> Report {
             host: answer.host.clone(),
             host_rule: String::new(),
             collections: Vec::new(),
+            persistence: PersistenceReview::default(),
             campaigns: Vec::new(),
         });
         host.campaigns.push(as_campaign(answer));
@@ -157,6 +158,7 @@ fn as_campaign(answer: &Answer) -> CampaignReport {
         next: Vec::new(),
         next_steps: Vec::new(),
         findings: Vec::new(),
+        statements: Statements::default(),
     }
 }
 

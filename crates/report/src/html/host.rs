@@ -4,18 +4,24 @@ use super::chart;
 use super::icon;
 use super::parts::{
     Raw, Shown, accounting_table, gap_list, place, places, steps, tone_of_exposure,
-    tone_of_foothold, tone_of_gate, tone_of_stage, tone_of_verdict,
+    tone_of_foothold, tone_of_gate, tone_of_outcome, tone_of_seen, tone_of_stage, tone_of_verdict,
 };
 use crate::lane::Scale;
 use crate::view::{self, Happening, Judged};
 use crate::words;
 use maud::{Markup, html as markup};
-use model::report::{FootholdReport, GateState, NeedReport, Share, StoryStep};
+use model::report::{
+    FootholdReport, GateState, HostReport, NeedReport, PersistenceEntry, Sent, Share, Statement,
+    StatementOutcome, Statements, StoryStep,
+};
 use model::{Finding, FootholdState, Stage};
 use std::collections::BTreeMap;
 
 /// Findings with their raw records on the page; a browser must stay usable on the worst evidence.
 const FINDINGS_MAX: usize = 400;
+
+/// Things that start by themselves and are shown without a click.
+const STARTS_SHOWN: usize = 6;
 
 /// Findings named below one statement.
 const LINKS_MAX: usize = 6;
@@ -23,7 +29,12 @@ const LINKS_MAX: usize = 6;
 /// Links from statements to findings on the page: id to anchor.
 type Anchors<'a> = BTreeMap<&'a str, String>;
 
-pub(super) fn article(number: usize, one: Judged<'_>, findings: &[&Finding]) -> Markup {
+pub(super) fn article(
+    number: usize,
+    one: Judged<'_>,
+    is_first: bool,
+    findings: &[&Finding],
+) -> Markup {
     let group = number.to_string();
     let shown = findings.iter().take(FINDINGS_MAX).enumerate();
     let anchors: Anchors<'_> = shown
@@ -36,7 +47,9 @@ pub(super) fn article(number: usize, one: Judged<'_>, findings: &[&Finding]) -> 
             (why(one))
             (next(one))
             (story(one, scale, &anchors))
+            (statements(&one.campaign.statements, &anchors))
             (footholds(&one.campaign.compromise.footholds, &anchors))
+            @if is_first { (persistence(one.host, &anchors)) }
             (coverage(one, scale))
             (exposure(one))
             (eviction(one))
@@ -242,6 +255,148 @@ fn footholds(footholds: &[FootholdReport], anchors: &Anchors<'_>) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+/// What may be said to others; behind a click what is missing before more can be said.
+fn statements(statements: &Statements, anchors: &Anchors<'_>) -> Markup {
+    markup! {
+        @if !statements.statements.is_empty() {
+            section {
+                h3 { "What can be said " span.count { (words::outcomes(statements)) } }
+                p.note { (Shown(&statements.about)) "." }
+                ul.gates {
+                    @for one in &statements.statements { (statement(one, anchors)) }
+                }
+            }
+        }
+    }
+}
+
+fn statement(one: &Statement, anchors: &Anchors<'_>) -> Markup {
+    let tone = tone_of_outcome(one.outcome);
+    let state = match one.outcome {
+        StatementOutcome::Contradicted => GateState::Fail,
+        StatementOutcome::NotAnswerable => GateState::CannotTell,
+        StatementOutcome::Supported => GateState::Pass,
+    };
+    markup! {
+        li {
+            span.chip.(tone) { (icon::gate(state)) " " (words::outcome(one.outcome)) }
+            div {
+                strong { (Shown(&one.statement)) }
+                p { (Shown(&one.reason)) }
+                @if let Some(sent) = &one.sent { p { (words::sent(sent)) } }
+                @if !one.findings.is_empty() { p.note { (links(&one.findings, anchors)) } }
+                details {
+                    summary { "What it rests on" }
+                    @if !one.against.is_empty() {
+                        ul.reasons { @for against in &one.against { li { (Shown(&against.text)) (places(&against.places)) } } }
+                    }
+                    @if let Some(sent) = &one.sent { (sent_table(sent)) }
+                    @if !one.missing.is_empty() {
+                        ul.reasons {
+                            @for missing in &one.missing {
+                                li {
+                                    strong { (Shown(&missing.title)) } ": " (Shown(&missing.gaps.join("; ")))
+                                    p.note { (Shown(&missing.collect)) }
+                                }
+                            }
+                        }
+                    }
+                    p.note { "Limits: " (Shown(&one.limits)) }
+                    p.note { "Source: " (Shown(&one.source)) }
+                }
+            }
+        }
+    }
+}
+
+fn sent_table(sent: &Sent) -> Markup {
+    markup! {
+        @if !sent.clients.is_empty() {
+            table.figures {
+                thead {
+                    tr {
+                        th scope="col" { "Client" }
+                        th scope="col" { "Log" }
+                        th.number scope="col" { "Sent" }
+                        th.number scope="col" { "Rows" }
+                        th.number scope="col" { "Without size" }
+                    }
+                }
+                tbody {
+                    @for client in &sent.clients {
+                        tr {
+                            td { (Shown(&client.client)) }
+                            td { (Shown(client.source.as_str())) }
+                            td.number { (words::bytes(client.bytes)) }
+                            td.number { (words::thousands(client.rows)) }
+                            td.number { (words::thousands(client.rows_without_size)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What starts by itself, the most striking first; the rest behind a click.
+fn persistence(host: &HostReport, anchors: &Anchors<'_>) -> Markup {
+    let review = &host.persistence;
+    let (first, others) = review
+        .entries
+        .split_at(review.entries.len().min(STARTS_SHOWN));
+    markup! {
+        @if view::has_review(host) {
+            section {
+                h3 { "What starts by itself " span.count { (words::reviewed(review)) } }
+                ul.cards { @for entry in first { (start(entry, anchors)) } }
+                @if !others.is_empty() {
+                    details {
+                        summary { "The other " (words::thousands(others.len() as u64)) }
+                        ul.cards { @for entry in others { (start(entry, anchors)) } }
+                    }
+                }
+                @if review.left_out > 0 {
+                    p.note { "And " (words::counted(review.left_out, "more thing")) " beyond what is listed." }
+                }
+                h4 { "How far each kind was seen" }
+                ul.needs {
+                    @for kind in &review.coverage {
+                        @let tone = tone_of_seen(kind.seen);
+                        li {
+                            span.(tone) { (words::seen_state(kind.seen)) } " " (Shown(&kind.title))
+                            span.note { " " (words::thousands(kind.entries)) }
+                            @if !kind.missing.is_empty() {
+                                p.note { (Shown(&kind.missing.join("; "))) ". " (Shown(&kind.collect)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn start(entry: &PersistenceEntry, anchors: &Anchors<'_>) -> Markup {
+    let tone = if entry.shipped || entry.campaigns.is_empty() {
+        "quiet"
+    } else {
+        "unsure"
+    };
+    markup! {
+        li.(tone) {
+            p { (words::persistence_kind(entry.kind)) " " code.path { (Shown(&entry.name)) } }
+            @if !entry.runs.is_empty() { p { code { (Shown(&entry.runs)) } } }
+            p { (Shown(&entry.why.join("; "))) }
+            p.note {
+                (Shown(&words::changed(entry)))
+                @if !entry.author.is_empty() { ", by " (Shown(&entry.author)) }
+            }
+            @if !entry.findings.is_empty() { p.note { (links(&entry.findings, anchors)) } }
+            (places(&entry.places))
         }
     }
 }

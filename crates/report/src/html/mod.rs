@@ -55,7 +55,12 @@ fn body(report: &Report, judged: &[Judged<'_>]) -> Markup {
         @if !report.examined_anything() { (nothing_examined()) }
         @if judged.len() > 1 { (index(judged)) }
         @for (number, one) in judged.iter().enumerate() {
-            (host::article(number, *one, &findings.of_campaign(one.campaign)))
+            (host::article(
+                number,
+                *one,
+                view::is_first_of_host(judged, number),
+                &findings.of_campaign(one.campaign),
+            ))
         }
         @for host in view::unjudged(report) { (unjudged(host)) }
         @if !others.is_empty() {

@@ -3,7 +3,7 @@
 use crate::escape::{shorten, visible, visible_lines};
 use crate::words;
 use maud::{Escaper, Markup, Render, html as markup};
-use model::report::{ExposureState, GateState, NextStep, VerdictName};
+use model::report::{ExposureState, GateState, NextStep, SeenState, StatementOutcome, VerdictName};
 use model::{Accounting, FootholdState, Gap, Place, Stage};
 use std::fmt::Write;
 
@@ -126,6 +126,22 @@ pub(super) fn tone_of_exposure(state: ExposureState) -> &'static str {
         ExposureState::Unknown => "unsure",
         ExposureState::Patched => "good",
         ExposureState::NotAffected => "calm",
+    }
+}
+
+pub(super) fn tone_of_outcome(outcome: StatementOutcome) -> &'static str {
+    match outcome {
+        StatementOutcome::Contradicted => "bad",
+        StatementOutcome::NotAnswerable => "unsure",
+        StatementOutcome::Supported => "good",
+    }
+}
+
+pub(super) fn tone_of_seen(state: SeenState) -> &'static str {
+    match state {
+        SeenState::Seen => "good",
+        SeenState::Partial => "unsure",
+        SeenState::NotCollected => "bad",
     }
 }
 

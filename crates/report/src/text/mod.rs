@@ -6,7 +6,10 @@ mod summary;
 
 use crate::view::{self, Findings, Happening, Judged};
 use crate::words;
-use model::report::{ExposureState, GateState, HostReport, NextStep, Reason, Report, VerdictName};
+use model::report::{
+    ExposureState, GateState, HostReport, NextStep, Reason, Report, SeenState, StatementOutcome,
+    VerdictName,
+};
 use model::{Finding, FootholdState, Gap, Place, Stage};
 use page::{Indent, Page, Style};
 use std::collections::BTreeMap;
@@ -62,7 +65,12 @@ fn pages(report: &Report, page: &mut Page<'_, '_>) -> io::Result<()> {
         } else if index == 0 && !report.examined_anything() {
             page.blank()?;
         }
-        host(page, *one, &findings)?;
+        host(
+            page,
+            *one,
+            &findings,
+            view::is_first_of_host(&judged, index),
+        )?;
     }
     for host in view::unjudged(report) {
         page.blank()?;
@@ -98,13 +106,22 @@ fn nothing_examined(page: &mut Page<'_, '_>) -> io::Result<()> {
     )
 }
 
-/// One host and campaign, from the verdict down.
-fn host(page: &mut Page<'_, '_>, one: Judged<'_>, findings: &Findings<'_>) -> io::Result<()> {
+/// One host and campaign, from the verdict down. What is said of the host as a whole is said with its first campaign.
+fn host(
+    page: &mut Page<'_, '_>,
+    one: Judged<'_>,
+    findings: &Findings<'_>,
+    is_first: bool,
+) -> io::Result<()> {
     verdict(page, one)?;
     reasons(page, one)?;
     next_steps(page, one)?;
     story(page, one)?;
+    statements(page, one)?;
     footholds(page, one)?;
+    if is_first {
+        persistence(page, one.host)?;
+    }
     coverage::section(page, one)?;
     exposure(page, one)?;
     eviction(page, one)?;
@@ -364,6 +381,94 @@ fn footholds(page: &mut Page<'_, '_>, one: Judged<'_>) -> io::Result<()> {
                 &[(Style::Faint, "SHA-256"), (Style::Faint, sha256)],
             )?;
         }
+    }
+    Ok(())
+}
+
+/// What may be said to others, a line or two for each statement.
+fn statements(page: &mut Page<'_, '_>, one: Judged<'_>) -> io::Result<()> {
+    let statements = &one.campaign.statements;
+    if statements.statements.is_empty() {
+        return Ok(());
+    }
+    page.heading("What can be said", &words::outcomes(statements))?;
+    for statement in &statements.statements {
+        let (style, icon) = match statement.outcome {
+            StatementOutcome::Contradicted => (Style::Bad, page.glyph("✗", "x")),
+            StatementOutcome::NotAnswerable => (Style::Warning, "?"),
+            StatementOutcome::Supported => (Style::Good, page.glyph("✓", "+")),
+        };
+        let first = format!("  {icon} ");
+        let outcome = format!("{}:", words::outcome(statement.outcome));
+        page.flow(
+            Indent {
+                first: &first,
+                rest: "    ",
+            },
+            &[(style, &outcome), (Style::Strong, &statement.statement)],
+        )?;
+        page.flow(Indent::all("    "), &[(Style::Plain, &statement.reason)])?;
+        if let Some(sent) = &statement.sent {
+            page.flow(Indent::all("    "), &[(Style::Faint, &words::sent(sent))])?;
+        }
+        let places: Vec<Place> = statement
+            .against
+            .iter()
+            .flat_map(|against| against.places.iter().cloned())
+            .collect();
+        place_list(page, &places)?;
+    }
+    Ok(())
+}
+
+/// The most striking of what starts by itself, and what of it nobody could see.
+fn persistence(page: &mut Page<'_, '_>, host: &HostReport) -> io::Result<()> {
+    let review = &host.persistence;
+    if !view::has_review(host) {
+        return Ok(());
+    }
+    page.heading("What starts by itself", &words::reviewed(review))?;
+    let shown = (page.options.entries_max / 3).max(1);
+    for entry in review.entries.iter().take(shown) {
+        let kind = format!("{},", words::persistence_kind(entry.kind));
+        page.flow(
+            Indent {
+                first: page.glyph("  • ", "  * "),
+                rest: "    ",
+            },
+            &[(Style::Plain, &kind), (Style::Strong, &entry.name)],
+        )?;
+        if !entry.runs.is_empty() {
+            page.flow(Indent::all("    "), &[(Style::Plain, &entry.runs)])?;
+        }
+        let why = format!("{}; {}", words::changed(entry), entry.why.join("; "));
+        page.flow(Indent::all("    "), &[(Style::Faint, &why)])?;
+        place_list(page, &entry.places)?;
+    }
+    let listed = review.entries.len() + usize::try_from(review.left_out).unwrap_or(usize::MAX);
+    others(page, listed, shown, "thing")?;
+    for kind in review
+        .coverage
+        .iter()
+        .filter(|kind| kind.seen != SeenState::Seen)
+    {
+        let (style, icon) = match kind.seen {
+            SeenState::NotCollected => (Style::Bad, page.glyph("✗", "x")),
+            _ => (Style::Warning, "?"),
+        };
+        let first = format!("  {icon} ");
+        let state = format!("{}:", words::seen_state(kind.seen));
+        page.flow(
+            Indent {
+                first: &first,
+                rest: "    ",
+            },
+            &[
+                (Style::Plain, &kind.title),
+                (style, &state),
+                (Style::Plain, &kind.missing.join("; ")),
+            ],
+        )?;
     }
     Ok(())
 }

@@ -2,11 +2,13 @@
 use model::report::{
     AcceptedEviction, AcceptedState, CampaignReport, CollectionReport, Compromise, CoverageReport,
     Eviction, Exposure, ExposureSpan, ExposureState, FootholdReport, Gate, GateState, HostReport,
-    NeedReport, NextStep, PackUsed, Reason, Report, SCHEMA, Share, StoryStep, VerdictName,
+    MissingEvidence, NeedReport, NextStep, PackUsed, PersistenceEntry, PersistenceReview, Reason,
+    Report, ReviewCoverage, ReviewWindow, SCHEMA, SeenState, Sent, Share, Statement,
+    StatementOutcome, Statements, StoryStep, VerdictName,
 };
 use model::{
     Accounting, Answer, At, Attestation, Build, Finding, Foothold, FootholdKind, FootholdState,
-    Gap, GapKind, Place, Rejected, SourceName, Stage, Timestamp,
+    Gap, GapKind, PersistenceKind, Place, Rejected, SentTo, SourceName, Stage, Timestamp,
 };
 use std::collections::BTreeMap;
 
@@ -156,7 +158,39 @@ pub(crate) fn hostile(text: &str) -> Report {
         put(&mut collection.sha256);
         collection.manifest = Some(text.to_owned());
     }
+    for entry in &mut host.persistence.entries {
+        put(&mut entry.name);
+        put(&mut entry.runs);
+        put(&mut entry.clock);
+        put(&mut entry.author);
+        entry.why = vec![text.to_owned()];
+        entry.places = vec![Place::item(text, text)];
+    }
+    for kind in &mut host.persistence.coverage {
+        kind.missing = vec![text.to_owned()];
+    }
     let campaign = &mut host.campaigns[0];
+    put(&mut campaign.statements.about);
+    for statement in &mut campaign.statements.statements {
+        put(&mut statement.reason);
+        put(&mut statement.statement);
+        put(&mut statement.limits);
+        put(&mut statement.source);
+        statement.against = vec![Reason {
+            text: text.to_owned(),
+            places: vec![Place::item(text, text)],
+        }];
+        for missing in &mut statement.missing {
+            put(&mut missing.title);
+            put(&mut missing.collect);
+            missing.gaps = vec![text.to_owned()];
+        }
+        if let Some(sent) = &mut statement.sent {
+            for client in &mut sent.clients {
+                put(&mut client.client);
+            }
+        }
+    }
     put(&mut campaign.campaign);
     campaign.reasons = vec![text.to_owned()];
     campaign.grounds = vec![Reason {
@@ -244,6 +278,7 @@ fn host(name: &str, collection: &str, path: &str) -> HostReport {
             manifest: None,
             accounting: accounting(987, 1_200_000_000, 1_900_000, 0),
         }],
+        persistence: PersistenceReview::default(),
         campaigns: vec![],
     }
 }
@@ -251,6 +286,7 @@ fn host(name: &str, collection: &str, path: &str) -> HostReport {
 fn compromised_host() -> HostReport {
     let mut host = host("EX01", "c-5d41402a", "evidence/EX01.zip");
     host.collections[0].accounting = accounting(1204, 3_288_112_904, 4_102_332, 32);
+    host.persistence = persistence();
     host.campaigns = vec![CampaignReport {
         campaign: "proxylogon".to_owned(),
         verdict: VerdictName::Compromised,
@@ -301,8 +337,156 @@ fn compromised_host() -> HostReport {
         next: next_steps().into_iter().map(|step| step.text).collect(),
         next_steps: next_steps(),
         findings: findings().into_iter().map(|finding| finding.id).collect(),
+        statements: statements(),
     }];
     host
+}
+
+fn persistence() -> PersistenceReview {
+    let kind = |kind, title: &str, seen, entries, missing: &[&str]| ReviewCoverage {
+        kind,
+        title: title.to_owned(),
+        seen,
+        entries,
+        missing: missing.iter().map(|text| (*text).to_owned()).collect(),
+        collect: "Copy it with a collector.".to_owned(),
+    };
+    PersistenceReview {
+        windows: vec![ReviewWindow {
+            campaign: "proxylogon".to_owned(),
+            from: at("2021-01-01T00:00:00Z"),
+            until: at("2021-03-07T09:30:00Z"),
+        }],
+        entries: vec![
+            PersistenceEntry {
+                kind: PersistenceKind::Service,
+                name: "WwanSvcdcs".to_owned(),
+                runs: "C:\\Users\\Public\\opera\\Opera_browser.exe".to_owned(),
+                changed: Some(at("2021-03-05T22:07:00Z")),
+                clock: "the last write of the registry key".to_owned(),
+                author: "LocalSystem".to_owned(),
+                shipped: false,
+                campaigns: vec!["proxylogon".to_owned()],
+                why: vec![
+                    "no table of what Windows and the known products ship has its name".to_owned(),
+                    "made or changed while proxylogon could have come in".to_owned(),
+                ],
+                findings: vec!["f-0004".to_owned()],
+                places: vec![
+                    Place::item("c-5d41402a", "C:\\Windows\\System32\\config\\SYSTEM")
+                        .at(At::Offset(40_960)),
+                ],
+            },
+            PersistenceEntry {
+                kind: PersistenceKind::TransportAgent,
+                name: "Security Interop Agent".to_owned(),
+                runs: "C:\\agents\\interop.dll".to_owned(),
+                changed: None,
+                clock: "nothing states when it was made or changed".to_owned(),
+                author: String::new(),
+                shipped: false,
+                campaigns: vec![],
+                why: vec!["nothing dates it".to_owned()],
+                findings: vec![],
+                places: vec![],
+            },
+        ],
+        left_out: 0,
+        seen: 41,
+        coverage: vec![
+            kind(
+                PersistenceKind::Service,
+                "Services and drivers",
+                SeenState::Seen,
+                38,
+                &[],
+            ),
+            kind(
+                PersistenceKind::ScheduledTask,
+                "Scheduled tasks",
+                SeenState::NotCollected,
+                0,
+                &["files:tasks is not in the latest collection: the tasks' own files are not seen"],
+            ),
+        ],
+    }
+}
+
+fn statements() -> Statements {
+    let statement = |id: &str, text: &str, outcome, reason: &str| Statement {
+        id: id.to_owned(),
+        statement: text.to_owned(),
+        outcome,
+        reason: reason.to_owned(),
+        against: vec![],
+        findings: vec![],
+        missing: vec![],
+        sent: None,
+        parts: vec![],
+        limits: "It is said of this host only.".to_owned(),
+        source: "CISA AR21-134A".to_owned(),
+    };
+    let mut sent = statement(
+        "little_was_sent",
+        "The web server sent no more than 1 MB to the addresses that the intruder is known to have used",
+        StatementOutcome::Contradicted,
+        "one trace contradicts it",
+    );
+    sent.against = vec![Reason {
+        text: "the web server's logs sum up to 7340032 bytes".to_owned(),
+        places: vec![Place::item("c-5d41402a", HTTPPROXY).at(At::Line(1182))],
+    }];
+    sent.findings = vec!["f-0002".to_owned()];
+    sent.sent = Some(Sent {
+        bytes_max: 1_000_000,
+        bytes: 7_340_032,
+        rows: 214,
+        rows_without_size: 20,
+        clients: vec![SentTo {
+            client: "203.0.113.7".to_owned(),
+            source: SourceName::of("iis.site", "1"),
+            rows: 214,
+            rows_without_size: 20,
+            bytes: 7_340_032,
+            first: Some(at("2021-03-03T04:12:40Z")),
+            last: Some(at("2021-03-05T22:01:09Z")),
+            place: Place::item("c-5d41402a", HTTPPROXY).at(At::Line(1182)),
+        }],
+    });
+    let mut dumped = statement(
+        "no_credentials_dumped",
+        "No credentials were dumped",
+        StatementOutcome::NotAnswerable,
+        "what would show otherwise was not seen whole: Sysmon's log",
+    );
+    dumped.missing = vec![MissingEvidence {
+        title: "Sysmon's log".to_owned(),
+        gaps: vec!["no record of it is in the evidence".to_owned()],
+        collect: "Copy Microsoft-Windows-Sysmon%4Operational.evtx.".to_owned(),
+    }];
+    let account = statement(
+        "no_account_changed",
+        "No local account was created or changed",
+        StatementOutcome::Supported,
+        "everything in which the contrary would show was seen (2 sources), and does not show it",
+    );
+    let mut all = statement(
+        "only_this_and_no_data",
+        "Only this server was entered, and no data was obtained",
+        StatementOutcome::Contradicted,
+        "1 of its 2 parts is contradicted",
+    );
+    all.parts = vec![
+        "no_credentials_dumped".to_owned(),
+        "little_was_sent".to_owned(),
+    ];
+    Statements {
+        about: "asked over the time from the first possible entry to the latest collection"
+            .to_owned(),
+        from: Some(at("2021-01-01T00:00:00Z")),
+        until: Some(at("2021-03-14T10:00:00Z")),
+        statements: vec![dumped, account, sent, all],
+    }
 }
 
 fn compromise() -> Compromise {
@@ -734,5 +918,9 @@ fn clear_campaign() -> CampaignReport {
         next: vec![],
         next_steps: vec![],
         findings: vec![],
+        statements: Statements {
+            about: "not asked: nothing shows that anybody came in".to_owned(),
+            ..Statements::default()
+        },
     }
 }
