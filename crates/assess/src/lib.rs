@@ -11,6 +11,7 @@ mod derive;
 mod eviction;
 mod exposure;
 mod history;
+mod leads;
 mod next;
 mod story;
 mod verdict;
@@ -22,6 +23,7 @@ use pack::shipped_files::ShippedFiles;
 use pack::{BuildTable, Pack, Product};
 
 pub use derive::derived_findings;
+pub use leads::leads;
 
 /// What is known of products, whatever the campaign.
 #[derive(Clone, Copy, Debug)]
