@@ -6,6 +6,7 @@
 mod chart;
 mod host;
 mod icon;
+mod leads;
 mod parts;
 
 use crate::view::{self, Findings, Judged};
@@ -58,6 +59,7 @@ fn body(report: &Report, judged: &[Judged<'_>]) -> Markup {
             (host::article(number, *one, &findings.of_campaign(one.campaign)))
         }
         @for host in view::unjudged(report) { (unjudged(host)) }
+        @for host in &report.hosts { (leads::section(host)) }
         @if !others.is_empty() {
             section.plain {
                 h2 { "Findings outside any campaign" }
