@@ -55,11 +55,11 @@ pub fn derived_findings(knowledge: &Knowledge<'_>, observed: &mut Observed) {
 
 /// The web server of a host, as its configuration, files and the shipped-file tables describe it.
 pub(crate) struct WebSite<'a> {
-    knowledge: &'a Knowledge<'a>,
-    latest: &'a CollectionSeen,
-    directories: Vec<&'a VirtualDirectory>,
+    pub(crate) knowledge: &'a Knowledge<'a>,
+    pub(crate) latest: &'a CollectionSeen,
+    pub(crate) directories: Vec<&'a VirtualDirectory>,
     /// Lower-case paths of the latest collection's items.
-    items: BTreeMap<String, &'a ItemSeen>,
+    pub(crate) items: BTreeMap<String, &'a ItemSeen>,
     /// Lower-case folders that hold at least one item.
     folders: BTreeSet<String>,
     /// Install folders in lower case, with the product's id.
@@ -109,13 +109,13 @@ impl<'a> WebSite<'a> {
     }
 
     /// Whether the vendor ships a file of this name at this place, in any build.
-    fn is_shipped_path(&self, physical: &str) -> bool {
+    pub(crate) fn is_shipped_path(&self, physical: &str) -> bool {
         self.relative(physical)
             .is_some_and(|(relative, _)| !self.knowledge.shipped.versions(&relative).is_empty())
     }
 
     /// The path below the product's install folder, and the product.
-    fn relative(&self, path: &str) -> Option<(String, &str)> {
+    pub(crate) fn relative(&self, path: &str) -> Option<(String, &str)> {
         let path = path.to_lowercase();
         self.installs.iter().find_map(|(folder, product)| {
             let rest = path.strip_prefix(folder.as_str())?;
@@ -124,13 +124,13 @@ impl<'a> WebSite<'a> {
         })
     }
 
-    fn holds(&self, physical: &str) -> bool {
+    pub(crate) fn holds(&self, physical: &str) -> bool {
         self.items.contains_key(physical)
     }
 
     /// Whether the collection looked into the folder of this path, or into one above: a folder that holds nothing any
     /// more leaves no trace in a collection of files.
-    fn looked_near(&self, physical: &str) -> bool {
+    pub(crate) fn looked_near(&self, physical: &str) -> bool {
         let mut folder = model::parent(physical);
         for _ in 0..EMPTY_FOLDERS_MAX {
             if self.folders.contains(folder) {
@@ -487,7 +487,7 @@ fn used_shells(site: &WebSite<'_>, observed: &Observed, derived: &[Finding]) -> 
 }
 
 /// Gives a lower-case path the case that configuration or other items use for its folder.
-fn display_path(site: &WebSite<'_>, lower: &str) -> String {
+pub(crate) fn display_path(site: &WebSite<'_>, lower: &str) -> String {
     let folder = model::parent(lower);
     let sibling = site
         .items
@@ -614,7 +614,7 @@ fn unlisted_scripts(site: &WebSite<'_>, observed: &Observed, gaps: &mut Vec<Gap>
 }
 
 /// The more assuring of two answers.
-fn better(a: Answer, b: Answer) -> Answer {
+pub(crate) fn better(a: Answer, b: Answer) -> Answer {
     fn rank(answer: &Answer) -> u8 {
         match answer {
             Answer::Shipped { .. } => 0,
@@ -627,7 +627,7 @@ fn better(a: Answer, b: Answer) -> Answer {
 }
 
 /// Every exact build the host is known to have run; one `None` where there is none.
-fn builds_of(observed: &Observed) -> Vec<Option<Build>> {
+pub(crate) fn builds_of(observed: &Observed) -> Vec<Option<Build>> {
     let builds: BTreeSet<Build> = observed
         .facts
         .iter()
@@ -680,7 +680,7 @@ fn builds_by_hash(site: &WebSite<'_>) -> Vec<FactAt> {
 }
 
 /// The 32 bytes of a digest in hex.
-fn digest(hex: &str) -> Option<shipped_files::Sha256> {
+pub(crate) fn digest(hex: &str) -> Option<shipped_files::Sha256> {
     if hex.len() != 64 {
         return None;
     }

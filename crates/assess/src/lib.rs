@@ -11,6 +11,7 @@ mod derive;
 mod eviction;
 mod exposure;
 mod history;
+mod leads;
 mod next;
 mod review;
 mod statements;
@@ -24,6 +25,7 @@ use pack::shipped_files::ShippedFiles;
 use pack::{BuildTable, Pack, Product, Question, Review};
 
 pub use derive::derived_findings;
+pub use leads::leads;
 pub use review::persistence_review;
 
 /// What is known of products, whatever the campaign.

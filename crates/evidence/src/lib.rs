@@ -40,6 +40,7 @@ mod limits;
 mod open;
 mod restore;
 mod sniff;
+mod times;
 mod walk;
 
 pub use collector::{

@@ -8,6 +8,7 @@ use crate::limits::{Limits, Options};
 use crate::open;
 use crate::restore::{Restored, printable, restore};
 use crate::sniff::{Codec, Form, form};
+use jiff::Timestamp;
 use model::GapKind;
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -37,6 +38,9 @@ pub struct Entry {
     pub stored: String,
     /// Size as the container declares it, which may be a lie.
     pub size: Option<u64>,
+    /// When it was changed last, as its archive writes it down. Not known of files in a folder: copying evidence sets
+    /// such times, and the same evidence must tell the same.
+    pub modified: Option<Timestamp>,
 }
 
 /// What a visitor wants of an entry.
@@ -206,6 +210,7 @@ pub(crate) struct Offered<'n> {
     pub(crate) index: u64,
     pub(crate) name: &'n str,
     pub(crate) size: Option<u64>,
+    pub(crate) modified: Option<Timestamp>,
     /// Bytes it takes in the container, where that is known before reading.
     pub(crate) stored_bytes: Option<u64>,
     /// What so many stored bytes can expand to at most, whatever the container declares.
@@ -301,6 +306,7 @@ impl<'v> Walker<'v> {
             path: format!("{}{}", scope.prefix, restored.path),
             stored: printable(offered.name),
             size: offered.size,
+            modified: offered.modified,
         };
         let refusal = self.refuse(scope, offered);
         if self.visitor.begin(&entry) == Decision::Skip {
@@ -387,6 +393,7 @@ impl<'v> Walker<'v> {
             index: 0,
             name: name.rsplit(['/', '\\']).next().unwrap_or(name),
             size: Some(size),
+            modified: None,
             stored_bytes: Some(size),
             expands_to_max: size,
         };

@@ -1,6 +1,8 @@
 //! What evidence says about the host itself.
 
-use crate::{Build, Place, SourceName, Timestamp};
+use crate::{
+    Build, Compilation, FileTimes, Place, SourceName, Timestamp, WebPage, WebPagesLeftOut,
+};
 use serde::{Deserialize, Serialize};
 
 /// A fact and the place that states it.
@@ -24,6 +26,10 @@ pub enum Fact {
     IisModule(IisModule),
     CompiledPage(CompiledPage),
     WebAccess(WebAccess),
+    WebPage(WebPage),
+    WebPagesLeftOut(WebPagesLeftOut),
+    Compilation(Compilation),
+    FileTimes(FileTimes),
     EventLog(EventLogState),
     LogFile(LogFile),
     Persistence(Persistence),

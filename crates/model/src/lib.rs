@@ -19,6 +19,8 @@ pub mod report;
 mod screen;
 mod source;
 mod span;
+mod traces;
+mod web_page;
 
 pub use activity::{Activity, MINUTES_PER_DAY};
 pub use attestation::{Answer, Attestation};
@@ -39,3 +41,5 @@ pub use record::{Record, Value};
 pub use screen::{Columns, Interest, Rows, Screen, Screening};
 pub use source::SourceName;
 pub use span::Span;
+pub use traces::{Compilation, FileTimes};
+pub use web_page::{AGENTS_NAMED_MAX, CLIENTS_NAMED_MAX, Named, WebPage, WebPagesLeftOut};

@@ -48,6 +48,72 @@ pub struct HostReport {
     #[serde(default)]
     pub persistence: PersistenceReview,
     pub campaigns: Vec<CampaignReport>,
+    /// What is worth a look although no rule convicts it. No verdict rests on it.
+    #[serde(default, skip_serializing_if = "Leads::is_empty")]
+    pub leads: Leads,
+}
+
+/// Pages and files of one host that are worth a look, the likeliest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leads {
+    /// What a lead is not, for whoever reads nothing but this.
+    pub note: String,
+    /// Leads from this score on are shown to people; the others are kept for whoever looks further.
+    pub shown_score: u8,
+    pub list: Vec<Lead>,
+    /// Further leads, none of a higher score than those listed.
+    pub left_out: u64,
+    /// What kept leads from being seen.
+    pub notices: Vec<Reason>,
+}
+
+impl Leads {
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty() && self.notices.is_empty()
+    }
+
+    /// The leads that are shown to people.
+    pub fn shown(&self) -> impl Iterator<Item = &Lead> {
+        let list = self.list.iter();
+        list.filter(|lead| lead.score >= self.shown_score)
+    }
+}
+
+/// Something worth a look, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lead {
+    /// `page`: a page of a web site; `compiled`: what ASP.NET compiled; `file`: a file.
+    pub kind: String,
+    /// URL path of a page, else Windows path.
+    pub subject: String,
+    /// Where the page lies on disk, where the configuration tells.
+    pub file: Option<String>,
+    /// 0 to 100: the points of its signals, added up and bounded.
+    pub score: u8,
+    /// Why, the weightiest first. Never empty.
+    pub signals: Vec<LeadSignal>,
+    /// First and last request or compilation; never a file's time.
+    pub first: Option<Timestamp>,
+    pub last: Option<Timestamp>,
+    /// Answered requests.
+    pub requests: u64,
+    /// Addresses that asked; empty where more asked than are named.
+    pub clients: Vec<String>,
+    /// Places of the first and the last request, and of whatever else the signals rest on.
+    pub places: Vec<Place>,
+    /// Ids of findings about the same page or file.
+    pub findings: Vec<String>,
+}
+
+/// One reason why something is worth a look.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LeadSignal {
+    /// A word of `knowledge/detection/leads.yaml`.
+    pub signal: String,
+    pub points: u8,
+    /// What was seen, with its numbers.
+    pub text: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@
 //!
 //! This crate does not know how it is called: settings, terminal and clock belong to the binary.
 
+mod compilation;
 mod gather;
 mod hunt;
 pub mod job;

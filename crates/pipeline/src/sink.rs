@@ -1,5 +1,6 @@
 //! Takes what a reader says of one item: counts it, keeps its rhythm, and shows each record to detection.
 
+use crate::compilation::{COMPILATIONS_MAX, Compilations};
 use crate::job::ItemReport;
 use artifacts::Sink;
 use detect::{ItemDetection, Match};
@@ -47,6 +48,8 @@ pub(crate) struct ItemSink<'a, 'd> {
     activity: BTreeMap<SourceName, Activity>,
     requested: BTreeMap<SourceName, BTreeSet<String>>,
     rejected: BTreeMap<String, (u64, At)>,
+    compilations: Compilations,
+    compilations_seen: u64,
     gaps_left_out: u64,
     facts_left_out: u64,
 }
@@ -68,6 +71,8 @@ impl<'a, 'd> ItemSink<'a, 'd> {
             activity: BTreeMap::new(),
             requested: BTreeMap::new(),
             rejected: BTreeMap::new(),
+            compilations: Compilations::default(),
+            compilations_seen: 0,
             gaps_left_out: 0,
             facts_left_out: 0,
         }
@@ -96,6 +101,14 @@ impl<'a, 'd> ItemSink<'a, 'd> {
                 self.facts_left_out
             );
             self.gap(GapKind::Limit, At::Item, (None, None), &detail);
+        }
+        if self.compilations_seen > COMPILATIONS_MAX {
+            let detail = format!(
+                "{} compilations by the web server beyond the bound were not compared with others",
+                self.compilations_seen - COMPILATIONS_MAX
+            );
+            // Nothing rests on them but leads: no need is less seen for it.
+            self.keep_gap(None, GapKind::Limit, At::Item, (None, None), &detail);
         }
         if self.gaps_left_out > 0 {
             let detail = format!("and {} more gaps in this item", self.gaps_left_out);
@@ -168,6 +181,12 @@ impl Sink for ItemSink<'_, '_> {
         }
         if source.family() == WEB_FAMILY {
             self.note_request(record);
+        }
+        if let Some(compilation) = self.compilations.look(record) {
+            self.compilations_seen += 1;
+            if self.compilations_seen <= COMPILATIONS_MAX {
+                self.fact(record.at(), Fact::Compilation(compilation));
+            }
         }
         self.suspect(record, &Interest::Any);
     }

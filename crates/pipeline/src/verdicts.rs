@@ -25,6 +25,7 @@ pub(crate) fn report(hosts: Vec<Observed>, judgement: &Judgement<'_>) -> Report 
         })
         .collect();
     let not_looked_at = not_looked_at(&hosts, &judged, judgement);
+    let lead_table = pack::LeadTable::builtin();
     for (host, campaigns) in hosts.into_iter().zip(judged) {
         let collections = host
             .collections
@@ -60,8 +61,10 @@ pub(crate) fn report(hosts: Vec<Observed>, judgement: &Judgement<'_>) -> Report 
             );
         }
         let persistence = assess::persistence_review(judgement.packs, &judgement.knowledge, &host);
+        let leads = assess::leads(&judgement.knowledge, &lead_table, &host);
         reports.push(HostReport {
             persistence,
+            leads,
             host: host.host,
             host_rule: host.host_rule,
             collections,

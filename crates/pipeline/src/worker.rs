@@ -8,7 +8,7 @@ use crate::sink::{Hunt, ItemSink};
 use artifacts::{Item, Probe};
 use detect::{Engine, Extra, ItemDetection, Match, ProblemKind, Scratch, Sighting};
 use evidence::{Bytes, Content, Decision, Digest, Entry, Visitor};
-use model::{Fact, FactAt, Finding, Gap, GapKind, Place, Record, SourceName, Value};
+use model::{Fact, FactAt, FileTimes, Finding, Gap, GapKind, Place, Record, SourceName, Value};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -519,6 +519,21 @@ fn read_item<'a>(
         }
     }
     let mut report = sink.finish();
+    if let Some(modified) = entry.modified
+        && pack::shipped_files::is_script(&entry.path)
+    {
+        let times = FileTimes {
+            path: entry.path.clone(),
+            created: None,
+            modified: Some(modified),
+            named: None,
+            deleted: false,
+        };
+        report.facts.push(FactAt {
+            fact: Fact::FileTimes(times),
+            place: Place::item("", &entry.path),
+        });
+    }
     report.item.kind = artifact.map_or_else(String::new, |artifact| artifact.kind().to_owned());
     report.item.source.clone_from(&source);
     if collector && let Some(kept) = &kept {

@@ -291,6 +291,7 @@ fn need(name: &str, thousandths: u64) -> NeedReport {
 
 fn perfect(truth: &FleetTruth) -> Report {
     let host = |truth: &HostTruth| HostReport {
+        leads: model::report::Leads::default(),
         host: truth.host.clone(),
         host_rule: "registry ComputerName".to_owned(),
         collections: Vec::new(),

@@ -29,6 +29,7 @@ pub fn json_value(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()>
 /// - `report`, always one and first: schema, time, packs, accounting and what was not looked at;
 /// - `host`: a host, its collections and the review of what starts by itself;
 /// - `verdict`: one host and one campaign;
+/// - `lead`: something on a host that is worth a look, and what leads are not;
 /// - `finding`, `gap`: as in the report.
 pub fn ndjson(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let mut lines = Lines(BufWriter::new(out));
@@ -52,10 +53,15 @@ pub fn ndjson(report: &Report, out: &mut dyn Write) -> io::Result<()> {
                 "host_rule": host.host_rule,
                 "collections": host.collections,
                 "persistence": host.persistence,
+                "lead_notices": host.leads.notices,
             }),
         )?;
         for campaign in &host.campaigns {
             lines.object("verdict", &[("host", &host.host)], campaign)?;
+        }
+        let note = host.leads.note.as_str();
+        for lead in &host.leads.list {
+            lines.object("lead", &[("host", &host.host), ("note", note)], lead)?;
         }
     }
     for finding in &report.findings {

@@ -6,7 +6,7 @@
 use crate::escape::{shorten, visible, visible_lines};
 use crate::view::{self, Findings, Happening, Judged};
 use crate::words;
-use model::report::{CampaignReport, GateState, HostReport, NextStep, Reason, Report, Share};
+use model::report::{CampaignReport, GateState, HostReport, Lead, NextStep, Reason, Report, Share};
 use model::{Finding, Gap, Place, Stage};
 use std::fmt;
 use std::io::{self, BufWriter, Write};
@@ -19,6 +19,9 @@ const RECORDS_MAX: usize = 50;
 
 /// Characters of one raw record that are shown.
 const RECORD_CHARACTERS_MAX: usize = 1_000;
+
+/// Leads of one host that are shown.
+const LEADS_MAX: usize = 20;
 
 /// Gaps of one list that are shown.
 const GAPS_MAX: usize = 100;
@@ -55,6 +58,9 @@ fn document(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             "\n## {}\n\nJudged for no campaign: no pack was used.",
             Prose(&host.host)
         )?;
+    }
+    for host in &report.hosts {
+        leads(host, out)?;
     }
     let others = findings.of_none(report);
     if !others.is_empty() {
@@ -503,6 +509,49 @@ fn finding_list(findings: &[&Finding], out: &mut dyn Write) -> io::Result<()> {
             "\nAnd {}, which the JSON report holds.",
             words::counted(more as u64, "more finding")
         )?;
+    }
+    Ok(())
+}
+
+fn leads(host: &HostReport, out: &mut dyn Write) -> io::Result<()> {
+    let leads = &host.leads;
+    let shown: Vec<&Lead> = leads.shown().collect();
+    if shown.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n## Leads on {}\n\n**{}**\n",
+        Prose(&host.host),
+        Prose(&leads.note)
+    )?;
+    for lead in shown.iter().take(LEADS_MAX) {
+        let file = lead.file.as_deref().filter(|file| *file != lead.subject);
+        write!(
+            out,
+            "- **{}** {}, {}",
+            lead.score,
+            Code(&lead.subject),
+            words::lead_kind(&lead.kind)
+        )?;
+        match file {
+            Some(file) => writeln!(out, " ({})", Code(file))?,
+            None => writeln!(out)?,
+        }
+        for signal in &lead.signals {
+            writeln!(out, "  - +{}: {}", signal.points, Prose(&signal.text))?;
+        }
+        let about = words::lead_about(lead);
+        if !about.is_empty() {
+            writeln!(out, "  - {}", Prose(&about))?;
+        }
+        place_list("  ", &lead.places, out)?;
+    }
+    if let Some(more) = words::more_leads(leads, shown.len().min(LEADS_MAX)) {
+        writeln!(out, "\n{more}")?;
+    }
+    for notice in &leads.notices {
+        writeln!(out, "\n{}", Prose(&notice.text))?;
     }
     Ok(())
 }

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 use model::report::{
-    CampaignReport, ExposureSpan, ExposureState, GateState, PersistenceEntry, PersistenceReview,
-    SeenState, Sent, Share, StatementOutcome, Statements, StoryStep, VerdictName,
+    CampaignReport, ExposureSpan, ExposureState, GateState, Lead, Leads, PersistenceEntry,
+    PersistenceReview, SeenState, Sent, Share, StatementOutcome, Statements, StoryStep,
+    VerdictName,
 };
 use model::{Accounting, FootholdKind, FootholdState, GapKind, PersistenceKind, Stage};
 
@@ -319,6 +320,44 @@ pub(crate) fn some_ids(ids: &[String]) -> String {
         None | Some(0) => ids.join(", "),
         Some(more) => format!("{} and {more} more", ids[..IDS_MAX].join(", ")),
     }
+}
+
+/// What a lead is about.
+pub(crate) fn lead_kind(kind: &str) -> &'static str {
+    match kind {
+        "page" => "page",
+        "compiled" => "compiled page",
+        _ => "file",
+    }
+}
+
+/// When a lead's page was asked for, how often and by whom; empty where nothing is known.
+pub(crate) fn lead_about(lead: &Lead) -> String {
+    let mut about = Vec::new();
+    about.extend(span(lead.first, lead.last).map(|span| format!("{span} UTC")));
+    if lead.requests > 0 {
+        about.push(counted(lead.requests, "request"));
+    }
+    if !lead.clients.is_empty() {
+        about.push(format!("from {}", lead.clients.join(", ")));
+    }
+    if !lead.findings.is_empty() {
+        about.push(format!("also told by {}", some_ids(&lead.findings)));
+    }
+    about.join(", ")
+}
+
+/// What is left where so many leads are shown.
+pub(crate) fn more_leads(leads: &Leads, shown: usize) -> Option<String> {
+    let kept = leads.list.len().saturating_sub(shown) as u64;
+    let more = kept.saturating_add(leads.left_out);
+    (more > 0).then(|| {
+        format!(
+            "And {}, of this score or a lower one; the JSON report holds {}.",
+            counted(more, "more lead"),
+            thousands(kept)
+        )
+    })
 }
 
 /// What was read: `12 items, 3.2 MB: 40 records in = 38 events + 2 rejected`.

@@ -11,7 +11,7 @@ use crate::little_endian::{shown, u32_at};
 use crate::simple_record::SimpleRecord;
 use crate::{Artifact, Item, Match, Probe, Sink};
 use evidence::Content;
-use model::{At, GapKind, SourceName};
+use model::{At, Fact, FileTimes, GapKind, SourceName};
 use std::collections::BTreeMap;
 use std::io::Read;
 
@@ -26,6 +26,9 @@ const TEXT_BYTES_MAX: usize = 1_024;
 
 /// Streams beside the content that are named.
 const STREAMS_TOLD_MAX: usize = 8;
+
+/// Script files whose times are told as facts; a server of Exchange has some 2,000.
+const SCRIPTS_TOLD_MAX: u64 = 20_000;
 
 /// The folder that all others lie in.
 const ROOT: u64 = 5;
@@ -88,6 +91,7 @@ impl Artifact for FileTable {
             sink.gap(GapKind::Limit, At::Item, (None, None), &detail);
         }
         let source = source();
+        let mut scripts = 0;
         let mut records = Records::new(content.stream(), size);
         while let Some((number, bytes)) = records.next() {
             let at = At::Record(number);
@@ -100,8 +104,21 @@ impl Artifact for FileTable {
                         sink.gap(GapKind::Partial, at, (None, None), detail);
                     }
                     tell(&source, drive(item.path), number, &record, &folders, sink);
+                    if let Some(times) = script_times(drive(item.path), &record, &folders) {
+                        scripts += 1;
+                        if scripts <= SCRIPTS_TOLD_MAX {
+                            sink.fact(at, Fact::FileTimes(times));
+                        }
+                    }
                 }
             }
+        }
+        if scripts > SCRIPTS_TOLD_MAX {
+            let detail = format!(
+                "times of {} script files are beyond the bound and were not compared with others",
+                scripts - SCRIPTS_TOLD_MAX
+            );
+            sink.gap(GapKind::Limit, At::Item, (None, None), &detail);
         }
         if let Some(broken) = records.broken {
             sink.gap(
@@ -311,6 +328,22 @@ fn tell(
             .with("Contents", text);
         sink.record(&told);
     }
+}
+
+/// The times of a file that a web server could run; `None` of any other.
+fn script_times(drive: &str, record: &FileRecord, folders: &Folders) -> Option<FileTimes> {
+    let name = record.name()?;
+    if record.directory || record.base.is_some() || !pack::shipped_files::is_script(&name.text) {
+        return None;
+    }
+    let standard = record.standard.unwrap_or_default();
+    Some(FileTimes {
+        path: folders.path(drive, name.parent, &name.text),
+        created: standard.created,
+        modified: standard.modified,
+        named: name.times.created,
+        deleted: !record.in_use,
+    })
 }
 
 /// Signs that times were set: the file is older than its name, or was made on a whole second and its name was not.

@@ -159,7 +159,8 @@ fn files_have_paths_and_both_their_times_and_deleted_ones_are_told() {
           - | record 9 | TargetFilename=D:\\…\\lost.txt | kind=file | record=9-1 | CreationUtcTime=2021-03-03T06:49:05.0000005Z | fn_created=2021-03-03T06:49:05.0000005Z
           - | record 10 | TargetFilename=D:\\web\\b.bin | kind=file | size=3 | record=10-1 | CreationUtcTime=2021-03-03T06:49:05.0000005Z | fn_created=2021-03-03T06:49:05.0000005Z
         rejected: 0
-        facts: 0
+        facts: 1
+          record 8 | {"fact":"file_times","path":"D:\\web\\old\\x.aspx","created":"2021-03-03T06:49:10.0000005Z","modified":"2021-03-03T06:49:11.0000005Z","named":"2021-03-03T06:49:20.0000005Z","deleted":true}
         gaps: 0
     "#]],
     );
@@ -192,7 +193,8 @@ fn damaged_records_of_the_table_are_told_one_by_one() {
           record 4 | a record does not begin as one
           record 6 | a record was not written whole
           record 7 | a record that a check of the disk found damaged
-        facts: 0
+        facts: 1
+          record 8 | {"fact":"file_times","path":"D:\\…\\x.aspx","created":"2021-03-03T06:49:10.0000005Z","modified":"2021-03-03T06:49:11.0000005Z","named":"2021-03-03T06:49:20.0000005Z","deleted":true}
         gaps: 2
           partial | record 9 | the attributes of a record end too early
           partial | byte 11164 | the table breaks off

@@ -224,7 +224,8 @@ impl Lane {
         .into_iter()
         .filter_map(|name| head.normal(name))
         .chain(marks.path)
-        .flat_map(super::head::Normal::columns);
+        .flat_map(super::head::Normal::columns)
+        .chain(marks.referrer);
         let parts = marks.parts.filter(|_| format.parts);
         let last_column = watched
             .chain(time_columns)

@@ -40,6 +40,10 @@ pub(crate) struct Marks {
     pub(crate) web_path: Option<Normal>,
     pub(crate) status: Option<Normal>,
     pub(crate) method: Option<Normal>,
+    pub(crate) client: Option<Normal>,
+    pub(crate) user_agent: Option<Normal>,
+    /// The page that led to the request.
+    pub(crate) referrer: Option<usize>,
 }
 
 /// What a name resolves to.
@@ -148,6 +152,9 @@ impl Head {
             web_path: None,
             status: None,
             method: None,
+            client: None,
+            user_agent: None,
+            referrer: column("cs(Referer)"),
         };
         let mut normal = (format.normalise)(&column);
         // A column that bears a normalised name itself comes first.
@@ -179,6 +186,8 @@ impl Head {
             web_path: head.normal("path"),
             status: head.normal("status"),
             method: head.normal("method"),
+            client: head.normal("client"),
+            user_agent: head.normal("user_agent"),
             ..marks
         };
         Some(head)

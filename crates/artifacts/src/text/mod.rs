@@ -6,6 +6,7 @@ pub(crate) mod damage;
 pub(crate) mod head;
 pub(crate) mod lines;
 pub(crate) mod names;
+pub(crate) mod pages;
 pub(crate) mod parts;
 pub(crate) mod plain;
 pub(crate) mod row;

@@ -2,6 +2,7 @@
 
 use super::head::{Normal, percent_decoded};
 use super::names::log_name;
+use super::pages::{Askers, Class, PageRequests, Pages, is_script};
 use super::table::{Row, Watch};
 use crate::Sink;
 use model::{
@@ -19,16 +20,8 @@ const NAMES_COUNTED_MAX: usize = 64;
 /// Runs of rows with the same build per item; a server changes its build a few times a year.
 const BUILD_RUNS_MAX: usize = 1_000;
 
-/// Pairs of path and answer per item.
-const ACCESSES_MAX: usize = 20_000;
-
 /// Requests that are remembered as they are written.
 const RECENT_MAX: usize = 4_096;
-
-/// Extensions of files that a web server executes.
-const SCRIPT_EXTENSIONS: [&str; 12] = [
-    "aspx", "ashx", "asmx", "ascx", "asax", "asp", "cshtml", "vbhtml", "php", "jsp", "jspx", "svc",
-];
 
 /// Counts the names that rows give their host.
 pub(crate) struct HostNames {
@@ -301,6 +294,10 @@ impl Watch for ExchangeRows {
 pub(crate) struct WebRows {
     hosts: HostNames,
     accesses: Vec<Access>,
+    /// How many accesses there are of each class.
+    counts: [usize; Class::COUNT],
+    /// Requests that the bounds of their classes kept out, where nothing rests on them.
+    left_out: u64,
     /// Number of an access by its key. Looked up only.
     by_key: HashMap<Vec<u8>, usize>,
     /// Requests as they are written, and their access where they are for a script. Looked up only.
@@ -323,6 +320,10 @@ struct Access {
     client: String,
     user_agent: String,
     at: At,
+    last_at: At,
+    class: Class,
+    /// Who asked, where the server answered.
+    askers: Option<Box<Askers>>,
 }
 
 impl WebRows {
@@ -330,6 +331,8 @@ impl WebRows {
         Self {
             hosts: HostNames::new("IIS s-computername", model::host_name_rank::WEB_LOG),
             accesses: Vec::new(),
+            counts: [0; Class::COUNT],
+            left_out: 0,
             by_key: HashMap::new(),
             recent: HashMap::new(),
             key: Vec::new(),
@@ -408,13 +411,14 @@ impl WebRows {
         let Some(path) = column(marks.web_path).map(decoded) else {
             return Known::Open;
         };
-        if !is_script(&path) {
+        let method = column(marks.method).unwrap_or_default();
+        let answer = column(marks.status).unwrap_or_default();
+        let Some(class) = Class::of(is_script(&path), method, answer) else {
             return Known::NoScript;
-        }
+        };
         let (Some(time), Some(status)) = (row.time(), column(marks.status)) else {
             return Known::Open;
         };
-        let method = column(marks.method).unwrap_or_default();
         self.key.clear();
         for part in [&*path, status, method] {
             self.key.extend(part.iter().map(u8::to_ascii_lowercase));
@@ -426,8 +430,12 @@ impl WebRows {
             access.add(row, time);
             return Known::Script(*number);
         }
-        if self.accesses.len() >= ACCESSES_MAX {
-            self.overflow_from = self.overflow_from.or(Some(time));
+        if self.is_full(class) {
+            if class == Class::Answered {
+                self.overflow_from = self.overflow_from.or(Some(time));
+            } else {
+                self.left_out += 1;
+            }
             return Known::Open;
         }
         let (Some(path), Some(Ok(status))) = (
@@ -448,9 +456,24 @@ impl WebRows {
             client: row.normal_text("client").unwrap_or_default(),
             user_agent: row.normal_text("user_agent").unwrap_or_default(),
             at: row.at(),
+            last_at: row.at(),
+            class,
+            askers: class.is_answered().then(|| Box::new(Askers::of(row))),
         });
         self.by_key.insert(self.key.clone(), number);
+        self.count(class);
         Known::Script(number)
+    }
+
+    fn is_full(&self, class: Class) -> bool {
+        let counts = self.counts.get(class as usize);
+        counts.is_some_and(|count| *count >= class.accesses_max())
+    }
+
+    fn count(&mut self, class: Class) {
+        if let Some(count) = self.counts.get_mut(class as usize) {
+            *count += 1;
+        }
     }
 
     fn note_segment(&mut self, row: &Row<'_>) {
@@ -486,7 +509,13 @@ impl Access {
     /// Counts one more row.
     fn add(&mut self, row: &Row<'_>, time: Timestamp) {
         self.count += 1;
-        self.last = self.last.max(time);
+        if time >= self.last {
+            self.last = time;
+            self.last_at = row.at();
+        }
+        if let Some(askers) = &mut self.askers {
+            askers.add(row);
+        }
         if time < self.first {
             self.first = time;
             self.client = row.normal_text("client").unwrap_or_default();
@@ -494,10 +523,16 @@ impl Access {
         }
     }
 
-    /// Adds what was counted in rows that follow.
-    fn take(&mut self, later: Self) {
+    /// Adds what was counted in rows that follow, whose lines are counted from the line after `lines`.
+    fn take(&mut self, later: Self, lines: u64) {
         self.count += later.count;
-        self.last = self.last.max(later.last);
+        if later.last >= self.last {
+            self.last = later.last;
+            self.last_at = moved(later.last_at, lines);
+        }
+        if let (Some(askers), Some(later)) = (&mut self.askers, &later.askers) {
+            askers.take(later);
+        }
         if later.first < self.first {
             self.first = later.first;
             self.client = later.client;
@@ -519,8 +554,11 @@ impl Watch for WebRows {
         let Apart::Web(later) = later else {
             return false;
         };
-        let fits = self.accesses.len() + later.accesses.len() <= ACCESSES_MAX;
-        if later.hosts.overflow || later.overflow_from.is_some() || !fits {
+        let answered = Class::Answered as usize;
+        let counts = [self.counts.get(answered), later.counts.get(answered)];
+        let fits = counts.into_iter().flatten().sum::<usize>() <= Class::Answered.accesses_max();
+        let is_whole = later.overflow_from.is_none() && later.left_out == 0;
+        if later.hosts.overflow || !is_whole || !fits {
             return false;
         }
         self.hosts.take(later.hosts, lines);
@@ -528,11 +566,15 @@ impl Watch for WebRows {
             if let Some(number) = self.by_key.get(&access.key)
                 && let Some(known) = self.accesses.get_mut(*number)
             {
-                known.take(access);
+                known.take(access, lines);
+            } else if self.is_full(access.class) {
+                self.left_out += access.count;
             } else {
+                self.count(access.class);
                 self.by_key.insert(access.key.clone(), self.accesses.len());
                 self.accesses.push(Access {
                     at: moved(access.at, lines),
+                    last_at: moved(access.last_at, lines),
                     ..access
                 });
             }
@@ -546,7 +588,21 @@ impl Watch for WebRows {
         self.by_key.clear();
         let mut accesses = std::mem::take(&mut self.accesses);
         accesses.sort_by(|a, b| a.key.cmp(&b.key));
+        let mut pages = Pages::default();
         for access in accesses {
+            pages.add(&PageRequests {
+                path: &access.path,
+                status: access.status,
+                method: &access.method,
+                count: access.count,
+                span: (access.first, access.last),
+                at: (access.at, access.last_at),
+                class: access.class,
+                askers: access.askers.as_deref(),
+            });
+            if access.class == Class::Handler {
+                continue;
+            }
             let fact = WebAccess {
                 source: source.clone(),
                 path: access.path,
@@ -560,6 +616,7 @@ impl Watch for WebRows {
             };
             sink.fact(access.at, Fact::WebAccess(fact));
         }
+        pages.finish(source, self.left_out, sink);
         if self.overflow_from.is_some() {
             let detail =
                 "more pairs of script path and answer than are summed up; later ones were not kept";
@@ -635,24 +692,6 @@ fn decoded(path: &[u8]) -> Cow<'_, [u8]> {
     }
     let text = percent_decoded(String::from_utf8_lossy(path));
     Cow::Owned(text.into_owned().into_bytes())
-}
-
-/// Whether any component of a URL path has an extension that the server executes; what follows such a component is
-/// handed to the script (`/ecp/DDI/DDIService.svc/SetObject`).
-fn is_script(path: &[u8]) -> bool {
-    if memchr::memchr(b'.', path).is_none() {
-        return false;
-    }
-    path.split(|byte| matches!(byte, b'/' | b';'))
-        .any(|component| {
-            let Some(dot) = memchr::memrchr(b'.', component) else {
-                return false;
-            };
-            let extension = component.get(dot + 1..).unwrap_or_default();
-            SCRIPT_EXTENSIONS
-                .iter()
-                .any(|known| extension.eq_ignore_ascii_case(known.as_bytes()))
-        })
 }
 
 /// Whether a file is named like a log.

@@ -346,6 +346,7 @@ impl Volume {
                 index: *index,
                 name: name.trim_start_matches('/'),
                 size: Some(file.size),
+                modified: None,
                 stored_bytes: Some(file.size),
                 expands_to_max: file.size,
             };

@@ -213,6 +213,7 @@ fn file(
         index,
         name,
         size,
+        modified: None,
         stored_bytes: size,
         expands_to_max: size.unwrap_or(0),
     };

@@ -147,6 +147,8 @@ fn offered(entry: &ArchiveEntry, index: u64) -> Offered<'_> {
         index,
         name: entry.name(),
         size: Some(entry.size()),
+        modified: crate::times::of_windows(u64::from(entry.last_modified_date()))
+            .filter(|_| entry.has_last_modified_date),
         // Members share their block's packed bytes, so a ratio can be held against the whole archive only.
         stored_bytes: None,
         expands_to_max: u64::MAX,

@@ -165,6 +165,11 @@ fn member(
         index,
         name: &name,
         size: Some(size),
+        modified: header
+            .mtime()
+            .ok()
+            .and_then(|seconds| i64::try_from(seconds).ok())
+            .and_then(crate::times::of_unix),
         stored_bytes: Some(size),
         expands_to_max: size,
     };

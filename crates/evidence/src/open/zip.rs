@@ -214,6 +214,7 @@ fn offer(
         index,
         name: &name,
         size: member.size,
+        modified: crate::times::of_zip(member.time, &member.extra),
         stored_bytes: Some(member.stored_bytes),
         expands_to_max: member.expands_to_max(),
     };

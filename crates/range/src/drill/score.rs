@@ -90,6 +90,7 @@ fn as_report(answers: &[Answer]) -> Report {
     let mut hosts: BTreeMap<&str, HostReport> = BTreeMap::new();
     for answer in answers {
         let host = hosts.entry(&answer.host).or_insert_with(|| HostReport {
+            leads: model::report::Leads::default(),
             host: answer.host.clone(),
             host_rule: String::new(),
             collections: Vec::new(),

@@ -6,6 +6,7 @@
 mod chart;
 mod host;
 mod icon;
+mod leads;
 mod parts;
 
 use crate::view::{self, Findings, Judged};
@@ -63,6 +64,7 @@ fn body(report: &Report, judged: &[Judged<'_>]) -> Markup {
             ))
         }
         @for host in view::unjudged(report) { (unjudged(host)) }
+        @for host in &report.hosts { (leads::section(host)) }
         @if !others.is_empty() {
             section.plain {
                 h2 { "Findings outside any campaign" }

@@ -1,6 +1,7 @@
 //! The report for a terminal: the verdict first, then why, then what to do, then what it rests on.
 
 mod coverage;
+mod leads;
 mod page;
 mod summary;
 
@@ -87,6 +88,9 @@ fn pages(report: &Report, page: &mut Page<'_, '_>) -> io::Result<()> {
                 ),
             ],
         )?;
+    }
+    for host in &report.hosts {
+        leads::section(page, host)?;
     }
     other_findings(page, &findings.of_none(report))?;
     other_gaps(page, &view::other_gaps(report))?;

@@ -2,9 +2,9 @@
 use model::report::{
     AcceptedEviction, AcceptedState, CampaignReport, CollectionReport, Compromise, CoverageReport,
     Eviction, Exposure, ExposureSpan, ExposureState, FootholdReport, Gate, GateState, HostReport,
-    MissingEvidence, NeedReport, NextStep, PackUsed, PersistenceEntry, PersistenceReview, Reason,
-    Report, ReviewCoverage, ReviewWindow, SCHEMA, SeenState, Sent, Share, Statement,
-    StatementOutcome, Statements, StoryStep, VerdictName,
+    Lead, LeadSignal, Leads, MissingEvidence, NeedReport, NextStep, PackUsed, PersistenceEntry,
+    PersistenceReview, Reason, Report, ReviewCoverage, ReviewWindow, SCHEMA, SeenState, Sent,
+    Share, Statement, StatementOutcome, Statements, StoryStep, VerdictName,
 };
 use model::{
     Accounting, Answer, At, Attestation, Build, Finding, Foothold, FootholdKind, FootholdState,
@@ -169,6 +169,16 @@ pub(crate) fn hostile(text: &str) -> Report {
     for kind in &mut host.persistence.coverage {
         kind.missing = vec![text.to_owned()];
     }
+    for lead in &mut host.leads.list {
+        put(&mut lead.subject);
+        lead.file = Some(format!("{text}."));
+        lead.clients = vec![text.to_owned()];
+        for place in &mut lead.places {
+            put(&mut place.item);
+        }
+        put(&mut lead.signals[0].text);
+    }
+    put(&mut host.leads.notices[0].text);
     let campaign = &mut host.campaigns[0];
     put(&mut campaign.statements.about);
     for statement in &mut campaign.statements.statements {
@@ -266,6 +276,7 @@ fn accounting(items: u64, bytes: u64, records_in: u64, rejected: u64) -> Account
 
 fn host(name: &str, collection: &str, path: &str) -> HostReport {
     HostReport {
+        leads: Leads::default(),
         host: name.to_owned(),
         host_rule: "registry ComputerName".to_owned(),
         collections: vec![CollectionReport {
@@ -283,10 +294,77 @@ fn host(name: &str, collection: &str, path: &str) -> HostReport {
     }
 }
 
+fn leads() -> Leads {
+    const LOG: &str = "C:\\inetpub\\logs\\LogFiles\\W3SVC1\\u_ex210303.log";
+    let signal = |signal: &str, points, text: &str| LeadSignal {
+        signal: signal.to_owned(),
+        points,
+        text: text.to_owned(),
+    };
+    let page = Lead {
+        kind: "page".to_owned(),
+        subject: "/aspnet_client/supp0rt.aspx".to_owned(),
+        file: Some(SHELL.to_owned()),
+        score: 55,
+        signals: vec![
+            signal(
+                "not_shipped",
+                20,
+                "the vendor ships no such file in any build that the tables know",
+            ),
+            signal(
+                "posted_by_one",
+                20,
+                "12 requests handed something over to it, and nobody else did",
+            ),
+            signal(
+                "one_client",
+                15,
+                "only one client ever asked for it (198.51.100.23; 12 requests)",
+            ),
+        ],
+        first: Some(at("2021-03-03T04:41:09Z")),
+        last: Some(at("2021-03-05T11:02:44Z")),
+        requests: 12,
+        clients: vec!["198.51.100.23".to_owned()],
+        places: vec![Place::item("c-5d41402a", LOG).at(At::Line(8_812))],
+        findings: vec!["f-shell".to_owned()],
+    };
+    let weak = Lead {
+        kind: "file".to_owned(),
+        subject: "C:\\inetpub\\wwwroot\\old.aspx".to_owned(),
+        file: None,
+        score: 30,
+        signals: vec![signal(
+            "lone_script",
+            10,
+            "no other script lies in its folder",
+        )],
+        first: None,
+        last: None,
+        requests: 0,
+        clients: Vec::new(),
+        places: Vec::new(),
+        findings: Vec::new(),
+    };
+    Leads {
+        note: "A lead is worth a look and never a verdict alone.".to_owned(),
+        shown_score: 50,
+        list: vec![page, weak],
+        left_out: 2,
+        notices: vec![Reason {
+            text: "20000 requests of iis.site:1 ask for more paths than are kept one by one."
+                .to_owned(),
+            places: vec![Place::item("c-5d41402a", LOG)],
+        }],
+    }
+}
+
 fn compromised_host() -> HostReport {
     let mut host = host("EX01", "c-5d41402a", "evidence/EX01.zip");
     host.collections[0].accounting = accounting(1204, 3_288_112_904, 4_102_332, 32);
     host.persistence = persistence();
+    host.leads = leads();
     host.campaigns = vec![CampaignReport {
         campaign: "proxylogon".to_owned(),
         verdict: VerdictName::Compromised,
