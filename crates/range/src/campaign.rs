@@ -250,7 +250,9 @@ impl Written {
                 && damaged.span.0 < until
                 && from < damaged.span.1
         });
-        !damaged && !self.filter.left_out(source, instance, from, until)
+        self.filter.has_any(source, instance)
+            && !damaged
+            && !self.filter.left_out(source, instance, from, until)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::formats::pe::{Assembly, Image};
 use crate::moment::{DAY, HOUR, MINUTE, Moment, SECOND};
+use crate::product::Described;
 use crate::random::Random;
 use crate::server::{Build, Server};
 use crate::source::Source;
@@ -12,6 +13,13 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 const SHIPPED: &str = include_str!("../data/shipped.json");
+
+/// Application and address of pages of Exchange that people's requests had compiled.
+const EXCHANGE_PAGES: [(&str, &str); 3] = [
+    ("owa", "/owa/auth/logon.aspx"),
+    ("owa", "/owa/auth/errorFE.aspx"),
+    ("ecp", "/ecp/auth/TimeoutLogout.aspx"),
+];
 
 /// A file as it lies on the disk when the evidence is collected.
 #[derive(Clone, Debug)]
@@ -36,12 +44,18 @@ impl Server {
     /// The files of the server, and the table of those that its product ships, for the builds before and after the patch.
     pub(crate) fn disk(&self, state: &State) -> Result<(Vec<DiskFile>, Vec<KnownFile>), Error> {
         let mut files = self.windows_files(&Windows::new()?, state);
+        if let Some(product) = &self.described {
+            files.extend(self.described_files(product));
+            files.extend(self.compiled_pages(&product.compiled));
+            let known = self.described_known(product);
+            return Ok((replaced(files, state), known));
+        }
         if !self.has_exchange {
             return Ok((replaced(files, state), Vec::new()));
         }
         let shipped: Shipped = serde_json::from_str(SHIPPED)?;
         files.extend(self.product_files(&shipped));
-        files.extend(self.compiled_pages());
+        files.extend(self.compiled_pages(&EXCHANGE_PAGES));
         files.push(self.setup_log());
         files.extend(self.update_log());
         let known = [self.before, self.after]
@@ -82,6 +96,27 @@ impl Server {
                     bytes,
                 }
             })
+            .collect()
+    }
+
+    /// The files below the install folder that the described product ships, for the builds before and after the patch.
+    fn described_known(&self, product: &Described) -> Vec<KnownFile> {
+        let of_build = |build: Build| {
+            let files = self.described_contents(product, build).into_iter();
+            files.filter_map(move |(path, bytes)| {
+                let (folder, _) = path.split_at_checked(self.install.len())?;
+                folder
+                    .eq_ignore_ascii_case(&self.install)
+                    .then(|| KnownFile {
+                        build: build.to_string(),
+                        path: path[self.install.len()..].to_owned(),
+                        sha256: hex(&Sha256::digest(&bytes)),
+                    })
+            })
+        };
+        [self.before, self.after]
+            .into_iter()
+            .flat_map(of_build)
             .collect()
     }
 
@@ -143,18 +178,15 @@ impl Server {
     }
 
     /// What ASP.NET has compiled of the product's own pages.
-    fn compiled_pages(&self) -> Vec<DiskFile> {
+    fn compiled_pages<T: AsRef<str>>(&self, pages: &[(T, T)]) -> Vec<DiskFile> {
         let mut files = Vec::new();
         let mut random = Random::new(self.seed, "compiled pages", 0);
         let since = self
             .outages
             .last()
             .map_or(self.start, |outage| outage.ready);
-        for (application, page) in [
-            ("owa", "/owa/auth/logon.aspx"),
-            ("owa", "/owa/auth/errorFE.aspx"),
-            ("ecp", "/ecp/auth/TimeoutLogout.aspx"),
-        ] {
+        for (application, page) in pages {
+            let (application, page) = (application.as_ref(), page.as_ref());
             let time = since.after(random.between(5, 300) * MINUTE);
             files.extend(self.compiled(time, application, page, (&[], &[]), &mut random));
         }
@@ -322,7 +354,8 @@ impl Shipped {
         let cumulative = build.cumulative();
         let mut files = Vec::new();
         for path in &self.scripts {
-            files.push((path.clone(), script_text(path, &cumulative).into_bytes()));
+            let text = page_text(path, &cumulative, "Microsoft");
+            files.push((path.clone(), text.into_bytes()));
         }
         for path in &self.statics {
             let text = format!(
@@ -334,17 +367,18 @@ impl Shipped {
             files.push((path.clone(), config_text(path).into_bytes()));
         }
         for (path, size) in &self.binaries {
-            files.push((path.clone(), binary(path, build, *size)));
+            let maker = ("Microsoft Corporation", "Microsoft® Exchange");
+            files.push((path.clone(), version_image(path, build, maker, *size)));
         }
         files
     }
 }
 
 /// A harmless script of our own words in the place of a shipped one. It changes with the cumulative update only.
-fn script_text(path: &str, cumulative: &str) -> String {
+pub(crate) fn page_text(path: &str, cumulative: &str, maker: &str) -> String {
     let name = path.rsplit('\\').next().unwrap_or(path);
     let note = format!(
-        "Synthetic stand-in for {path}, {cumulative}. Written by the Allclear range; not Microsoft's file."
+        "Synthetic stand-in for {path}, {cumulative}. Written by the Allclear range; not {maker}'s file."
     );
     let class = name.replace('.', "_");
     match name.rsplit('.').next().unwrap_or("") {
@@ -353,6 +387,9 @@ fn script_text(path: &str, cumulative: &str) -> String {
         }
         "svc" => {
             format!("<%-- {note} --%>\r\n<%@ ServiceHost Service=\"Synthetic.{class}\" %>\r\n")
+        }
+        "ashx" => {
+            format!("<%-- {note} --%>\r\n<%@ WebHandler Class=\"Synthetic.{class}\" %>\r\n")
         }
         "asmx" => format!("<%-- {note} --%>\r\n<%@ WebService Class=\"Synthetic.{class}\" %>\r\n"),
         "htm" => format!(
@@ -364,21 +401,27 @@ fn script_text(path: &str, cumulative: &str) -> String {
     }
 }
 
-fn config_text(path: &str) -> String {
+pub(crate) fn config_text(path: &str) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n<!-- Synthetic: {path} -->\r\n<configuration>\r\n  <system.web>\r\n    <compilation defaultLanguage=\"c#\" debug=\"false\" />\r\n    <customErrors mode=\"Off\" />\r\n  </system.web>\r\n  <system.webServer>\r\n    <httpErrors errorMode=\"DetailedLocalOnly\" />\r\n  </system.webServer>\r\n</configuration>\r\n"
     )
 }
 
-fn binary(path: &str, build: Build, size: usize) -> Vec<u8> {
+/// A program that cannot run, with the build in its version resource.
+pub(crate) fn version_image(
+    path: &str,
+    build: Build,
+    (company, product): (&str, &str),
+    size: usize,
+) -> Vec<u8> {
     let name = path.rsplit('\\').next().unwrap_or(path);
     let dll = name.to_lowercase().ends_with(".dll");
     let mut image = Image {
         dll,
         version: Some(build.0),
         version_text: build.padded(),
-        company: "Microsoft Corporation".into(),
-        product: "Microsoft® Exchange".into(),
+        company: company.into(),
+        product: product.into(),
         description: format!("Synthetic stand-in for {name}"),
         original_name: name.into(),
         linked: Moment(1_600_000_000_000 + i64::from(build.0[2]) * 1_000_000).timestamp(),

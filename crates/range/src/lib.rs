@@ -60,7 +60,9 @@ mod library;
 mod logs;
 mod make;
 mod moment;
+mod names;
 mod people;
+mod product;
 mod random;
 pub mod score;
 mod server;
@@ -206,6 +208,8 @@ pub enum Error {
     Choice(String),
     #[error("no campaign is named {0}")]
     Campaign(String),
+    #[error("nobody describes the product {0}")]
+    Product(String),
     #[error("a scenario names the chapter {0}, which does not exist")]
     Chapter(String),
     #[error("a scenario gives {0} as a status")]

@@ -5,6 +5,7 @@
 use crate::Options;
 use crate::events::{Channel, Logged};
 use crate::formats::Guid;
+use crate::formats::dns::Question;
 use crate::formats::evtx::{CHUNK_BYTES, EvtxWriter};
 use crate::formats::exchange::{
     AUTODISCOVER_FIELDS, CMDLET_FIELDS, ECP_FIELDS, EWS_FIELDS, EcpEntry, HTTP_PROXY_FIELDS,
@@ -18,6 +19,7 @@ use crate::sink::Sink;
 use crate::source::{Filter, Source};
 use crate::story::{Traces, WebServiceCall};
 use crate::traffic::{Protocol, Request};
+use std::collections::BTreeMap;
 use std::io;
 
 /// Exchange begins a new log file at this size.
@@ -28,6 +30,12 @@ const BYTES_PER_REQUEST: u64 = 1_330;
 
 /// What the heads of an hour's log files cost on average; measured likewise.
 const BYTES_PER_HOUR: u64 = 11_500;
+
+/// The number of Exchange's web site that takes what the front end relays.
+const BACK_END: u32 = 2;
+
+/// Logs of web sites by their numbers.
+type Sites = BTreeMap<u32, LogFile>;
 
 /// Monitoring probes most protocols, and writes to the components' logs, at every turn of this number only.
 const RARE_TURN: i64 = 8;
@@ -158,7 +166,7 @@ impl<'a> LogWriter<'a> {
         let mut extra = Extra::new(server, options);
         let mut day = server.start.day_start();
         while day < server.end {
-            let mut sites = [LogFile::default(), LogFile::default()];
+            let mut sites = Sites::new();
             let mut panel = Vec::new();
             let mut hour = day;
             while hour < day.after(DAY) {
@@ -191,20 +199,45 @@ impl<'a> LogWriter<'a> {
                 self.control_panel_log(day, probe_minutes, panel, &traces.control_panel)?;
                 self.address_book_log(day, &traces.address_book)?;
             }
+            self.resolver_log(day, &traces.questions)?;
             day = day.after(DAY);
         }
         self.kernel_error_log()
     }
 
-    /// Writes the logs of both web sites, if they are begun, and begins them anew.
-    fn site_logs(&mut self, name: &str, sites: &mut [LogFile; 2]) -> io::Result<()> {
-        for (log, site) in sites.iter_mut().zip(1..) {
+    /// Writes the logs of the web sites that are begun, and begins them anew.
+    fn site_logs(&mut self, name: &str, sites: &mut Sites) -> io::Result<()> {
+        for (site, log) in std::mem::take(sites) {
             let name = &name[2..];
             let path = format!(r"C:\inetpub\logs\LogFiles\W3SVC{site}\u_ex{name}.log");
-            self.log_file(Source::Iis, &path, log)?;
-            *log = LogFile::default();
+            self.log_file(Source::Iis, &path, &log)?;
         }
         Ok(())
+    }
+
+    /// The log of the network's resolver, where it lies with the evidence.
+    fn resolver_log(&mut self, day: Moment, told: &[Question]) -> io::Result<()> {
+        let server = self.server;
+        let Some(form) = server.dns_log else {
+            return Ok(());
+        };
+        let mut questions = server.questions(day);
+        let today = told.iter().filter(|asked| asked.time.day_start() == day);
+        questions.extend(today.cloned());
+        questions.sort_by_key(|asked| asked.time);
+        let resolver = server.resolver();
+        let mut log = LogFile::default();
+        for asked in &questions {
+            if log.is_new() {
+                log.head = form.head(asked.time);
+            }
+            let kept = self
+                .filter
+                .keeps_record(Source::Dns, form.name(), asked.time);
+            log.row(asked.time, kept, |rows| form.write(asked, &resolver, rows));
+        }
+        let path = format!(r"C:\Resolver\DnsLogs\{}", form.file_name(day));
+        self.log_file(Source::Dns, &path, &log)
     }
 
     /// Writes a log file, unless every row of it was withheld or its writer has deleted it.
@@ -276,8 +309,8 @@ impl<'a> LogWriter<'a> {
         Ok(())
     }
 
-    /// Adds an hour's requests to the day's logs of both web sites.
-    fn site_rows(&self, requests: &[Request], [front, back]: &mut [LogFile; 2]) {
+    /// Adds an hour's requests to the day's logs of the web sites.
+    fn site_rows(&self, requests: &[Request], sites: &mut Sites) {
         let server = self.server;
         let columns = &server.habits.site_columns;
         let mut more_columns = columns.clone();
@@ -289,14 +322,18 @@ impl<'a> LogWriter<'a> {
             // With the patch the administrator began to log the host header too.
             let patched = server.patch().is_some_and(|patch| time >= patch.boot);
             let columns = if patched { &more_columns } else { columns };
+            let front = sites.entry(request.site).or_default();
             front.begin_site(server, time, columns);
-            let kept = self.filter.keeps_record(Source::Iis, "1", time);
+            let instance = request.site.to_string();
+            let kept = self.filter.keeps_record(Source::Iis, &instance, time);
             front.row(time, kept, |rows| {
                 request.write_front(server, columns, rows);
             });
             if let Some(backend) = &request.backend {
+                let back = sites.entry(BACK_END).or_default();
                 back.begin_site(server, time, &DEFAULT_COLUMNS);
-                let kept = self.filter.keeps_record(Source::Iis, "2", time);
+                let instance = BACK_END.to_string();
+                let kept = self.filter.keeps_record(Source::Iis, &instance, time);
                 back.row(time, kept, |rows| {
                     request.write_back(server, backend, &DEFAULT_COLUMNS, rows);
                 });

@@ -4,9 +4,11 @@ use crate::calendar::{Calendar, Cause, DayKind, Outage};
 use crate::campaign::{Campaign, Release};
 use crate::events::Everyday;
 use crate::formats::Guid;
+use crate::formats::dns::DnsLog;
 use crate::habits::Habits;
 use crate::moment::{DAY, Moment};
 use crate::people::{User, people};
+use crate::product::Described;
 use crate::random::Random;
 use crate::source::Source;
 use crate::story::Scenario;
@@ -110,6 +112,8 @@ pub(crate) struct World {
     pub(crate) setup_log: Vec<(i64, String)>,
     /// Protocol, method, path, query and status of pages that need no session.
     pub(crate) pages: Vec<(Protocol, String, String, String, u16)>,
+    /// Names that anybody asks of the DNS, and their addresses.
+    pub(crate) common_names: Vec<(String, String)>,
     /// What administrators do often, and what they do a few times a year.
     pub(crate) cmdlets: Vec<(String, String)>,
     pub(crate) rare_cmdlets: Vec<(String, String)>,
@@ -163,6 +167,12 @@ pub(crate) struct Server {
     pub(crate) cumulative_update: bool,
     /// Whether Sysmon is installed.
     pub(crate) sysmon: bool,
+    /// The product, where data describe it; nothing for Exchange, and where it is not installed.
+    pub(crate) described: Option<Described>,
+    /// The log of the network's resolver, where it lies with the evidence.
+    pub(crate) dns_log: Option<DnsLog>,
+    /// The name of the scenario's campaign.
+    pub(crate) campaign: String,
     pub(crate) world: World,
 }
 
@@ -181,6 +191,16 @@ impl Server {
         let (organisation, netbios) = options.organisation.clone().unwrap_or(drawn_organisation);
         let prefix = random.pick(&world.host_prefixes).clone();
         let number = random.between(1, 9);
+        let described = match traits.has_product() && campaign.product != EXCHANGE {
+            true => Some(Described::of(&campaign)?),
+            false => None,
+        };
+        let prefix = match &described {
+            Some(product) => Random::new(options.seed, "host prefix", 0)
+                .pick(&product.host_prefixes)
+                .clone(),
+            None => prefix,
+        };
         let drawn_host = format!("{prefix}0{number}");
         let host = options.host.clone().unwrap_or(drawn_host);
         let domain = format!("{organisation}.example");
@@ -229,6 +249,7 @@ impl Server {
                 .install
                 .clone()
                 .or_else(|| traits.install.clone())
+                .or_else(|| described.as_ref().map(|product| product.install.clone()))
                 .unwrap_or_else(|| r"C:\Program Files\Microsoft\Exchange Server\V15".to_owned()),
             outages: calendar.outages(options.seed, (start, end), patch, traits.cumulative_update),
             host: host.to_uppercase(),
@@ -259,7 +280,12 @@ impl Server {
             has_exchange: traits.has_product() && campaign.product == EXCHANGE,
             process_auditing: traits.process_auditing,
             cumulative_update: traits.cumulative_update,
-            sysmon: traits.process_auditing && random.chance(SYSMON_PERCENT),
+            sysmon: traits
+                .sysmon
+                .unwrap_or(traits.process_auditing && random.chance(SYSMON_PERCENT)),
+            described,
+            dns_log: traits.dns_log,
+            campaign: scenario.campaign.clone(),
             world,
         })
     }
@@ -320,6 +346,15 @@ impl Server {
 
     pub(crate) fn random(&self, label: &str, number: Moment) -> Random {
         Random::new(self.seed, label, number.0.unsigned_abs())
+    }
+
+    /// The address of the network's resolver.
+    pub(crate) fn resolver(&self) -> String {
+        let network = self
+            .address
+            .rsplit_once('.')
+            .map_or("10.0.0", |(network, _)| network);
+        format!("{network}.3")
     }
 
     /// The account of the computer itself.

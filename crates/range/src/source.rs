@@ -6,7 +6,7 @@ use crate::moment::{DAY, Moment};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 /// A kind of evidence. In JSON and on the command line the names are in snake case: `httpproxy`, `ecp_server`, …
@@ -50,10 +50,13 @@ pub enum Source {
     SetupLog,
     /// The product's programs outside its web folders.
     ProductFiles,
+    /// The log of the network's resolver, where it lies with the evidence; instances are `zeek`, `bind` and
+    /// `windows_debug`.
+    Dns,
 }
 
 impl Source {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::HttpProxy,
         Self::EcpServer,
         Self::EcpActivity,
@@ -79,6 +82,7 @@ impl Source {
         Self::TemporaryAspnet,
         Self::SetupLog,
         Self::ProductFiles,
+        Self::Dns,
     ];
 
     /// The name used in JSON and on the command line.
@@ -109,6 +113,7 @@ impl Source {
             Self::Autodiscover => Some(r"\Logging\Autodiscover\"),
             Self::Iis => Some(r"\LogFiles\W3SVC"),
             Self::HttpErr => Some(r"\LogFiles\HTTPERR\"),
+            Self::Dns => Some(r"\DnsLogs\"),
             _ => None,
         }
     }
@@ -208,6 +213,8 @@ pub(crate) struct Filter {
     /// Event logs that somebody emptied at this time.
     cleared: BTreeMap<Source, Moment>,
     left_out: RefCell<Vec<LeftOut>>,
+    /// Sources and instances of which there were records at all.
+    offered: RefCell<BTreeSet<(Source, String)>>,
 }
 
 /// Records of one log that were left out for one reason.
@@ -244,11 +251,13 @@ impl Filter {
                 .collect(),
             cleared,
             left_out: RefCell::default(),
+            offered: RefCell::default(),
         }
     }
 
     /// Whether a record of that time is written.
     pub(crate) fn keeps_record(&self, source: Source, instance: &str, time: Moment) -> bool {
+        self.offer(source, instance);
         let withheld = self.withheld.iter().position(|withheld| {
             withheld.concerns(source, instance)
                 && withheld.span.is_none_or(|(from, until)| {
@@ -263,6 +272,25 @@ impl Filter {
         };
         self.leave_out(reason, source, instance, time);
         false
+    }
+
+    fn offer(&self, source: Source, instance: &str) {
+        let mut offered = self.offered.borrow_mut();
+        let instance = instance.to_lowercase();
+        let known = offered
+            .last()
+            .is_some_and(|(last, of)| *last == source && *of == instance);
+        if !known {
+            offered.insert((source, instance));
+        }
+    }
+
+    /// Whether the source, and its instance where one is named, has any records, written or not.
+    pub(crate) fn has_any(&self, source: Source, instance: &str) -> bool {
+        let offered = self.offered.borrow();
+        offered
+            .iter()
+            .any(|(known, of)| *known == source && (instance.is_empty() || of == instance))
     }
 
     /// Whether a file without records is written.

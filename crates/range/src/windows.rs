@@ -5,6 +5,7 @@ use crate::calendar::Summer;
 use crate::formats::registry::{Data, Key, hive};
 use crate::formats::utf16;
 use crate::moment::{DAY, Moment};
+use crate::product::Hive;
 use crate::server::Server;
 use crate::story::{Setting, State};
 use jiff::Timestamp;
@@ -103,6 +104,13 @@ impl Server {
                 service(control, name, title, image, old);
             }
         }
+        if let Some(product) = &self.described {
+            for (name, title, image) in &product.services {
+                let image = self.described_text(image, self.before);
+                service(control, name, title, image, old);
+            }
+            self.described_keys(product, Hive::System, control);
+        }
         for (_, setting) in &state.settings {
             if let Setting::Service {
                 name,
@@ -141,6 +149,9 @@ impl Server {
             .value("VersionString", "Version 10.0");
         if self.has_exchange {
             self.exchange_keys(&mut root);
+        }
+        if let Some(product) = &self.described {
+            self.described_keys(product, Hive::Software, &mut root);
         }
         let path = r"\SystemRoot\System32\Config\SOFTWARE";
         hive(&root, "ROOT", path, self.end.timestamp())
@@ -216,6 +227,21 @@ impl Server {
             let root = self.applications("", &[]);
             sites.push(site("Default Web Site", 1, &["*:80:"], &root));
         }
+        for described in self.described.iter().flat_map(|product| &product.sites) {
+            let text = |text: &String| self.described_text(text, self.before);
+            let mut applications = application("/", &text(&described.root), &described.pool);
+            for (path, folder, pool) in &described.applications {
+                applications.push_str(&application(path, &text(folder), pool));
+            }
+            for (_, setting) in &state.settings {
+                if let Setting::VirtualDirectory { path, folder } = setting {
+                    applications.push_str(&application(path, folder, &described.pool));
+                }
+            }
+            let bindings = binding(&described.protocol, &format!("*:{}:", described.port));
+            let (name, id) = (&described.name, described.id);
+            sites.push(site_of(name, id, &bindings, &applications));
+        }
         let mut modules = windows
             .modules
             .iter()
@@ -225,6 +251,9 @@ impl Server {
             for (name, image) in &windows.exchange_modules {
                 modules.push(module(name, &format!(r"{}\{image}", self.install)));
             }
+        }
+        for (name, image) in self.described.iter().flat_map(|product| &product.modules) {
+            modules.push(module(name, &self.described_text(image, self.before)));
         }
         for (_, setting) in &state.settings {
             if let Setting::Module { name, image } = setting {
@@ -293,11 +322,19 @@ fn site(name: &str, id: u32, bindings: &[&str], applications: &str) -> String {
     let bindings = bindings.iter().map(|binding| {
         let plain = binding.contains(":80:") || binding.contains(":81:");
         let protocol = if plain { "http" } else { "https" };
-        format!(
-            "                    <binding protocol=\"{protocol}\" bindingInformation=\"{binding}\" />\n"
-        )
+        self::binding(protocol, binding)
     });
     let bindings = bindings.collect::<Vec<_>>().concat();
+    site_of(name, id, &bindings, applications)
+}
+
+fn binding(protocol: &str, binding: &str) -> String {
+    format!(
+        "                    <binding protocol=\"{protocol}\" bindingInformation=\"{binding}\" />\n"
+    )
+}
+
+fn site_of(name: &str, id: u32, bindings: &str, applications: &str) -> String {
     format!(
         "            <site name=\"{name}\" id=\"{id}\" serverAutoStart=\"true\">\n{applications}                <bindings>\n{bindings}                </bindings>\n            </site>\n"
     )

@@ -400,7 +400,8 @@ fn withholding_takes_out_what_it_names_and_changes_nothing_else() {
             }
             assert!(rest.keys().all(|name| whole.contains_key(name)));
             let sysmon = whole.keys().any(|name| name.contains("Sysmon"));
-            let absent = source == Source::Sysmon && !sysmon;
+            // A resolver's log lies with the evidence of few servers.
+            let absent = source == Source::Sysmon && !sysmon || source == Source::Dns;
             assert_eq!(touched > 0, !absent, "{withheld:?}");
         }
     }

@@ -78,7 +78,8 @@ impl Day<'_> {
         if self.random.chance(TASK_PERCENT) {
             self.new_task();
         }
-        if self.is_working_day() && self.random.chance(SCRIPT_PERCENT) {
+        let has_shell = self.server.has_exchange;
+        if has_shell && self.is_working_day() && self.random.chance(SCRIPT_PERCENT) {
             self.script();
         }
     }
@@ -169,7 +170,10 @@ impl Day<'_> {
     /// A worker process ends because nobody asked for anything.
     fn idle_pool(&mut self) {
         let time = self.time(22);
-        let pool = self.random.pick(&self.server.everyday.pools).clone();
+        let pool = match &self.server.described {
+            None => self.random.pick(&self.server.everyday.pools).clone(),
+            Some(product) => self.random.pick(&product.sites).pool.clone(),
+        };
         let process = self.random.between(900, 3_500) * 4;
         let fields = vec![
             ("AppPoolID", pool.into()),

@@ -10,6 +10,7 @@ mod restarts;
 pub(crate) use administration::Everyday;
 
 use crate::formats::Guid;
+use crate::formats::dns::Question;
 use crate::formats::evtx::{Body, Event, Provider, Value};
 use crate::moment::Moment;
 use crate::random::Random;
@@ -343,6 +344,35 @@ impl Server {
         sysmon(time, (11, 2), fields)
     }
 
+    /// A name asked of the DNS, as Sysmon records it (event 22).
+    pub(crate) fn sysmon_name(question: &Question, image: &str, random: &mut Random) -> Logged {
+        let mut results = String::new();
+        for answer in &question.answers {
+            // Names are told with the number of their type.
+            if answer.parse::<std::net::IpAddr>().is_err() {
+                results.push_str("type:  5 ");
+            }
+            results.push_str(answer);
+            results.push(';');
+        }
+        let status = if question.answers.is_empty() {
+            "9003"
+        } else {
+            "0"
+        };
+        let fields = vec![
+            ("RuleName", "-".into()),
+            ("UtcTime", sysmon_time(question.time).into()),
+            ("ProcessGuid", Value::Guid(random.guid())),
+            ("ProcessId", Value::U32(7_112)),
+            ("QueryName", question.name.as_str().into()),
+            ("QueryStatus", status.into()),
+            ("QueryResults", results.as_str().into()),
+            ("Image", image.into()),
+        ];
+        sysmon(question.time, (22, 5), fields)
+    }
+
     /// A file on an administrative share, opened from the server itself: share access, then the file.
     pub(crate) fn share_access(
         &self,
@@ -389,6 +419,17 @@ impl Server {
             })
             .collect()
     }
+}
+
+/// What a program writes to the application log.
+pub(crate) fn application_event(
+    time: Moment,
+    source: &str,
+    id: u16,
+    values: Vec<String>,
+) -> Logged {
+    let event = classic(time, source, id, INFORMATION, 0, values);
+    Logged::new(Channel::Application, time, event)
 }
 
 /// Who ran a cmdlet.

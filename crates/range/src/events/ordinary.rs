@@ -70,6 +70,11 @@ impl Day<'_> {
             self.occasions();
             self.more_logons();
         }
+        if let Some(product) = &self.server.described {
+            let mut own = self.server.described_day(product, self.begin);
+            self.events.append(&mut own);
+            self.occasions();
+        }
     }
 
     /// Some time in that hour.

@@ -47,16 +47,18 @@ impl Server {
     }
 
     fn restart(&self, outage: Outage, random: &mut Random, out: &mut Vec<Logged>) {
-        let services = if self.has_exchange {
-            &SERVICES[..]
+        let mut services = if self.has_exchange {
+            SERVICES.to_vec()
         } else {
-            &SERVICES[..1]
+            SERVICES[..1].to_vec()
         };
+        let described = self.described.iter().flat_map(|product| &product.services);
+        services.extend(described.map(|(_, title, _)| title.as_str()));
         if outage.is_crash() {
             crash(outage, random, out);
         } else {
             let mut time = outage.stop;
-            for service in services {
+            for service in &services {
                 out.push(service_state(time, service, "stopped"));
                 time = time.after(random.between(1, 9) * SECOND);
             }
@@ -71,7 +73,7 @@ impl Server {
         }
         startup(outage.boot, out);
         let mut time = outage.boot.after(40 * SECOND);
-        for service in services {
+        for service in &services {
             out.push(service_state(time, service, "running"));
             time = time.after(random.between(2, 12) * SECOND);
         }
@@ -119,7 +121,11 @@ impl Server {
             self.release.update,
             self.after
         );
-        let file = format!(r"C:\Temp\Exchange-{number}.msp");
+        let file = if self.has_exchange {
+            format!(r"C:\Temp\Exchange-{number}.msp")
+        } else {
+            format!(r"C:\Temp\{number}.msp")
+        };
         let transaction = [file, "6120".to_owned()];
         let reconfigured = [
             product.clone(),

@@ -136,7 +136,7 @@ pub(crate) fn error_head(begun: Moment) -> String {
 #[derive(Clone, Debug)]
 pub(crate) struct IisRow<'a> {
     pub(crate) time: Moment,
-    pub(crate) site: u8,
+    pub(crate) site: u32,
     pub(crate) computer: &'a str,
     pub(crate) server: &'a str,
     pub(crate) method: &'a str,

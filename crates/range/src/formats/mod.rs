@@ -1,5 +1,6 @@
 //! The formats in which Windows, IIS and Exchange keep what they record, each written from its public description.
 
+pub(crate) mod dns;
 pub mod evtx;
 pub mod exchange;
 pub mod iis;

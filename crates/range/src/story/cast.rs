@@ -6,6 +6,7 @@
 use super::scenario::Act;
 use crate::Error;
 use crate::library::library;
+use crate::names::Message;
 use crate::random::Random;
 use crate::server::{Server, internet};
 use serde::Deserialize;
@@ -73,6 +74,10 @@ pub(crate) struct Step {
     #[serde(default = "once")]
     pub(crate) repeat: (u32, u32),
     pub(crate) records: Vec<Record>,
+}
+
+fn web_roots() -> crate::Source {
+    crate::Source::WebRoots
 }
 
 fn success() -> u16 {
@@ -157,6 +162,18 @@ pub(crate) enum Record {
     },
     /// A message in the log of the offline address book's generator.
     AddressBook { message: String },
+    /// A name that a program on the server asks of the DNS.
+    NameAsked {
+        name: String,
+        answers: Vec<String>,
+        image: String,
+    },
+    /// What a backdoor tells its operators in names that it asks for, by the scheme of the campaign's `names.json`.
+    VictimName {
+        message: Message,
+        answers: Vec<String>,
+        image: String,
+    },
     /// An error of the Unified Messaging service.
     UnifiedMessaging { message: String },
     /// A service that is installed.
@@ -221,6 +238,15 @@ pub(crate) struct FileRecord {
     pub(crate) foothold: String,
     #[serde(default)]
     pub(crate) writer: Writer,
+    /// The program that writes it, where it is not the writer's usual one.
+    #[serde(default)]
+    pub(crate) image: String,
+    /// Which kind of evidence holds it.
+    #[serde(default = "web_roots")]
+    pub(crate) source: crate::Source,
+    /// Makes it a program that cannot run, with these names and texts in its metadata, in the place of the text.
+    #[serde(default)]
+    pub(crate) assembly: Option<AssemblyRecord>,
     /// How many days older than it is the file pretends to be.
     #[serde(default)]
     pub(crate) older_days: (i64, i64),
@@ -235,9 +261,21 @@ pub(crate) struct FileRecord {
     pub(crate) is_unexplained: bool,
 }
 
+/// What stands in the metadata of a program. Texts may be in parts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AssemblyRecord {
+    /// Types and members, separated by spaces.
+    pub(crate) names: Value,
+    pub(crate) literals: Vec<Value>,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RequestRecord {
+    /// The number of the web site; the one that people ask where absent.
+    #[serde(default)]
+    pub(crate) site: Option<u32>,
     #[serde(default)]
     pub(crate) protocol: String,
     pub(crate) method: String,

@@ -3,6 +3,7 @@
 use super::cast::Draws;
 use crate::Error;
 use crate::campaign::Campaign;
+use crate::formats::dns::DnsLog;
 use crate::library::library;
 use crate::moment::{MINUTE, Moment};
 use crate::random::Random;
@@ -190,6 +191,10 @@ pub(crate) struct Traits {
     pub(crate) builds: Vec<(String, String)>,
     /// Whether the weakness is closed by a cumulative update instead of a security update.
     pub(crate) cumulative_update: bool,
+    /// Whether Sysmon is installed; drawn where absent, for servers that record processes.
+    pub(crate) sysmon: Option<bool>,
+    /// In which form the log of the network's resolver lies with the evidence; there is none where absent.
+    pub(crate) dns_log: Option<DnsLog>,
 }
 
 impl Traits {
@@ -379,6 +384,20 @@ impl Scenario {
         {
             return Err(contradiction("whether an update was installed"));
         }
+        if differ(
+            self.host.sysmon.is_some(),
+            other.host.sysmon.is_some(),
+            self.host.sysmon == other.host.sysmon,
+        ) {
+            return Err(contradiction("whether Sysmon is installed"));
+        }
+        if differ(
+            self.host.dns_log.is_some(),
+            other.host.dns_log.is_some(),
+            self.host.dns_log == other.host.dns_log,
+        ) {
+            return Err(contradiction("the resolver's log"));
+        }
         if !self.collections.is_empty() && !other.collections.is_empty() {
             return Err(contradiction("when evidence is collected"));
         }
@@ -398,6 +417,8 @@ impl Scenario {
                 .find(|builds| !builds.is_empty())
                 .unwrap_or_default(),
             cumulative_update: self.host.cumulative_update || other.host.cumulative_update,
+            sysmon: self.host.sysmon.or(other.host.sysmon),
+            dns_log: self.host.dns_log.or(other.host.dns_log),
         };
         // Whoever never installed the update has not installed it; else the later of two times counts.
         self.patch = match (self.patch, other.patch) {

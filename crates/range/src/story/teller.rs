@@ -1,16 +1,21 @@
 //! Tells an act: step by step, each record as all logs and folders that would show it.
 
 use super::cast::{
-    BackendRecord, By, Chapter, FileRecord, Names, Record, RequestRecord, Step, Writer, joined,
+    AssemblyRecord, BackendRecord, By, Chapter, FileRecord, Names, Record, RequestRecord, Step,
+    Writer, joined,
 };
 use super::traces::{Change, Setting, Traces, WebServiceCall};
 use crate::Error;
 use crate::calendar::Outage;
 use crate::events::{Caller, Channel, Logged, Process, defender};
 use crate::files::{DiskFile, hex};
+use crate::formats::dns::Question;
 use crate::formats::exchange::EcpEntry;
+use crate::formats::pe::{Assembly, Image};
 use crate::formats::{Guid, utf16};
 use crate::moment::{DAY, MINUTE, Moment, SECOND};
+use crate::names::{Message, Names as VictimNames};
+use crate::product::random_port;
 use crate::random::Random;
 use crate::server::Server;
 use crate::source::Source;
@@ -210,6 +215,19 @@ impl<'a> Teller<'a> {
                 response_bytes,
             } => self.web_service(action, *response_bytes),
             Record::AddressBook { message } => self.address_book(message),
+            Record::NameAsked {
+                name,
+                answers,
+                image,
+            } => {
+                let name = self.fill(name);
+                self.name_asked(&name, answers, image);
+            }
+            Record::VictimName {
+                message,
+                answers,
+                image,
+            } => self.victim_name(*message, answers, image)?,
             Record::UnifiedMessaging { message } => {
                 let time = self.slightly_later(5, 60);
                 let message = self.fill(message);
@@ -242,6 +260,9 @@ impl<'a> Teller<'a> {
         // A request is logged when it ends, after all that it caused.
         let now = self.slightly_later(15, 300);
         let mut request = self.server.request(now, &mut self.random);
+        let described = self.server.described.as_ref();
+        let usual = described.map_or(1, |product| product.site);
+        request.site = record.site.unwrap_or(usual);
         request.duration_ms = u32::try_from(now.0 - self.step_begun.0).unwrap_or(u32::MAX);
         let protocol = self.fill(&record.protocol);
         request.protocol = Protocol::ALL
@@ -328,7 +349,10 @@ impl<'a> Teller<'a> {
 
     fn file(&mut self, record: &FileRecord) {
         let path = self.fill(&record.path);
-        let mut bytes = self.fill(&joined(&record.text)).into_bytes();
+        let mut bytes = match &record.assembly {
+            None => self.fill(&joined(&record.text)).into_bytes(),
+            Some(assembly) => self.assembly(&path, assembly),
+        };
         let (least, most) = record.noise_bytes;
         for _ in 0..self.random.between(least, most) / 8 {
             bytes.extend(self.random.next_u64().to_le_bytes());
@@ -349,9 +373,9 @@ impl<'a> Teller<'a> {
             path: path.clone(),
             sha256: Some(sha256),
         };
-        self.mark(Source::WebRoots, record.is_hint, look);
+        self.mark(record.source, record.is_hint, look);
         let file = DiskFile {
-            source: Source::WebRoots,
+            source: record.source,
             path,
             modified: time.after(-self.random.between(least * DAY, most * DAY)),
             bytes,
@@ -386,7 +410,72 @@ impl<'a> Teller<'a> {
                 self.event(event, record.is_hint);
             }
         }
+        let own = self.fill(&record.image);
+        let image = if own.is_empty() { image } else { &own };
         self.sysmon_file(time, image, path, record.is_hint);
+    }
+
+    /// A program that cannot run.
+    fn assembly(&self, path: &str, record: &AssemblyRecord) -> Vec<u8> {
+        let name = path.rsplit('\\').next().unwrap_or(path);
+        let names = self.fill(&joined(&record.names));
+        let literals = record.literals.iter();
+        Image {
+            dll: true,
+            version: None,
+            version_text: String::new(),
+            company: String::new(),
+            product: String::new(),
+            description: String::new(),
+            original_name: name.to_owned(),
+            linked: self.now.timestamp(),
+            assembly: Some(Assembly {
+                names: names.split_whitespace().map(str::to_owned).collect(),
+                literals: literals.map(|text| self.fill(&joined(text))).collect(),
+            }),
+            padding_bytes: 0,
+        }
+        .to_bytes()
+    }
+
+    /// A name that a program asks for: in the log of Sysmon, and in that of the resolver, which knows the server by its
+    /// address only.
+    fn name_asked(&mut self, name: &str, answers: &[String], image: &str) {
+        let question = Question {
+            time: self.slightly_later(20, 900),
+            client: self.server.address.clone(),
+            port: random_port(&mut self.random),
+            name: name.to_owned(),
+            answers: answers.iter().map(|answer| self.fill(answer)).collect(),
+        };
+        if self.server.sysmon {
+            let image = self.fill(image);
+            let event = Server::sysmon_name(&question, &image, &mut self.random);
+            self.event(event, false);
+        }
+        if self.server.dns_log.is_some() {
+            let label = name.split('.').next().unwrap_or(name).to_owned();
+            let client = question.client.clone();
+            self.mark_line(Source::Dns, true, question.time, &[&label, &client]);
+        }
+        self.traces.questions.push(question);
+    }
+
+    fn victim_name(
+        &mut self,
+        message: Message,
+        answers: &[String],
+        image: &str,
+    ) -> Result<(), Error> {
+        let scheme = VictimNames::of_campaign(&self.server.campaign)?;
+        let victim = Random::new(self.server.seed, "victim", 0).next_u64();
+        let domain = self.server.domain.clone();
+        let key = self.random.next_u64().to_le_bytes()[0];
+        let host = (victim.to_be_bytes(), domain.as_str());
+        for name in scheme.say(message, host, self.now, key) {
+            self.name_asked(&name, answers, image);
+        }
+        Ok(())
     }
 
     fn sysmon_file(&mut self, time: Moment, image: &str, path: &str, is_hint: bool) {
@@ -618,6 +707,7 @@ fn relay([to, query]: [&str; 2], status: u16, response_bytes: Option<(i64, i64)>
     let text = str::to_owned;
     let tail = if query.is_empty() { "{tail}" } else { "#" };
     RequestRecord {
+        site: None,
         protocol: text("{stem.protocol}"),
         method: text("POST"),
         stem: text("{stem.path}"),

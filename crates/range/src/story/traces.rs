@@ -3,6 +3,7 @@
 use crate::events::Logged;
 use crate::files::DiskFile;
 use crate::formats::Guid;
+use crate::formats::dns::Question;
 use crate::formats::exchange::EcpEntry;
 use crate::moment::Moment;
 use crate::source::Source;
@@ -32,6 +33,8 @@ pub(crate) struct Traces {
     /// Messages of the offline address book's generator.
     pub(crate) address_book: Vec<(Moment, String)>,
     pub(crate) events: Vec<Logged>,
+    /// Names that the network's resolver was asked for.
+    pub(crate) questions: Vec<Question>,
     /// Event logs that were emptied, and when.
     pub(crate) cleared: BTreeMap<Source, Moment>,
     pub(crate) changes: Vec<(Moment, Change)>,
@@ -127,6 +130,7 @@ impl Traces {
         self.web_service.extend(other.web_service);
         self.address_book.extend(other.address_book);
         self.events.extend(other.events);
+        self.questions.extend(other.questions);
     }
 
     /// The records of before `end`.
@@ -137,6 +141,7 @@ impl Traces {
         traces.web_service.retain(|call| call.time < end);
         traces.address_book.retain(|(time, _)| *time < end);
         traces.events.retain(|logged| logged.time < end);
+        traces.questions.retain(|asked| asked.time < end);
         traces.cleared.retain(|_, time| *time < end);
         traces
     }

@@ -66,6 +66,8 @@ impl Protocol {
 pub(crate) struct Request {
     pub(crate) time: Moment,
     pub(crate) id: Guid,
+    /// The number of the web site that it came to.
+    pub(crate) site: u32,
     /// Nothing where IIS answers without Exchange.
     pub(crate) protocol: Option<Protocol>,
     pub(crate) method: String,
@@ -152,14 +154,17 @@ impl Request {
         };
         IisRow {
             time: self.time,
-            site: 1,
+            site: self.site,
             computer: &server.host,
             server: if local { &self.client } else { &server.address },
             method: &self.method,
             stem: &self.stem,
             query: self.query.trim_start_matches('?'),
             query_rest: &rest,
-            port: 443,
+            port: server
+                .described
+                .as_ref()
+                .map_or(443, |product| product.port(self.site)),
             user: &self.user,
             client,
             user_agent: &self.user_agent,
@@ -217,6 +222,9 @@ impl Server {
             self.machines(hour, probe_minutes, &mut requests);
             self.guessing(hour, &mut requests);
         }
+        if let Some(product) = &self.described {
+            self.described_requests(product, hour, probe_minutes, extra, &mut requests);
+        }
         self.noise(hour, &mut requests);
         requests.retain(|request| {
             self.is_up(request.time) && self.start <= request.time && request.time < self.end
@@ -247,6 +255,7 @@ impl Server {
         Request {
             time,
             id: random.guid(),
+            site: 1,
             protocol: None,
             method: "GET".to_owned(),
             host: self.public.clone(),

@@ -104,10 +104,17 @@ impl Server {
 
     /// What reaches every address on the internet.
     pub(super) fn noise(&self, hour: Moment, requests: &mut Vec<Request>) {
+        let site = match &self.described {
+            None => 1,
+            Some(product) if product.internet => product.site,
+            Some(_) => return,
+        };
         let mut random = self.random("noise", hour);
         for _ in 0..=random.below(2) {
             let time = hour.after(random.between(0, HOUR - 1));
-            requests.push(self.passer_by(time, &mut random));
+            let mut request = self.passer_by(time, &mut random);
+            request.site = site;
+            requests.push(request);
         }
     }
 
