@@ -39,13 +39,10 @@ pub(crate) fn compromise(
         .iter()
         .filter(|finding| speaks_for(finding, pack))
         .filter(|finding| {
-            if finding.campaign.is_some() {
-                return true;
-            }
             let is_of_another = finding.foothold.as_ref().is_some_and(|foothold| {
                 explained.contains(&place_key(&foothold.path, &directories))
             });
-            if !takes_unexplained || is_of_another {
+            if finding.campaign.is_none() && (!takes_unexplained || is_of_another) {
                 return false;
             }
             if ends_before(finding, observed, pack.manifest.window.from) {

@@ -575,6 +575,9 @@ fn what_no_pack_explains_is_of_no_campaign_that_began_later_or_that_another_expl
         said.contains("belong to no stage of this campaign"),
         "{said}"
     );
+    // Rules of a campaign may know what intruders do at any time.
+    let early = with(&[shell(Some("proxylogon"), Some("2020-06-01T00:00:00Z"))]);
+    assert_eq!(early.verdict, VerdictName::Unproven);
     let inside = with(&[shell(None, Some("2021-03-05T00:00:00Z"))]);
     assert_eq!(inside.verdict, VerdictName::Compromised);
     let undated = with(&[shell(None, None)]);
