@@ -953,7 +953,7 @@ fn a_score_reads_as_text() {
         assert!(line.chars().count() <= 80, "{line}");
         assert!(!line.contains('\u{1b}'));
     }
-    expect![[r"
+    expect![[r#"
         Score: verdicts 8, hosts of the truth 8, of them in the report 7
 
         GRAVE ERRORS: 1
@@ -1018,6 +1018,8 @@ fn a_score_reads_as_text() {
           unproven             .       .       2       .       .
           clear                .       .       1       .       .
           not_affected         1       .       .       .       .
+          called compromised that are (precision)         0.0 %   0 of 1
+          compromised that are called so (recall)         0.0 %   0 of 2
 
         MISSED: compromised, and not called so: 2
           A02 (lesson): absent
@@ -1121,7 +1123,7 @@ fn a_score_reads_as_text() {
           nothing-left                            100.0 %   1 of 1
           reinfected                                0.0 %   0 of 1
           unproven                                100.0 %   1 of 1
-    "]]
+    "#]]
     .assert_eq(&text);
 }
 
@@ -1371,7 +1373,7 @@ fn a_team_is_scored_on_what_it_answered_in_the_words_of_a_report() {
     for line in text.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
-    expect![[r"
+    expect![[r#"
         Drill: 3 of 8 rows answered
 
         GRAVE ERRORS: 1
@@ -1397,6 +1399,8 @@ fn a_team_is_scored_on_what_it_answered_in_the_words_of_a_report() {
           compromised          1       .       .
           evicted              .       .       1
           clear                .       1       .
+          called compromised that are (precision)       100.0 %   1 of 1
+          compromised that are called so (recall)       100.0 %   1 of 1
 
         MISSED: compromised, and not called so: none
 
@@ -1445,7 +1449,9 @@ fn a_team_is_scored_on_what_it_answered_in_the_words_of_a_report() {
           unproven             .       .       .       .       2       .       .
           clear                .       .       .       .       .       1       .
           not_affected         .       .       .       .       .       .       1
-    "]]
+          called compromised that are (precision)       100.0 %   2 of 2
+          compromised that are called so (recall)       100.0 %   2 of 2
+    "#]]
     .assert_eq(&text);
 }
 
