@@ -953,7 +953,7 @@ fn a_score_reads_as_text() {
         assert!(line.chars().count() <= 80, "{line}");
         assert!(!line.contains('\u{1b}'));
     }
-    expect![[r#"
+    expect![[r"
         Score: verdicts 8, hosts of the truth 8, of them in the report 7
 
         GRAVE ERRORS: 1
@@ -1123,7 +1123,7 @@ fn a_score_reads_as_text() {
           nothing-left                            100.0 %   1 of 1
           reinfected                                0.0 %   0 of 1
           unproven                                100.0 %   1 of 1
-    "#]]
+    "]]
     .assert_eq(&text);
 }
 
@@ -1373,7 +1373,7 @@ fn a_team_is_scored_on_what_it_answered_in_the_words_of_a_report() {
     for line in text.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
-    expect![[r#"
+    expect![[r"
         Drill: 3 of 8 rows answered
 
         GRAVE ERRORS: 1
@@ -1451,7 +1451,7 @@ fn a_team_is_scored_on_what_it_answered_in_the_words_of_a_report() {
           not_affected         .       .       .       .       .       .       1
           called compromised that are (precision)       100.0 %   2 of 2
           compromised that are called so (recall)       100.0 %   2 of 2
-    "#]]
+    "]]
     .assert_eq(&text);
 }
 
