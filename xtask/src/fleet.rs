@@ -6,6 +6,7 @@
 use crate::process::{as_typed, command, run as run_command, say};
 use crate::root;
 use range::score::{Rate, Score, Thresholds, raise};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -213,8 +214,9 @@ fn accuracy(score: &Score) -> String {
          | --- | --- | --- | --- | --- | --- | --- | --- |\n"
     );
     for campaign in &score.campaigns {
-        page.push_str(&format!(
-            "| {} | {} ({}) | {} | {} | {} | {} | {} | {} |\n",
+        let _ = writeln!(
+            page,
+            "| {} | {} ({}) | {} | {} | {} | {} | {} | {} |",
             campaign.campaign,
             campaign.hosts,
             campaign.of_scenarios,
@@ -224,17 +226,18 @@ fn accuracy(score: &Score) -> String {
             rate(campaign.recall),
             rate(campaign.footholds_precision),
             rate(campaign.footholds_recall),
-        ));
+        );
     }
     page.push_str("\nOver all campaigns:\n\n| counted | share | of |\n| --- | --- | --- |\n");
     for headline in &score.headlines {
-        page.push_str(&format!(
-            "| {} | {} | {} of {} |\n",
+        let _ = writeln!(
+            page,
+            "| {} | {} | {} of {} |",
             headline.counts,
             share(headline.rate),
             headline.rate.right,
             headline.rate.of
-        ));
+        );
     }
     page
 }

@@ -174,7 +174,8 @@ struct Event {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Name {
-    name: String,
+    #[serde(rename = "name")]
+    text: String,
     answer: String,
     /// The program that asks.
     image: String,
@@ -448,7 +449,7 @@ impl Server {
                     time: at,
                     client: self.address.clone(),
                     port: random_port(&mut random),
-                    name: self.described_text(&name.name, self.before),
+                    name: self.described_text(&name.text, self.before),
                     answers: vec![self.described_text(&name.answer, self.before)],
                 };
                 asked.push((question, self.described_text(&name.image, self.before)));

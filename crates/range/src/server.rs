@@ -191,9 +191,10 @@ impl Server {
         let (organisation, netbios) = options.organisation.clone().unwrap_or(drawn_organisation);
         let prefix = random.pick(&world.host_prefixes).clone();
         let number = random.between(1, 9);
-        let described = match traits.has_product() && campaign.product != EXCHANGE {
-            true => Some(Described::of(&campaign)?),
-            false => None,
+        let described = if traits.has_product() && campaign.product != EXCHANGE {
+            Some(Described::of(&campaign)?)
+        } else {
+            None
         };
         let prefix = match &described {
             Some(product) => Random::new(options.seed, "host prefix", 0)

@@ -1022,6 +1022,8 @@ fn a_score_reads_as_text() {
           unproven             .       .       2       .       .
           clear                .       .       1       .       .
           not_affected         1       .       .       .       .
+          called compromised that are (precision)         0.0 %   0 of 1
+          compromised that are called so (recall)         0.0 %   0 of 2
 
         MISSED: compromised, and not called so: 2
           A02 (lesson): absent
@@ -1401,6 +1403,8 @@ fn a_team_is_scored_on_what_it_answered_in_the_words_of_a_report() {
           compromised          1       .       .
           evicted              .       .       1
           clear                .       1       .
+          called compromised that are (precision)       100.0 %   1 of 1
+          compromised that are called so (recall)       100.0 %   1 of 1
 
         MISSED: compromised, and not called so: none
 
@@ -1449,6 +1453,8 @@ fn a_team_is_scored_on_what_it_answered_in_the_words_of_a_report() {
           unproven             .       .       .       .       2       .       .
           clear                .       .       .       .       .       1       .
           not_affected         .       .       .       .       .       .       1
+          called compromised that are (precision)       100.0 %   2 of 2
+          compromised that are called so (recall)       100.0 %   2 of 2
     "]]
     .assert_eq(&text);
 }

@@ -5,6 +5,7 @@
 
 use crate::moment::Moment;
 use serde::Deserialize;
+use std::fmt::Write;
 
 /// Which program writes the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -111,20 +112,26 @@ impl DnsLog {
                     (answers.join(","), lives.join(","))
                 };
                 let (seconds, millis) = (time.0.div_euclid(1_000), time.0.rem_euclid(1_000));
-                out.push_str(&format!(
-                    "{seconds}.{millis:03}000\tC{:x}{port:x}\t{client}\t{port}\t{resolver}\t53\tudp\t{name}\tC_INTERNET\tA\t{code}\t{answers}\t{lives}\tF\n",
+                writeln!(
+                out,
+                    "{seconds}.{millis:03}000\tC{:x}{port:x}\t{client}\t{port}\t{resolver}\t53\tudp\t{name}\tC_INTERNET\tA\t{code}\t{answers}\t{lives}\tF",
                     time.0
-                ));
+                )
+                .expect("writing to a string succeeds");
             }
-            Self::Bind => out.push_str(&format!(
-                "{time} queries: info: client @0x7f3a{:08x} {client}#{port} ({name}): query: {name} IN A + ({resolver})\n",
+            Self::Bind => writeln!(
+                out,
+                "{time} queries: info: client @0x7f3a{:08x} {client}#{port} ({name}): query: {name} IN A + ({resolver})",
                 time.0 & 0xffff_ffff
-            )),
+            )
+            .expect("writing to a string succeeds"),
             Self::WindowsDebug => {
                 let (at, id, counted) = (windows_time(*time), time.0 & 0xffff, counted(name));
-                out.push_str(&format!(
+                write!(
+                out,
                     "{at} 0E24 PACKET  000000D4B0FDE6B0 UDP Rcv {client:<15} {id:04x}   Q [0001   D   NOERROR] A      {counted}\r\n{at} 0E24 PACKET  000000D4B0FDE6B0 UDP Snd {client:<15} {id:04x} R Q [8081   DR  {code}] A      {counted}\r\n"
-                ));
+                )
+                .expect("writing to a string succeeds");
             }
         }
     }
@@ -178,7 +185,7 @@ mod tests {
             log.write(&question, "10.1.2.53", &mut rows);
             log.write(&unknown, "10.1.2.53", &mut rows);
         }
-        expect![[r#"
+        expect![[r"
             1591915053.512000	C172a58801c8c822	10.1.2.3	51234	10.1.2.53	53	udp	www.example.com	C_INTERNET	A	NOERROR	192.0.2.77	60.000000	F
             1591915053.512000	C172a58801c8c822	10.1.2.3	51234	10.1.2.53	53	udp	www.example.com	C_INTERNET	A	NXDOMAIN	-	-	F
             2020-06-11T22:37:33.512Z queries: info: client @0x7f3aa58801c8 10.1.2.3#51234 (www.example.com): query: www.example.com IN A + (10.1.2.53)
@@ -187,7 +194,7 @@ mod tests {
             6/11/2020 10:37:33 PM 0E24 PACKET  000000D4B0FDE6B0 UDP Snd 10.1.2.3        01c8 R Q [8081   DR  NOERROR] A      (3)www(7)example(3)com(0)
             6/11/2020 10:37:33 PM 0E24 PACKET  000000D4B0FDE6B0 UDP Rcv 10.1.2.3        01c8   Q [0001   D   NOERROR] A      (3)www(7)example(3)com(0)
             6/11/2020 10:37:33 PM 0E24 PACKET  000000D4B0FDE6B0 UDP Snd 10.1.2.3        01c8 R Q [8081   DR  NXDOMAIN] A      (3)www(7)example(3)com(0)
-        "#]].assert_eq(&rows.replace('\r', ""));
+        "]].assert_eq(&rows.replace('\r', ""));
         let head = DnsLog::Zeek.head(question.time);
         let columns = head.lines().find_map(|line| line.strip_prefix("#fields\t"));
         let columns = columns.unwrap().split('\t').count();
