@@ -20,6 +20,8 @@ pub(crate) struct CompromiseJudged {
     pub(crate) findings: Vec<String>,
     /// Leads without a stage that somebody has to look at before anyone says `clear`.
     pub(crate) open_leads: Vec<(String, model::Place)>,
+    /// Whether rules of the campaign saw an effect on a host that does not have its product.
+    pub(crate) is_elsewhere: bool,
     /// The earliest time of an effect, with its place, for reasons.
     pub(crate) first_effect: Option<(Timestamp, model::Place)>,
 }
@@ -33,7 +35,9 @@ pub(crate) fn compromise(
     let takes_unexplained = takes_unexplained(pack, observed, exposure);
     let explained = places_explained_by_others(pack, observed);
     let directories = all_directories(observed);
+    let not_affected = exposure.report.state == ExposureState::NotAffected;
     let mut too_early = Vec::new();
+    let mut elsewhere = Vec::new();
     let findings: Vec<&Finding> = observed
         .findings
         .iter()
@@ -43,6 +47,11 @@ pub(crate) fn compromise(
                 explained.contains(&place_key(&foothold.path, &directories))
             });
             if finding.campaign.is_none() && (!takes_unexplained || is_of_another) {
+                return false;
+            }
+            // Intruders of other campaigns do the same on servers of other products.
+            if not_affected && finding.stage.is_some_and(Stage::proves_effect) {
+                elsewhere.push(*finding);
                 return false;
             }
             if ends_before(finding, observed, pack.manifest.window.from) {
@@ -89,6 +98,7 @@ pub(crate) fn compromise(
         .chain(
             too_early
                 .into_iter()
+                .chain(elsewhere.iter().copied())
                 .filter(|finding| finding.stage.is_some_and(Stage::proves_effect)),
         )
         .map(|finding| (finding.title.clone(), finding.place.clone()))
@@ -104,6 +114,7 @@ pub(crate) fn compromise(
         },
         findings: findings.iter().map(|finding| finding.id.clone()).collect(),
         open_leads,
+        is_elsewhere: !elsewhere.is_empty(),
         first_effect,
     }
 }

@@ -51,6 +51,8 @@ pub(crate) fn verdict(
         };
     }
     match exposure.report.state {
+        // That the product is not there is no assurance while something of the campaign is not explained.
+        ExposureState::NotAffected if compromise.is_elsewhere => Verdict::Unproven,
         ExposureState::NotAffected => Verdict::NotAffected,
         ExposureState::Vulnerable | ExposureState::Mitigated => Verdict::Exposed,
         ExposureState::Unknown => Verdict::Unproven,

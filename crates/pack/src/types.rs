@@ -257,6 +257,10 @@ pub struct Way {
 pub struct NeededSource {
     /// Exact source name.
     pub source: String,
+    /// For logs of web sites, `iis.site:*`: every site that serves this folder or one below it, as the web server's
+    /// configuration tells; `{install}` is the product's install folder. Products that draw the numbers of their sites.
+    #[serde(default)]
+    pub every_site_serving: Option<String>,
     /// Where the front-end web log covers the span and shows no request below this URL path, the source had nothing
     /// to write and is not needed.
     #[serde(default)]

@@ -267,8 +267,22 @@ fn gather(raw: CollectionRaw) -> Gathered {
 /// A log that does not write a column which a need rests on cannot show it, however complete it is otherwise.
 fn missing_columns(gathered: &mut Gathered, packs: &[pack::Pack]) {
     let mut needed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let sources = packs
+    let products: BTreeSet<&str> = gathered
+        .facts
         .iter()
+        .filter_map(|known| match &known.fact {
+            Fact::Build(seen) => Some(seen.product.as_str()),
+            Fact::Setup(setup) => Some(setup.product.as_str()),
+            Fact::InstallPath(install) => Some(install.product.as_str()),
+            _ => None,
+        })
+        .collect();
+    // What a campaign asks of its product's logs is not asked of another's: sites of both are named alike.
+    let concerned = packs.iter().filter(|pack| {
+        let mut own = pack.manifest.products.iter();
+        products.is_empty() || own.any(|product| products.contains(product.as_str()))
+    });
+    let sources = concerned
         .flat_map(|pack| &pack.needs)
         .flat_map(|need| &need.any_of)
         .flat_map(|way| &way.sources);
@@ -281,15 +295,18 @@ fn missing_columns(gathered: &mut Gathered, packs: &[pack::Pack]) {
             continue;
         };
         let columns = std::mem::take(&mut log.columns);
-        let Some(needed) = needed.get(log.source.as_str()) else {
-            continue;
-        };
-        let missing: Vec<&str> = needed
+        let family = log.source.as_str().split(':').next().unwrap_or_default();
+        let every = format!("{family}:*");
+        let of_source = [log.source.as_str(), every.as_str()];
+        let missing: BTreeSet<&str> = of_source
             .iter()
+            .filter_map(|name| needed.get(name))
+            .flatten()
             .filter(|name| !columns.is_empty() && !columns.iter().any(|known| known == *name))
             .copied()
             .collect();
         if !missing.is_empty() {
+            let missing: Vec<&str> = missing.into_iter().collect();
             let detail = format!("this log does not write {}", missing.join(", "));
             let until = log
                 .last

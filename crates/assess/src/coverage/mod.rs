@@ -8,10 +8,11 @@ mod seen;
 
 use crate::compromise;
 use crate::exposure::{ExposureJudged, latest_taken};
-use crate::words;
+use crate::{derive, words};
 use model::report::{CoverageReport, NeedReport, Share};
-use model::{CollectionSeen, Gap, GapKind, Observed, Place, SourceName, Span};
+use model::{CollectionSeen, Fact, Gap, GapKind, Observed, Place, SourceName, Span};
 use pack::{Need, NeedSpan, NeededSource, Pack, Way};
+use std::collections::BTreeSet;
 
 pub use rhythm::{Silence, holes};
 
@@ -260,6 +261,25 @@ fn way_seen(
             sources.push(needed.source.clone());
             continue;
         }
+        if let Some(folder) = &needed.every_site_serving {
+            let sites = sites_serving(folder, observed, exposure);
+            if sites.is_empty() {
+                spans.clear();
+                gaps.push(Gap::new(
+                    GapKind::Missing,
+                    Place::default(),
+                    "the configuration that tells which web sites are the product's",
+                ));
+            }
+            for site in sites {
+                let seen = timeline.seen(&site, span);
+                seen_any |= !seen.spans.is_empty();
+                spans = intersect(&spans, &seen.spans);
+                gaps.extend(seen.gaps);
+                sources.push(site.to_string());
+            }
+            continue;
+        }
         let source = SourceName::new(&needed.source);
         if let Some(prefix) = &needed.if_requested
             && !timeline.has(&source)
@@ -281,6 +301,33 @@ fn way_seen(
         spans,
         gaps,
     }
+}
+
+/// The logs of the web sites that serve a folder, or one below it, by any configuration that was read.
+fn sites_serving(
+    folder: &str,
+    observed: &Observed,
+    exposure: &ExposureJudged,
+) -> BTreeSet<SourceName> {
+    let below = folder.strip_prefix("{install}").unwrap_or(folder);
+    // Where the install folder is not known, any folder of that name counts: rather a log too many than one too few.
+    let wanted = match &exposure.install_path {
+        Some(install) if folder.starts_with("{install}") => format!("{install}{below}"),
+        _ => below.to_owned(),
+    };
+    let wanted = wanted.to_lowercase();
+    let directories = observed.facts.iter().filter_map(|known| match &known.fact {
+        Fact::VirtualDirectory(directory) => Some(directory),
+        _ => None,
+    });
+    directories
+        .filter(|directory| {
+            derive::expand(&directory.physical_path)
+                .to_lowercase()
+                .contains(&wanted)
+        })
+        .map(|directory| SourceName::of("iis.site", &directory.site_id.to_string()))
+        .collect()
 }
 
 fn is_file_source(needed: &NeededSource) -> bool {
