@@ -71,7 +71,8 @@ fn list_builds() -> io::Result<()> {
         let table = folder.join("builds.csv");
         if table.is_file() {
             let name = format!("{product}/builds.csv");
-            writeln!(list, "    ({name:?}, include_str!({table:?})),").map_err(io::Error::other)?;
+            let path = table.to_string_lossy();
+            writeln!(list, "    ({name:?}, include_str!({path:?})),").map_err(io::Error::other)?;
         }
     }
     list.push(']');
