@@ -27,7 +27,9 @@ pub enum CaseError {
     Busy,
     #[error("`{0}` is no address of a database; it begins with postgres:// or sqlite://")]
     DatabaseUrl(String),
-    #[error("`{0}` is no address of a store; it begins with s3:// or file://, without a user or password")]
+    #[error(
+        "`{0}` is no address of a store; it begins with s3:// or file://, without a user or password"
+    )]
     StoreUrl(String),
     #[error("the case's database failed")]
     Database(#[source] sqlx::Error),

@@ -64,9 +64,15 @@ pub(crate) fn whole(count: u64) -> i64 {
 
 fn verdicts(report: &Report, host: &HostReport) -> Vec<VerdictRow> {
     let rows = host.campaigns.iter().map(|campaign| {
-        let pack = report.packs.iter().find(|pack| pack.name == campaign.campaign);
+        let pack = report
+            .packs
+            .iter()
+            .find(|pack| pack.name == campaign.campaign);
         let exposure = &campaign.exposure;
-        let patched = exposure.spans.iter().filter(|span| span.state == ExposureState::Patched);
+        let patched = exposure
+            .spans
+            .iter()
+            .filter(|span| span.state == ExposureState::Patched);
         let patched = patched.filter_map(|span| span.from).min();
         VerdictRow {
             host: host.host.clone(),

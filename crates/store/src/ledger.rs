@@ -137,7 +137,9 @@ impl Ledger {
     /// The format of what the database holds; 0 where it holds no case.
     pub(crate) fn format(&self) -> Result<u32, CaseError> {
         let asked = match self.kind {
-            Kind::Sqlite => "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'meta'",
+            Kind::Sqlite => {
+                "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'meta'"
+            }
             Kind::Postgres => {
                 "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() \
                  AND table_name = 'meta'"
@@ -239,7 +241,11 @@ impl Ledger {
     }
 
     /// All rows.
-    pub(crate) fn all<T: TableRow>(&self, rest: &str, binds: Vec<Bind>) -> Result<Vec<T>, CaseError> {
+    pub(crate) fn all<T: TableRow>(
+        &self,
+        rest: &str,
+        binds: Vec<Bind>,
+    ) -> Result<Vec<T>, CaseError> {
         let mut rows = Vec::new();
         self.each(rest, binds, &mut |row| rows.push(row))?;
         Ok(rows)

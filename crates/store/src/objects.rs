@@ -197,7 +197,10 @@ impl Objects {
                 self.runtime.block_on(async {
                     if whole {
                         let payload = PutPayload::from(first);
-                        store.put(&path, payload).await.map_err(CaseError::store(name))?;
+                        store
+                            .put(&path, payload)
+                            .await
+                            .map_err(CaseError::store(name))?;
                         return Ok(());
                     }
                     let upload = store.put_multipart(&path).await;
@@ -210,7 +213,10 @@ impl Objects {
                         bytes += next.len() as u64;
                         writer.write(&next);
                         // Parts under way are held in memory.
-                        writer.wait_for_capacity(4).await.map_err(CaseError::store(name))?;
+                        writer
+                            .wait_for_capacity(4)
+                            .await
+                            .map_err(CaseError::store(name))?;
                         if last {
                             break;
                         }
@@ -476,7 +482,16 @@ mod tests {
 
     #[test]
     fn names_that_lead_elsewhere_are_refused() {
-        for name in ["", "..", "a/../b", "/etc/passwd", "a//b", "a\\b", "a b", "C:x"] {
+        for name in [
+            "",
+            "..",
+            "a/../b",
+            "/etc/passwd",
+            "a//b",
+            "a\\b",
+            "a b",
+            "C:x",
+        ] {
             assert!(check_name(name).is_err(), "{name}");
         }
     }

@@ -26,14 +26,50 @@ impl Case {
             let Some(row) = collection(connection, id).await? else {
                 return Err(unknown("collection", id));
             };
-            let parts = many::<PartRow>(connection, "WHERE collection = $1", vec![text(id)]).await?;
-            execute(connection, "DELETE FROM parts WHERE collection = $1", vec![text(id)]).await?;
-            execute(connection, "DELETE FROM locations WHERE collection = $1", vec![text(id)]).await?;
-            execute(connection, "DELETE FROM jobs WHERE collection = $1", vec![text(id)]).await?;
-            execute(connection, "DELETE FROM taken WHERE collection = $1", vec![text(id)]).await?;
-            execute(connection, "DELETE FROM findings WHERE collection = $1", vec![text(id)]).await?;
-            execute(connection, "DELETE FROM gaps WHERE collection = $1", vec![text(id)]).await?;
-            execute(connection, "DELETE FROM collections WHERE id = $1", vec![text(id)]).await?;
+            let parts =
+                many::<PartRow>(connection, "WHERE collection = $1", vec![text(id)]).await?;
+            execute(
+                connection,
+                "DELETE FROM parts WHERE collection = $1",
+                vec![text(id)],
+            )
+            .await?;
+            execute(
+                connection,
+                "DELETE FROM locations WHERE collection = $1",
+                vec![text(id)],
+            )
+            .await?;
+            execute(
+                connection,
+                "DELETE FROM jobs WHERE collection = $1",
+                vec![text(id)],
+            )
+            .await?;
+            execute(
+                connection,
+                "DELETE FROM taken WHERE collection = $1",
+                vec![text(id)],
+            )
+            .await?;
+            execute(
+                connection,
+                "DELETE FROM findings WHERE collection = $1",
+                vec![text(id)],
+            )
+            .await?;
+            execute(
+                connection,
+                "DELETE FROM gaps WHERE collection = $1",
+                vec![text(id)],
+            )
+            .await?;
+            execute(
+                connection,
+                "DELETE FROM collections WHERE id = $1",
+                vec![text(id)],
+            )
+            .await?;
             let mut names = remove(connection, "WHERE collection = $1", Some(id)).await?;
             names.extend(remove_taken(connection).await?);
             let mut forgotten = Forgotten::default();
@@ -66,7 +102,12 @@ impl Case {
             if known.is_none() {
                 return Err(unknown("host", host));
             }
-            execute(connection, "DELETE FROM parts WHERE host = $1", vec![text(host)]).await?;
+            execute(
+                connection,
+                "DELETE FROM parts WHERE host = $1",
+                vec![text(host)],
+            )
+            .await?;
             let names = remove_host(connection, host).await?;
             let detail = json!({ "host": host, "objects": names.len() });
             audit::append(connection, now, "forgotten", &detail).await?;

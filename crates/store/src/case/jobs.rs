@@ -56,7 +56,8 @@ impl Case {
         lease: i64,
     ) -> Result<Option<Claim>, CaseError> {
         self.ledger.write(async |connection| {
-            let rest = "WHERE kind = $1 AND state = 'running' AND lease_until < $2 ORDER BY seq LIMIT 1";
+            let rest =
+                "WHERE kind = $1 AND state = 'running' AND lease_until < $2 ORDER BY seq LIMIT 1";
             let mut job = one::<JobRow>(connection, rest, vec![text(kind), integer(now)]).await?;
             if job.is_none() {
                 let rest = "WHERE kind = $1 AND state = 'waiting' ORDER BY seq LIMIT 1";
@@ -78,7 +79,8 @@ impl Case {
         lease: i64,
     ) -> Result<Option<Claim>, CaseError> {
         self.ledger.write(async |connection| {
-            let rest = "WHERE id = $1 AND (state = 'waiting' OR (state = 'running' AND lease_until < $2))";
+            let rest =
+                "WHERE id = $1 AND (state = 'waiting' OR (state = 'running' AND lease_until < $2))";
             match one::<JobRow>(connection, rest, vec![text(id), integer(now)]).await? {
                 Some(job) => take(connection, job, owner, now, lease).await.map(Some),
                 None => Ok(None),

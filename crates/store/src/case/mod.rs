@@ -176,7 +176,8 @@ impl Case {
         // A ledger without any collection was left by a creation that was cut off; the case takes its id.
         let id = ledger.write(async |connection| {
             if let Some(id) = meta(connection, "id").await? {
-                let collections = count(connection, "SELECT COUNT(*) FROM collections", vec![]).await?;
+                let collections =
+                    count(connection, "SELECT COUNT(*) FROM collections", vec![]).await?;
                 if collections > 0 {
                     return Err(CaseError::OtherCase {
                         found: id,
@@ -204,8 +205,8 @@ impl Case {
         let file = File::options().read(true).open(&path);
         file.and_then(|mut file| file.read_to_string(&mut text))
             .map_err(CaseError::file(&path))?;
-        let description: Description =
-            serde_json::from_str(&text).map_err(|source| CaseError::Description { path, source })?;
+        let description: Description = serde_json::from_str(&text)
+            .map_err(|source| CaseError::Description { path, source })?;
         if description.format != DESCRIPTION_FORMAT {
             return Err(CaseError::Newer {
                 found: description.format,
@@ -275,12 +276,11 @@ impl Case {
     ) -> Result<Self, CaseError> {
         make_folder(&folder.join("staging"))?;
         let path = folder.join("case.json");
-        let text = serde_json::to_string_pretty(description).map_err(|source| {
-            CaseError::Description {
+        let text =
+            serde_json::to_string_pretty(description).map_err(|source| CaseError::Description {
                 path: path.clone(),
                 source,
-            }
-        })?;
+            })?;
         let files = Objects::folder(Arc::clone(&ledger.runtime), folder.to_owned())?;
         files.put_bytes("case.json", (text + "\n").as_bytes())?;
         Ok(Self {
@@ -355,7 +355,10 @@ impl Case {
         let connection = runtime.block_on(async {
             let mut connection = self.ledger.pool.acquire().await?.detach();
             let sql = "SELECT CAST(pg_try_advisory_lock($1) AS INTEGER)";
-            let row = sqlx::query(sql).bind(RUN_LOCK).fetch_one(&mut connection).await?;
+            let row = sqlx::query(sql)
+                .bind(RUN_LOCK)
+                .fetch_one(&mut connection)
+                .await?;
             let taken: i32 = sqlx::Row::try_get(&row, 0)?;
             Ok::<_, CaseError>((taken == 1).then_some(connection))
         })?;
@@ -371,7 +374,10 @@ impl Case {
         self.each_object(&mut |object| {
             named.insert(object.name);
         })?;
-        Ok(lying.into_iter().filter(|name| !named.contains(name)).collect())
+        Ok(lying
+            .into_iter()
+            .filter(|name| !named.contains(name))
+            .collect())
     }
 
     /// Adds a collection with all that was read of it. With a claim, only while its lease is the job's newest; the job is
@@ -550,7 +556,12 @@ impl Case {
                 item: item.to_owned(),
                 object: object.name.clone(),
             };
-            insert(connection, &[object.clone()], "ON CONFLICT (name) DO NOTHING").await?;
+            insert(
+                connection,
+                &[object.clone()],
+                "ON CONFLICT (name) DO NOTHING",
+            )
+            .await?;
             let conflict = "ON CONFLICT (collection, item) DO UPDATE SET object = excluded.object";
             insert(connection, &[row], conflict).await?;
             let detail = json!({ "collection": collection, "item": item, "sha256": object.sha256 });
@@ -661,13 +672,11 @@ impl Case {
     }
 
     pub fn each_part(&self, visit: &mut dyn FnMut(PartRow)) -> Result<(), CaseError> {
-        self.ledger
-            .each("ORDER BY host, collection", vec![], visit)
+        self.ledger.each("ORDER BY host, collection", vec![], visit)
     }
 
     pub fn each_taken(&self, visit: &mut dyn FnMut(TakenRow)) -> Result<(), CaseError> {
-        self.ledger
-            .each("ORDER BY collection, item", vec![], visit)
+        self.ledger.each("ORDER BY collection, item", vec![], visit)
     }
 
     pub fn each_audit(&self, visit: &mut dyn FnMut(AuditRow)) -> Result<(), CaseError> {
@@ -706,7 +715,9 @@ fn runtime() -> Result<Arc<Runtime>, CaseError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    Ok(Arc::new(runtime.map_err(CaseError::file(Path::new("threads")))?))
+    Ok(Arc::new(
+        runtime.map_err(CaseError::file(Path::new("threads")))?,
+    ))
 }
 
 fn connect(
@@ -803,7 +814,8 @@ async fn add(
             ..HostRow::default()
         })
         .collect();
-    let conflict = "ON CONFLICT (host) DO UPDATE SET dirty = excluded.dirty, last_seen = excluded.last_seen";
+    let conflict =
+        "ON CONFLICT (host) DO UPDATE SET dirty = excluded.dirty, last_seen = excluded.last_seen";
     insert(connection, &hosts, conflict).await?;
     insert(connection, parts, "").await?;
     let detail = json!({ "collection": row.id, "sha256": row.sha256, "label": row.label });
@@ -875,7 +887,12 @@ async fn replace_rows(connection: &mut AnyConnection, judged: &Judged) -> Result
         let sql = "DELETE FROM coverage WHERE host = $1 AND campaign = $2";
         execute(connection, sql, vec![host(), text(&row.campaign)]).await?;
     }
-    execute(connection, "DELETE FROM findings WHERE host = $1", vec![host()]).await?;
+    execute(
+        connection,
+        "DELETE FROM findings WHERE host = $1",
+        vec![host()],
+    )
+    .await?;
     execute(connection, "DELETE FROM gaps WHERE host = $1", vec![host()]).await?;
     insert(connection, &judged.coverage, "ON CONFLICT DO NOTHING").await?;
     insert(connection, &judged.findings, "ON CONFLICT DO NOTHING").await?;

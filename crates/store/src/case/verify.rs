@@ -113,9 +113,8 @@ impl Case {
         let mut expected = 1;
         self.each_audit(&mut |row| {
             found.audit += 1;
-            let whole = row.seq == expected
-                && row.previous == previous
-                && row.hash == audit::hash_of(&row);
+            let whole =
+                row.seq == expected && row.previous == previous && row.hash == audit::hash_of(&row);
             if !whole && found.audit_broken.is_none() {
                 found.audit_broken = Some(row.seq);
             }
