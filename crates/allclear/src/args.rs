@@ -1,5 +1,6 @@
 //! The command line. `--help` is the reference, so the texts here are the documentation.
 
+use crate::case::CaseCommand;
 use crate::packs::PackCommand;
 use crate::range::RangeCommand;
 use crate::rules::RulesCommand;
@@ -30,6 +31,11 @@ pub(crate) enum Command {
     Hunt(Box<Hunt>),
     /// Show the answers of a case again.
     Report(Report),
+    /// What became of a host between two of its collections.
+    Diff(Diff),
+    /// Cases: list, show, judge again, take evidence in, verify, export, forget.
+    #[command(subcommand)]
+    Case(CaseCommand),
     /// Campaign packs: list, show, test and lint.
     #[command(subcommand)]
     Pack(PackCommand),
@@ -71,9 +77,17 @@ pub(crate) struct Check {
     #[arg(long, value_name = "TIME")]
     pub(crate) as_of: Option<Timestamp>,
 
-    /// Keep report and manifests in this folder.
+    /// Create or continue a case in this folder: it keeps collections, hosts, verdicts with their history, findings, gaps and
+    /// every event, and what it has read it does not read again.
     #[arg(long, value_name = "DIR")]
     pub(crate) case: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) behind: CaseBehind,
+
+    /// Read evidence again although the case has read it and it looks unchanged.
+    #[arg(long, requires = "case")]
+    pub(crate) reread: bool,
 
     /// Write the manifest, one JSON object for each item, to this file.
     #[arg(long, value_name = "FILE")]
@@ -242,11 +256,39 @@ pub(crate) enum Format {
     Markdown,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct Report {
+/// What stands behind a case.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct CaseBehind {
+    /// Keep the case's ledger in this PostgreSQL database (postgres://…) instead of SQLite in its folder. The case
+    /// remembers it, but not its password: give that by PGPASSWORD or ~/.pgpass.
+    #[arg(long, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+
+    /// Keep events and other objects in this S3-compatible store (s3://bucket/prefix) instead of the case's folder. Keys and
+    /// endpoint come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT.
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<String>,
+}
+
+/// A case that exists.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CaseAt {
     /// The folder that was given to `check --case`.
     #[arg(value_name = "CASE")]
     pub(crate) case: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) behind: CaseBehind,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    #[command(flatten)]
+    pub(crate) at: CaseAt,
+
+    /// Only this host; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Vec<String>,
 
     #[command(flatten)]
     pub(crate) output: Output,
@@ -275,4 +317,29 @@ pub(crate) struct KnownMake {
     /// Write the table to this file instead of standard output.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+/// A host at two times.
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    #[command(flatten)]
+    pub(crate) at: CaseAt,
+
+    #[arg(value_name = "HOST")]
+    pub(crate) host: String,
+
+    #[command(flatten)]
+    pub(crate) knowledge: Knowledge,
+
+    /// The host as its collections up to this time show it [default: all but the latest collection].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<Timestamp>,
+
+    /// Compared with all up to this time [default: all].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<Timestamp>,
+
+    /// Write JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
 }

@@ -10,8 +10,9 @@ use model::report::Report;
 use pack::BuildTable;
 use pipeline::supervise::Crew;
 use pipeline::{Judgement, Progress, SuperviseError, WorkerCommand};
-use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -42,7 +43,10 @@ pub(crate) fn run(check: &Check) -> Outcome {
         as_of: check.as_of,
         attestations: &attestations,
     };
-    let mut keep = case::Keep::new(check)?;
+    if let Some(folder) = &check.case {
+        return case::check(check, folder, &collections, &knowledge, &judgement);
+    }
+    let mut keep = Manifest::new(check.manifest.as_deref())?;
     let bar = progress_bar(check.readers.quiet);
     let mut bytes = 0;
     let report = pipeline::check(
@@ -58,6 +62,58 @@ pub(crate) fn run(check: &Check) -> Outcome {
     keep.finish(&mut report)?;
     output::report(&report, &check.output)?;
     Ok(ExitCode::from(exit_code(&report)))
+}
+
+/// Where items are written down while a run goes on.
+struct Manifest<'a> {
+    out: Option<(&'a Path, BufWriter<File>)>,
+}
+
+impl<'a> Manifest<'a> {
+    fn new(path: Option<&'a Path>) -> Result<Self, Failure> {
+        let open = |path: &'a Path| match File::create(path) {
+            Ok(file) => Ok((path, BufWriter::new(file))),
+            Err(error) => Err(cannot_write(path, &error)),
+        };
+        Ok(Self {
+            out: path.map(open).transpose()?,
+        })
+    }
+
+    fn item(&mut self, collection: &str, item: &ItemSeen) -> io::Result<()> {
+        match &mut self.out {
+            Some((_, out)) => manifest_line(out, collection, item),
+            None => Ok(()),
+        }
+    }
+
+    /// Names the manifest in the report.
+    fn finish(self, report: &mut Report) -> Result<(), Failure> {
+        if let Some((path, mut out)) = self.out {
+            out.flush().map_err(|error| cannot_write(path, &error))?;
+            name_manifest(report, path);
+        }
+        Ok(())
+    }
+}
+
+/// Says in the report where its manifest lies.
+pub(crate) fn name_manifest(report: &mut Report, path: &Path) {
+    let name = path.display().to_string();
+    let collections = report
+        .hosts
+        .iter_mut()
+        .flat_map(|host| &mut host.collections);
+    for collection in collections {
+        collection.manifest = Some(name.clone());
+    }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    Failure::usage(
+        format!("cannot write {}: {error}", path.display()),
+        "name a place that you may write to",
+    )
 }
 
 /// 0, 1 or 3; see [`exit`].

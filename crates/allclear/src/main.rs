@@ -28,6 +28,8 @@ fn main() -> ExitCode {
         Command::Check(check) => check::run(&check),
         Command::Hunt(hunt) => hunt::run(&hunt),
         Command::Report(report) => case::report(&report),
+        Command::Diff(diff) => case::diff(&diff),
+        Command::Case(command) => case::run(&command),
         Command::Pack(command) => packs::run(&command),
         Command::Rules(command) => rules::run(&command),
         Command::Known(KnownCommand::Make(make)) => known::make(&make),

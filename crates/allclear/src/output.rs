@@ -51,18 +51,27 @@ pub(crate) fn to_standard_output(
 
 fn render(report: &Report, format: Format, terminal: bool, out: &mut dyn Write) -> io::Result<()> {
     match format {
-        Format::Text => {
-            let options = report::TextOptions {
-                width: width(terminal),
-                colour: terminal && colours_wanted(),
-                ..report::TextOptions::default()
-            };
-            report::text(report, &options, out)
-        }
+        Format::Text => report::text(report, &text_options(terminal), out),
         Format::Json => report::json(report, out),
         Format::Ndjson => report::ndjson(report, out),
         Format::Html => report::html(report, out),
         Format::Markdown => report::markdown(report, out),
+    }
+}
+
+/// Writes text for people to standard output.
+pub(crate) fn text(
+    write: &mut dyn FnMut(&report::TextOptions, &mut dyn Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let options = text_options(io::stdout().is_terminal());
+    to_standard_output(&mut |out| write(&options, out))
+}
+
+fn text_options(terminal: bool) -> report::TextOptions {
+    report::TextOptions {
+        width: width(terminal),
+        colour: terminal && colours_wanted(),
+        ..report::TextOptions::default()
     }
 }
 

@@ -56,17 +56,21 @@ pub(crate) fn sigma_files(paths: &[PathBuf]) -> Result<Vec<(String, String)>, Fa
 
 /// Bounds and password for opening evidence.
 pub(crate) fn options(input: &Input) -> Result<Options, Failure> {
-    let password = match input.password.as_deref() {
+    Ok(Options {
+        password: password(input.password.as_deref())?,
+        ..Options::default()
+    })
+}
+
+/// A password as it was given; `-` reads it from a line of standard input.
+pub(crate) fn password(given: Option<&str>) -> Result<Option<String>, Failure> {
+    Ok(match given {
         Some("-") => {
             let mut line = String::new();
             io::stdin().lock().read_line(&mut line)?;
             Some(line.trim_end_matches(['\r', '\n']).to_owned())
         }
         other => other.map(str::to_owned),
-    };
-    Ok(Options {
-        password,
-        ..Options::default()
     })
 }
 

@@ -8,6 +8,7 @@
 mod compromise;
 pub mod coverage;
 mod derive;
+mod diff;
 mod eviction;
 mod exposure;
 mod history;
@@ -25,6 +26,7 @@ use pack::shipped_files::ShippedFiles;
 use pack::{BuildTable, Pack, Product, Question, Review};
 
 pub use derive::derived_findings;
+pub use diff::{Seen, diff};
 pub use leads::leads;
 pub use review::persistence_review;
 

@@ -54,6 +54,11 @@ const OTHER_SCRIPTS: [&str; 9] = [
     "ps1", "psm1", "bat", "cmd", "vbs", "js", "hta", "wsf", "config",
 ];
 
+/// Whether items of this kind are looked at record by record, and not as files.
+pub fn holds_records(kind: &str) -> bool {
+    RECORD_KINDS.iter().any(|known| kind.starts_with(known))
+}
+
 impl ItemDetection<'_> {
     /// How many bytes of this file are worth reading: `head` is its beginning, `size` its size where known. `None`:
     /// the file is not interesting. Hash indicators need no bytes: call [`Self::file`] with the digest alone.
@@ -89,7 +94,7 @@ impl ItemDetection<'_> {
             (complete && !bytes.is_empty()).then(|| hexadecimal(&Sha256::digest(bytes)))
         });
         self.hash_indicators(digest.as_deref(), bytes, complete);
-        let holds_records = RECORD_KINDS.iter().any(|known| kind.starts_with(known));
+        let holds_records = holds_records(kind);
         if bytes.is_empty() || (holds_records && !self.engine.yara.user_wants(&self.path)) {
             return;
         }

@@ -4,6 +4,7 @@
 //! foothold or named server that they show, so that a flood of one kind cannot bury another. What is no more than a
 //! name seen somewhere (a user agent) is summed up from the first match on.
 
+use crate::indicators::is_indicator;
 use model::{At, Finding, GapKind};
 use std::collections::BTreeMap;
 
@@ -40,7 +41,7 @@ impl Collected {
             self.untold = self.untold.saturating_add(1);
             return;
         }
-        let is_mere_name = finding.stage.is_none() && finding.rule.starts_with("indicator/");
+        let is_mere_name = finding.stage.is_none() && is_indicator(&finding.rule);
         let singles_max = if is_mere_name {
             0
         } else {

@@ -33,12 +33,13 @@ mod yara;
 #[cfg(test)]
 mod tests;
 
+pub use bytes::holds_records;
 pub use correlate::Sighting;
 pub use engine::{
     Engine, Extra, ItemDetection, ItemFindings, Match, ProblemKind, RuleProblem, Scratch,
 };
 pub use examples::{ExampleFailure, ExampleOutcome, PackTest, test_pack, try_pack};
-pub use indicators::{IndicatorList, ListedIndicator, ListedRule};
+pub use indicators::{IndicatorList, ListedIndicator, ListedRule, is_indicator};
 pub use regression::{RegressionPair, regression_pairs};
 pub use sigma::{Explanation, Seen};
 pub use states::{Fault, RuleState, RuleStatus, RuleWarning};

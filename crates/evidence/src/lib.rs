@@ -35,6 +35,7 @@
 mod collector;
 mod content;
 mod discover;
+mod fingerprint;
 mod item;
 mod limits;
 mod open;
@@ -48,6 +49,7 @@ pub use collector::{
 };
 pub use content::{Bytes, COMPANION_BYTES_MAX, COMPANIONS, Content, HEAD_BYTES, ReadSeek};
 pub use discover::{Collection, DiscoverError, discover};
+pub use fingerprint::{Fingerprint, fingerprint};
 pub use item::Digest;
 pub use limits::{ENTRIES_CEILING, Limits, Options};
 pub use sniff::is_archive;

@@ -7,6 +7,7 @@
 mod activity;
 mod attestation;
 mod build;
+pub mod diff;
 mod fact;
 mod finding;
 mod gap;

@@ -38,6 +38,9 @@ mod signature;
 mod tables;
 mod types;
 
+/// Which fields of a source feed which column of a case's events, as YAML that `store` reads.
+pub const EVENT_COLUMNS: &str = include_str!("../../../knowledge/events.yaml");
+
 pub use analyses::{ANALYSES, KnownAnalysis};
 pub use archive::ARCHIVE_BYTES_MAX;
 pub use builds::BuildTable;

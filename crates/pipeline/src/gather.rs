@@ -1,4 +1,4 @@
-//! Joins what workers said into collections and hosts.
+//! Joins what workers said into collections, shares these out to hosts, and joins what is one host's.
 
 use crate::Judgement;
 use crate::supervise::{CollectionRaw, Seen};
@@ -7,6 +7,7 @@ use model::{
     Accounting, Activity, CollectionSeen, Fact, FactAt, Finding, Gap, GapKind, HostNameSeen,
     ItemSeen, Observed, Place, SourceName, Stage, Timestamp, host_name_rank,
 };
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -19,13 +20,35 @@ const SUBJECT: &str = "subject";
 
 /// Everything of one collection, before it is known whose it is.
 struct Gathered {
-    seen: CollectionSeen,
-    facts: Vec<FactAt>,
-    findings: Vec<Finding>,
-    gaps: Vec<Gap>,
-    sightings: Vec<Sighting>,
+    part: Part,
     /// What each item says about rhythm and requests, to be shared out with it.
     by_item: BTreeMap<String, PerItem>,
+}
+
+/// What readers and detection say of one host by one collection: what a case keeps, and what its hosts are judged from.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Part {
+    /// Computer name in upper case without domain, or the name of the folder or archive.
+    pub host: String,
+    /// Which rule found the name.
+    pub host_rule: String,
+    /// The host whose records tell of this one, where none of the evidence is its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_by: Option<String>,
+    pub seen: CollectionSeen,
+    pub facts: Vec<FactAt>,
+    pub findings: Vec<Finding>,
+    pub gaps: Vec<Gap>,
+    /// Matches that correlations look at.
+    pub sightings: Vec<Sighting>,
+}
+
+/// One collection as it was read: what is the same for all its hosts, and what is each one's.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub seen: CollectionSeen,
+    /// In order of the hosts' names, those last that only records of others tell of.
+    pub parts: Vec<Part>,
 }
 
 #[derive(Default)]
@@ -37,47 +60,49 @@ struct PerItem {
 /// What correlations find in a host's matches, and what they could not take into account.
 pub(crate) type Correlate<'a> = &'a dyn Fn(Vec<Sighting>) -> (Vec<Finding>, Vec<Gap>);
 
-/// Hosts in order of name, and every collection in order of path for the manifest.
+/// Hashes one collection's manifest, which gives it its id, and shares out what was seen; `forced` overrides the names
+/// that the evidence gives.
+pub(crate) fn shared(raw: CollectionRaw, forced: Option<&str>) -> Shared {
+    let gathered = gather(raw);
+    let seen = gathered.part.seen.clone();
+    let mut parts = share_out(gathered, forced);
+    let others: Vec<Part> = parts.iter_mut().flat_map(about_others).collect();
+    parts.extend(others);
+    Shared { seen, parts }
+}
+
+/// Rules that cannot run, as gaps of every host.
+pub(crate) fn rule_problems(problems: &BTreeSet<String>) -> Vec<Gap> {
+    let problems = problems.iter();
+    problems
+        .map(|problem| Gap::new(GapKind::NotUnderstood, Place::default(), problem))
+        .collect()
+}
+
+/// Joins the parts of each host; hosts come in order of name. The same collection is to be given once.
 pub(crate) fn hosts(
-    seen: Seen,
+    parts: impl IntoIterator<Item = Part>,
+    problems: &[Gap],
     judgement: &Judgement<'_>,
     correlate: Correlate<'_>,
-) -> (Vec<Observed>, Vec<CollectionSeen>) {
+) -> Vec<Observed> {
     let mut sightings: BTreeMap<String, Vec<Sighting>> = BTreeMap::new();
     let mut hosts: BTreeMap<String, Observed> = BTreeMap::new();
-    let mut collections = Vec::new();
-    let mut known_ids = BTreeSet::new();
-    let problems: Vec<Gap> = seen
-        .rule_problems
-        .iter()
-        .map(|problem| Gap::new(GapKind::NotUnderstood, Place::default(), problem))
-        .collect();
-    for raw in seen.collections {
-        let mut gathered = gather(raw);
-        missing_columns(&mut gathered, judgement.packs);
-        // The same evidence under two paths is one collection.
-        if !known_ids.insert(gathered.seen.id.clone()) {
-            continue;
+    for mut part in parts {
+        missing_columns(&mut part, judgement.packs);
+        if !part.sightings.is_empty() {
+            let known = sightings.entry(part.host.clone()).or_default();
+            known.extend(part.sightings);
         }
-        collections.push(gathered.seen.clone());
-        let mut parts = share_out(gathered, judgement.host);
-        let others: Vec<_> = parts.iter_mut().flat_map(about_others).collect();
-        parts.extend(others);
-        for (name, rule, part) in parts {
-            if !part.sightings.is_empty() {
-                let known = sightings.entry(name.clone()).or_default();
-                known.extend(part.sightings);
-            }
-            let host = hosts.entry(name.clone()).or_insert_with(|| Observed {
-                host: name,
-                host_rule: rule,
-                ..Observed::default()
-            });
-            host.facts.extend(part.facts);
-            host.findings.extend(part.findings);
-            host.gaps.extend(part.gaps);
-            host.collections.push(part.seen);
-        }
+        let host = hosts.entry(part.host.clone()).or_insert_with(|| Observed {
+            host: part.host,
+            host_rule: part.host_rule,
+            ..Observed::default()
+        });
+        host.facts.extend(part.facts);
+        host.findings.extend(part.findings);
+        host.gaps.extend(part.gaps);
+        host.collections.push(part.seen);
     }
     let mut hosts: Vec<Observed> = hosts.into_values().collect();
     for host in &mut hosts {
@@ -89,16 +114,15 @@ pub(crate) fn hosts(
         }
         finish(host, judgement);
     }
-    collections.sort_by(|a, b| (&a.path, &a.id).cmp(&(&b.path, &b.id)));
-    (hosts, collections)
+    hosts
 }
 
 /// Findings that prove an effect on other hosts than the one whose evidence shows them, as the log of a DNS server does of
 /// its clients: each goes to the host that it names as its subject, and stays a lead where it was seen. Of that host the
 /// collection holds nothing but the items that tell of it.
-fn about_others(
-    (host, _, part): &mut (String, String, Gathered),
-) -> Vec<(String, String, Gathered)> {
+pub(crate) fn about_others(part: &mut Part) -> Vec<Part> {
+    let rule = format!("a record of {} tells of it", part.host);
+    let host = &part.host;
     let is_about_other = |finding: &Finding| {
         let subject = finding.details.get(SUBJECT);
         let proves = finding.stage.is_some_and(Stage::proves_effect);
@@ -108,23 +132,22 @@ fn about_others(
         .into_iter()
         .partition(is_about_other);
     part.findings = stay;
-    let mut others: BTreeMap<String, Gathered> = BTreeMap::new();
+    let mut others: BTreeMap<String, Part> = BTreeMap::new();
     for finding in away {
         let subject = finding.details.get(SUBJECT).cloned().unwrap_or_default();
-        let frame = || Gathered {
+        let frame = || Part {
+            host: subject.clone(),
+            host_rule: rule.clone(),
+            told_by: Some(host.clone()),
             seen: CollectionSeen {
                 items: Vec::new(),
                 activity: BTreeMap::new(),
                 requested: BTreeMap::new(),
                 ..part.seen.clone()
             },
-            facts: Vec::new(),
-            findings: Vec::new(),
-            gaps: Vec::new(),
-            sightings: Vec::new(),
-            by_item: BTreeMap::new(),
+            ..Part::default()
         };
-        let other = others.entry(subject).or_insert_with(frame);
+        let other = others.entry(subject.clone()).or_insert_with(frame);
         // Items are in order of their paths; a collection may have many, and tell of many hosts.
         let by_path = |item: &ItemSeen| item.path.as_str().cmp(&finding.place.item);
         let is_new = !other.seen.items.iter().any(|item| by_path(item).is_eq());
@@ -136,11 +159,7 @@ fn about_others(
     for (subject, other) in &others {
         part.findings.extend(lead(subject, other.findings.first()));
     }
-    let rule = format!("a record of {host} tells of it");
-    let named = others.into_iter();
-    named
-        .map(|(subject, other)| (subject, rule.clone(), other))
-        .collect()
+    others.into_values().collect()
 }
 
 /// What stays of such a finding on the host whose evidence shows it: that somebody must look at the other.
@@ -181,26 +200,23 @@ pub(crate) fn owners(seen: Seen, forced: Option<&str>) -> Owners {
     let mut owners = Owners {
         collections: Vec::new(),
         accounting: Accounting::default(),
-        gaps: seen
-            .rule_problems
-            .iter()
-            .map(|problem| Gap::new(GapKind::NotUnderstood, Place::default(), problem))
-            .collect(),
+        gaps: rule_problems(&seen.rule_problems),
     };
     for raw in seen.collections {
         let gathered = gather(raw);
-        for item in &gathered.seen.items {
+        for item in &gathered.part.seen.items {
             owners.accounting.add(item);
         }
-        owners.gaps.extend(gathered.gaps.iter().cloned());
-        let id = gathered.seen.id.clone();
+        owners.gaps.extend(gathered.part.gaps.iter().cloned());
+        let id = gathered.part.seen.id.clone();
         let mut parts = share_out(gathered, forced);
         // Most items are the first host's, or all are.
-        parts.sort_by_key(|(_, _, part)| std::cmp::Reverse(part.seen.items.len()));
+        parts.sort_by_key(|part| std::cmp::Reverse(part.seen.items.len()));
         let mut parts = parts.into_iter();
-        let host = parts.next().map(|(host, ..)| host).unwrap_or_default();
+        let host = parts.next().map(|part| part.host).unwrap_or_default();
         let others = parts
-            .flat_map(|(host, _, part)| {
+            .flat_map(|part| {
+                let host = part.host;
                 let paths = part.seen.items.into_iter().map(|item| item.path);
                 paths.map(move |path| (path, host.clone()))
             })
@@ -254,20 +270,21 @@ fn gather(raw: CollectionRaw) -> Gathered {
     let (taken, rule) = taken(&facts, &by_item);
     seen.taken = taken;
     seen.taken_rule = rule;
-    Gathered {
+    let part = Part {
         seen,
         facts,
         findings,
         gaps,
         sightings,
-        by_item,
-    }
+        ..Part::default()
+    };
+    Gathered { part, by_item }
 }
 
 /// A log that does not write a column which a need rests on cannot show it, however complete it is otherwise.
-fn missing_columns(gathered: &mut Gathered, packs: &[pack::Pack]) {
+fn missing_columns(part: &mut Part, packs: &[pack::Pack]) {
     let mut needed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let products: BTreeSet<&str> = gathered
+    let products: BTreeSet<&str> = part
         .facts
         .iter()
         .filter_map(|known| match &known.fact {
@@ -290,7 +307,7 @@ fn missing_columns(gathered: &mut Gathered, packs: &[pack::Pack]) {
         let columns = source.columns.iter().map(String::as_str);
         needed.entry(&source.source).or_default().extend(columns);
     }
-    for known in &mut gathered.facts {
+    for known in &mut part.facts {
         let Fact::LogFile(log) = &mut known.fact else {
             continue;
         };
@@ -311,7 +328,7 @@ fn missing_columns(gathered: &mut Gathered, packs: &[pack::Pack]) {
             let until = log
                 .last
                 .and_then(|last| Timestamp::from_second(last.as_second().saturating_add(1)).ok());
-            gathered.gaps.push(
+            part.gaps.push(
                 Gap::new(GapKind::Partial, known.place.clone(), detail)
                     .of_source(log.source.clone())
                     .between(log.first, until),
@@ -332,6 +349,11 @@ fn manifest_hash(items: &[ItemSeen]) -> String {
         hasher.update([b'\n']);
     }
     hex(&hasher.finalize())
+}
+
+/// SHA-256 of a text in hexadecimal digits.
+pub(crate) fn sha256(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes()))
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -376,15 +398,13 @@ fn taken(facts: &[FactAt], by_item: &BTreeMap<String, PerItem>) -> (Option<Times
 }
 
 /// Gives a collection to its host, or its items to theirs where loose logs of several hosts lie together.
-fn share_out(gathered: Gathered, forced: Option<&str>) -> Vec<(String, String, Gathered)> {
+fn share_out(gathered: Gathered, forced: Option<&str>) -> Vec<Part> {
     if let Some(host) = forced {
-        return vec![(
-            host.to_owned(),
-            "given by --host".to_owned(),
-            whole(gathered),
-        )];
+        let rule = "given by --host".to_owned();
+        return vec![whole(gathered, host.to_owned(), rule)];
     }
     let names: Vec<(&HostNameSeen, &str)> = gathered
+        .part
         .facts
         .iter()
         .filter_map(|known| match &known.fact {
@@ -393,9 +413,9 @@ fn share_out(gathered: Gathered, forced: Option<&str>) -> Vec<(String, String, G
         })
         .collect();
     let Some(best_rank) = names.iter().map(|(name, _)| name.rank).min() else {
-        let name = container_name(&gathered.seen.path);
+        let name = container_name(&gathered.part.seen.path);
         let rule = "name of the folder or archive: no item names its host".to_owned();
-        return vec![(name, rule, whole(gathered))];
+        return vec![whole(gathered, name, rule)];
     };
     let votes = |rank_max: u8| {
         let mut votes: BTreeMap<String, u64> = BTreeMap::new();
@@ -418,7 +438,7 @@ fn share_out(gathered: Gathered, forced: Option<&str>) -> Vec<(String, String, G
             .map(|(seen, item)| format!("{} in {item}", seen.rule))
             .min()
             .unwrap_or_default();
-        return vec![(name, rule, whole(gathered))];
+        return vec![whole(gathered, name, rule)];
     }
     let owner: BTreeMap<String, String> = names
         .iter()
@@ -428,7 +448,7 @@ fn share_out(gathered: Gathered, forced: Option<&str>) -> Vec<(String, String, G
 }
 
 /// The computer's name without domain, in upper case; an address is a name as a whole.
-fn normalised(name: &str) -> String {
+pub(crate) fn normalised(name: &str) -> String {
     if let Ok(address) = name.trim().parse::<IpAddr>() {
         let address = address.to_canonical();
         return if address.is_loopback() {
@@ -462,11 +482,16 @@ fn container_name(path: &str) -> String {
 }
 
 /// The collection as a whole, with the rhythm of all its items.
-fn whole(mut gathered: Gathered) -> Gathered {
-    for item in std::mem::take(&mut gathered.by_item).into_values() {
-        add_rhythm(&mut gathered.seen, item);
+fn whole(gathered: Gathered, host: String, host_rule: String) -> Part {
+    let mut part = Part {
+        host,
+        host_rule,
+        ..gathered.part
+    };
+    for item in gathered.by_item.into_values() {
+        add_rhythm(&mut part.seen, item);
     }
-    gathered
+    part
 }
 
 fn add_rhythm(seen: &mut CollectionSeen, item: PerItem) {
@@ -479,50 +504,39 @@ fn add_rhythm(seen: &mut CollectionSeen, item: PerItem) {
 }
 
 /// One part for each computer that the items name; items that name none go to the folder's name.
-fn split(gathered: Gathered, owner: &BTreeMap<String, String>) -> Vec<(String, String, Gathered)> {
-    let nobody = container_name(&gathered.seen.path);
+fn split(gathered: Gathered, owner: &BTreeMap<String, String>) -> Vec<Part> {
+    let Gathered { part: all, by_item } = gathered;
+    let nobody = container_name(&all.seen.path);
     let owner_of = |item: &str| owner.get(item).cloned().unwrap_or_else(|| nobody.clone());
-    let mut parts: BTreeMap<String, Gathered> = BTreeMap::new();
+    let mut parts: BTreeMap<String, Part> = BTreeMap::new();
     let frame = CollectionSeen {
         items: Vec::new(),
-        ..gathered.seen.clone()
+        ..all.seen.clone()
     };
-    let part = |parts: &mut BTreeMap<String, Gathered>, host: String| {
-        parts.entry(host).or_insert_with(|| Gathered {
-            seen: frame.clone(),
-            facts: Vec::new(),
-            findings: Vec::new(),
-            gaps: Vec::new(),
-            sightings: Vec::new(),
-            by_item: BTreeMap::new(),
-        });
-    };
-    for item in gathered.seen.items {
+    for item in all.seen.items {
         let host = owner_of(&item.path);
-        part(&mut parts, host.clone());
-        parts
-            .get_mut(&host)
-            .expect("made above")
-            .seen
-            .items
-            .push(item);
+        let part = parts.entry(host).or_insert_with(|| Part {
+            seen: frame.clone(),
+            ..Part::default()
+        });
+        part.seen.items.push(item);
     }
-    for fact in gathered.facts {
+    for fact in all.facts {
         if let Some(part) = parts.get_mut(&owner_of(&fact.place.item)) {
             part.facts.push(fact);
         }
     }
-    for finding in gathered.findings {
+    for finding in all.findings {
         if let Some(part) = parts.get_mut(&owner_of(&finding.place.item)) {
             part.findings.push(finding);
         }
     }
-    for sighting in gathered.sightings {
+    for sighting in all.sightings {
         if let Some(part) = parts.get_mut(&owner_of(&sighting.place.item)) {
             part.sightings.push(sighting);
         }
     }
-    for gap in gathered.gaps {
+    for gap in all.gaps {
         // What belongs to no item may have kept anybody's evidence back.
         match parts.get_mut(&owner_of(&gap.place.item)) {
             Some(part) if owner.contains_key(&gap.place.item) => part.gaps.push(gap),
@@ -533,27 +547,25 @@ fn split(gathered: Gathered, owner: &BTreeMap<String, String>) -> Vec<(String, S
             }
         }
     }
-    for (path, rhythm) in gathered.by_item {
+    for (path, rhythm) in by_item {
         if let Some(part) = parts.get_mut(&owner_of(&path)) {
             add_rhythm(&mut part.seen, rhythm);
         }
     }
-    parts
-        .into_iter()
-        .map(|(host, mut part)| {
-            let newest = part.seen.activity.values().filter_map(Activity::last).max();
-            if part.seen.taken_rule.starts_with("newest record") {
-                part.seen.taken = newest;
-            }
-            let rule = if host == nobody {
-                "name of the folder or archive: no item names its host".to_owned()
-            } else {
-                "the logs' own computer name; loose logs of several computers lie together"
-                    .to_owned()
-            };
-            (host, rule, part)
-        })
-        .collect()
+    let named = |(host, mut part): (String, Part)| {
+        let newest = part.seen.activity.values().filter_map(Activity::last).max();
+        if part.seen.taken_rule.starts_with("newest record") {
+            part.seen.taken = newest;
+        }
+        part.host_rule = if host == nobody {
+            "name of the folder or archive: no item names its host".to_owned()
+        } else {
+            "the logs' own computer name; loose logs of several computers lie together".to_owned()
+        };
+        part.host = host;
+        part
+    };
+    parts.into_iter().map(named).collect()
 }
 
 /// Orders the collections, tells apart what was known at each, and adds what named persons state.
@@ -765,25 +777,22 @@ mod tests {
             ..ItemSeen::default()
         };
         let exploited = Some(Stage::Exploited);
-        let part = Gathered {
+        let mut part = Part {
+            host: "DC01".to_owned(),
             seen: CollectionSeen {
                 items: vec![item("dns.log"), item("other.log")],
                 ..CollectionSeen::default()
             },
-            facts: Vec::new(),
             findings: vec![
                 finding(Some("10.1.2.3"), exploited),
                 finding(Some("10.1.2.3"), Some(Stage::Probed)),
                 finding(Some("dc01.example.org"), exploited),
                 finding(None, exploited),
             ],
-            gaps: Vec::new(),
-            sightings: Vec::new(),
-            by_item: BTreeMap::new(),
+            ..Part::default()
         };
-        let mut part = ("DC01".to_owned(), String::new(), part);
         let others = about_others(&mut part);
-        let told = |part: &Gathered| {
+        let told = |part: &Part| {
             let stage = |finding: &Finding| finding.stage.map_or("-", Stage::name);
             let findings = part.findings.iter();
             let findings: Vec<String> = findings
@@ -793,20 +802,19 @@ mod tests {
             format!("{} of {}", findings.join(", "), items.join(", "))
         };
         assert_eq!(
-            told(&part.2),
+            told(&part),
             "r probed, r exploited, r exploited, r/lead - of dns.log, other.log"
         );
         let lead = part
-            .2
             .findings
             .last()
             .and_then(|lead| lead.details.get("target_host"));
         assert_eq!(lead.map(String::as_str), Some("10.1.2.3"));
-        let [(host, rule, other)] = others.as_slice() else {
+        let [other] = others.as_slice() else {
             panic!("one other host");
         };
         assert_eq!(
-            (host.as_str(), rule.as_str()),
+            (other.host.as_str(), other.host_rule.as_str()),
             ("10.1.2.3", "a record of DC01 tells of it")
         );
         assert_eq!(told(other), "r exploited of dns.log");

@@ -5,8 +5,8 @@
 
 use crate::gather::{self, Owners};
 use crate::job::{Knowledge, Matched, Position, Task};
-use crate::supervise::{self, Crew, Progress, Seen, SuperviseError};
-use crate::worker::Correlations;
+use crate::supervise::{self, Ask, Crew, Progress, Seen, SuperviseError};
+use crate::worker::Rules;
 use detect::Sighting;
 use evidence::Collection;
 use model::{Accounting, At, Finding, Gap, Place, Timestamp};
@@ -67,7 +67,10 @@ pub fn hunt(
         collections,
         knowledge,
         crew,
-        Task::Hunt,
+        Ask {
+            task: Task::Hunt,
+            ..Ask::default()
+        },
         progress,
         &mut |told| match told {
             supervise::Told::Matches(position, path, matches) => {
@@ -85,8 +88,8 @@ pub fn hunt(
         },
     )?;
     spilled.map_err(SuperviseError::Output)?;
-    let correlations = Correlations::new(knowledge);
-    let (correlated, gaps) = correlations.find(sightings(&mut seen));
+    let rules = Rules::new(knowledge);
+    let (correlated, gaps) = rules.correlate(sightings(&mut seen));
     for finding in correlated {
         sorter
             .add_correlated(collections, finding)

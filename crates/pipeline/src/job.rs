@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// Everything that detection is told to look for, in a form that can be handed to a child process.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -53,6 +54,9 @@ pub struct Job<'a> {
     /// The only entries that are read, where a run before this one told which are of interest.
     #[serde(default)]
     pub only: Option<BTreeSet<Position>>,
+    /// The file that this worker puts every event down in, where a case keeps them.
+    #[serde(default)]
+    pub events: Option<PathBuf>,
 }
 
 /// An entry of a collection.
@@ -162,6 +166,18 @@ pub struct ItemReport {
     pub activity: Vec<(SourceName, Activity)>,
     /// First segments of URL paths that a web log saw requested.
     pub requested: Vec<(SourceName, BTreeSet<String>)>,
+    /// Where the item's events were put down; none where nobody keeps them, or there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<EventsAt>,
+}
+
+/// Events of one item in a worker's file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventsAt {
+    pub file: PathBuf,
+    /// Number of the item in the file.
+    pub number: u64,
+    pub rows: u64,
 }
 
 /// Collections with their places on this machine as numbers: names of files need not be text.

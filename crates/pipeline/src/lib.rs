@@ -6,11 +6,14 @@
 //!
 //! This crate does not know how it is called: settings, terminal and clock belong to the binary.
 
+mod again;
+pub mod case;
 mod compilation;
 mod gather;
 mod hunt;
 pub mod job;
 mod look;
+mod put_down;
 mod sent;
 mod share;
 mod sink;
@@ -19,10 +22,11 @@ mod verdicts;
 pub mod worker;
 
 use evidence::Collection;
-use job::{Knowledge, Task};
+use job::Knowledge;
 use model::report::Report;
 use model::{Attestation, ItemSeen, Timestamp};
-use supervise::Crew;
+use std::collections::BTreeMap;
+use supervise::{Ask, Crew};
 
 pub use hunt::{HuntMatch, Hunted, hunt};
 pub use look::{Counted, Looked, count_matches, each_record};
@@ -59,20 +63,43 @@ pub fn check(
         collections,
         knowledge,
         crew,
-        Task::Check,
+        Ask::default(),
         progress,
         &mut |_matches| {},
     )?;
-    let correlations = worker::Correlations::new(knowledge);
-    let correlate = |sightings| correlations.find(sightings);
+    let rules = worker::Rules::new(knowledge);
+    let correlate = |sightings| rules.correlate(sightings);
     let web_logs = sent::web_logs(&seen);
-    let given = collections;
-    let (mut hosts, collections) = gather::hosts(seen, judgement, &correlate);
-    sent::weigh(given, knowledge, crew, &web_logs, &mut hosts, progress)?;
-    for collection in &collections {
-        for item in &collection.items {
-            manifest(&collection.id, item).map_err(SuperviseError::Manifest)?;
+    let problems = gather::rule_problems(&seen.rule_problems);
+    let mut by_id = BTreeMap::new();
+    for raw in seen.collections {
+        let shared = gather::shared(raw, judgement.host);
+        // The same evidence under two paths is one collection.
+        by_id.entry(shared.seen.id.clone()).or_insert(shared);
+    }
+    let mut shared: Vec<_> = by_id.into_values().collect();
+    shared.sort_by(|a, b| (&a.seen.path, &a.seen.id).cmp(&(&b.seen.path, &b.seen.id)));
+    for collection in &shared {
+        for item in &collection.seen.items {
+            manifest(&collection.seen.id, item).map_err(SuperviseError::Manifest)?;
         }
     }
-    Ok(verdicts::report(hosts, judgement))
+    let parts = shared.into_iter().flat_map(|collection| collection.parts);
+    let mut hosts = gather::hosts(parts, &problems, judgement, &correlate);
+    sent::weigh(
+        collections,
+        knowledge,
+        crew,
+        &web_logs,
+        &mut hosts,
+        progress,
+    )?;
+    let leads = pack::LeadTable::builtin();
+    let judged = hosts
+        .into_iter()
+        .map(|host| verdicts::judge(host, judgement, &leads));
+    Ok(verdicts::report(
+        judged,
+        verdicts::packs_used(judgement.packs),
+    ))
 }

@@ -5,10 +5,10 @@
 //! are found by the same screen that finds indicators.
 
 use crate::job::{Knowledge, Matched, Position, Task};
-use crate::supervise::{self, Crew, Progress, Seen, SuperviseError, Told};
+use crate::supervise::{self, Ask, Crew, Progress, Seen, SuperviseError, Told};
 use detect::Extra;
 use evidence::Collection;
-use model::{GapKind, Observed, Place, SentTo, SourceName, Stage, Timestamp};
+use model::{GapKind, Observed, Place, Record, SentTo, SourceName, Stage, Timestamp};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -82,12 +82,16 @@ pub(crate) fn weigh(
         ..Knowledge::default()
     };
     let mut rows = Rows::default();
-    let seen = supervise::read_only(
+    let ask = Ask {
+        task: Task::Hunt,
+        only: Some(web_logs),
+        events: None,
+    };
+    let seen = supervise::read(
         collections,
         &only,
         crew,
-        Task::Hunt,
-        Some(web_logs),
+        ask,
         &mut |told| {
             // The bytes were counted when they were first read.
             if matches!(told, Progress::Item { .. }) {
@@ -144,6 +148,23 @@ struct Sum {
     at: Option<model::At>,
 }
 
+impl Sum {
+    fn add(&mut self, time: Option<Timestamp>, at: model::At, size: Option<u64>) {
+        self.rows += 1;
+        match size {
+            Some(bytes) => self.bytes = self.bytes.saturating_add(bytes),
+            None => self.rows_without_size += 1,
+        }
+        self.at.get_or_insert(at);
+        if let Some(time) = time {
+            if self.first.is_none_or(|(first, _)| time < first) {
+                self.first = Some((time, at));
+            }
+            self.last = Some(self.last.map_or(time, |last| last.max(time)));
+        }
+    }
+}
+
 #[derive(Default)]
 struct Rows {
     /// By entry; a successor of a dead reader tells an entry from its beginning again.
@@ -192,25 +213,13 @@ impl Rows {
             .entry(position)
             .or_insert_with(|| (path.to_owned(), BTreeMap::new()));
         let sum = sums.entry(client).or_default();
-        sum.rows += 1;
-        match size {
-            Some(bytes) => sum.bytes = sum.bytes.saturating_add(bytes),
-            None => sum.rows_without_size += 1,
-        }
-        sum.at.get_or_insert(matched.at);
-        if let Some(time) = matched.time {
-            if sum.first.is_none_or(|(first, _)| time < first) {
-                sum.first = Some((time, matched.at));
-            }
-            sum.last = Some(sum.last.map_or(time, |last| last.max(time)));
-        }
+        sum.add(matched.time, matched.at, size);
     }
 
-    /// Gives the sums to the hosts whose logs they are of. Of a file that several collections hold, the fullest counts.
+    /// Gives the sums to the hosts whose logs they are of.
     fn share_out(self, seen: &Seen, hosts: &mut [Observed]) {
         for host in hosts {
-            let (named, _) = clients_of(host);
-            let mut files: BTreeMap<(SourceName, String, IpAddr), (Sum, Place)> = BTreeMap::new();
+            let mut files = Files::of(host);
             for (position, (path, sums)) in &self.by_entry {
                 let Some(raw) = seen.collections.get(position.collection) else {
                     continue;
@@ -230,18 +239,11 @@ impl Rows {
                 let (Some(source), Some(own)) = (source, own) else {
                     continue;
                 };
-                for (client, sum) in sums.iter().filter(|(client, _)| named.contains(client)) {
-                    let at = sum.first.map(|(_, at)| at).or(sum.at);
-                    let place = Place::item(&own.id, path);
-                    let place = at.map_or_else(|| place.clone(), |at| place.at(at));
-                    let key = (source.clone(), path.to_lowercase(), *client);
-                    let known = files.get(&key).map_or(0, |(known, _)| known.rows);
-                    if sum.rows > known {
-                        files.insert(key, (sum.clone(), place));
-                    }
+                for (client, sum) in sums {
+                    files.add(&own.id, path, &source, *client, sum);
                 }
             }
-            host.sent = summed(files);
+            host.sent = files.summed();
             // A reader that died over a log it had read before may have kept rows back.
             for raw in &seen.collections {
                 let own = host
@@ -258,6 +260,85 @@ impl Rows {
             host.gaps.sort();
             host.gaps.dedup();
         }
+    }
+}
+
+/// The same from events that a case holds: `each_event` gives those of one collection, or at least those of its web logs.
+pub(crate) fn weigh_stored<E>(
+    host: &mut Observed,
+    mut each_event: impl FnMut(&str, &mut dyn FnMut(&str, &dyn Record)) -> Result<(), E>,
+) -> Result<(), E> {
+    let (clients, left_out) = clients_of(host);
+    if left_out {
+        host.gaps.push(too_many());
+        host.gaps.sort();
+        host.gaps.dedup();
+    }
+    if clients.is_empty() {
+        return Ok(());
+    }
+    let mut files = Files::of(host);
+    for collection in &host.collections {
+        let mut sums: BTreeMap<(String, IpAddr), Sum> = BTreeMap::new();
+        each_event(&collection.id, &mut |item, record| {
+            let text = |name: &&str| Some(record.get(name)?.to_text().into_owned());
+            let client = CLIENT_COLUMNS.iter().find_map(text);
+            let client = client.and_then(|client| address(&client));
+            let Some(client) = client.filter(|client| clients.contains(client)) else {
+                return;
+            };
+            let size = SIZE_COLUMNS.iter().find_map(text);
+            let size = size.and_then(|size| size.trim().parse().ok());
+            let sum = sums.entry((item.to_owned(), client)).or_default();
+            sum.add(record.time(), record.at(), size);
+        })?;
+        for ((path, client), sum) in &sums {
+            let by_path = |item: &model::ItemSeen| item.path.as_str().cmp(path);
+            let Ok(at) = collection.items.binary_search_by(by_path) else {
+                continue;
+            };
+            let item = &collection.items[at];
+            if let Some(source) = item.source.as_ref()
+                && WEB_KINDS.contains(&item.kind.as_str())
+            {
+                files.add(&collection.id, path, source, *client, sum);
+            }
+        }
+    }
+    host.sent = files.summed();
+    Ok(())
+}
+
+/// What the files of one host's logs say. Of a file that several collections hold, the fullest counts.
+struct Files {
+    named: BTreeSet<IpAddr>,
+    fullest: BTreeMap<(SourceName, String, IpAddr), (Sum, Place)>,
+}
+
+impl Files {
+    fn of(host: &Observed) -> Self {
+        Self {
+            named: clients_of(host).0,
+            fullest: BTreeMap::new(),
+        }
+    }
+
+    fn add(&mut self, id: &str, path: &str, source: &SourceName, client: IpAddr, sum: &Sum) {
+        if !self.named.contains(&client) {
+            return;
+        }
+        let at = sum.first.map(|(_, at)| at).or(sum.at);
+        let place = Place::item(id, path);
+        let place = at.map_or_else(|| place.clone(), |at| place.at(at));
+        let key = (source.clone(), path.to_lowercase(), client);
+        let known = self.fullest.get(&key).map_or(0, |(known, _)| known.rows);
+        if sum.rows > known {
+            self.fullest.insert(key, (sum.clone(), place));
+        }
+    }
+
+    fn summed(self) -> Vec<SentTo> {
+        summed(self.fullest)
     }
 }
 

@@ -10,6 +10,7 @@ use model::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use store::events::Staging;
 
 /// Gaps of one item that are kept one by one.
 const GAPS_MAX: usize = 1_000;
@@ -44,6 +45,8 @@ pub(crate) struct ItemSink<'a, 'd> {
     detection: &'a mut ItemDetection<'d>,
     /// Takes every match by itself instead, for a hunt.
     hunt: Option<Hunt<'a>>,
+    /// Takes every record for a case, under the item's number.
+    events: Option<(&'a mut Staging, u64)>,
     report: ItemReport,
     activity: BTreeMap<SourceName, Activity>,
     requested: BTreeMap<SourceName, BTreeSet<String>>,
@@ -67,6 +70,7 @@ impl<'a, 'd> ItemSink<'a, 'd> {
             rhythm: true,
             detection,
             hunt,
+            events: None,
             report: ItemReport::default(),
             activity: BTreeMap::new(),
             requested: BTreeMap::new(),
@@ -81,6 +85,12 @@ impl<'a, 'd> ItemSink<'a, 'd> {
     /// Keeps no minutes: the item's records have times that are no rhythm.
     pub(crate) fn without_rhythm(mut self) -> Self {
         self.rhythm = false;
+        self
+    }
+
+    /// Puts every record down as well.
+    pub(crate) fn with_events(mut self, events: Option<(&'a mut Staging, u64)>) -> Self {
+        self.events = events;
         self
     }
 
@@ -182,6 +192,9 @@ impl Sink for ItemSink<'_, '_> {
         if source.family() == WEB_FAMILY {
             self.note_request(record);
         }
+        if let Some((events, number)) = &mut self.events {
+            events.record(*number, record);
+        }
         if let Some(compilation) = self.compilations.look(record) {
             self.compilations_seen += 1;
             if self.compilations_seen <= COMPILATIONS_MAX {
@@ -196,6 +209,10 @@ impl Sink for ItemSink<'_, '_> {
         source: &SourceName,
         columns: &Arc<dyn Columns>,
     ) -> Option<Arc<dyn Screen>> {
+        if self.events.is_some() {
+            // A screen holds rows back, and a case wants all of them.
+            return None;
+        }
         self.detection.screen(source, columns)
     }
 

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -128,33 +128,22 @@ pub(crate) enum Told {
     Done(Position),
 }
 
+/// What is asked of a run over evidence.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ask<'a> {
+    pub(crate) task: Task,
+    /// The only entries that are read; all of them where nothing is said.
+    pub(crate) only: Option<&'a BTreeSet<Position>>,
+    /// The folder that events are put down in, for a case.
+    pub(crate) events: Option<&'a Path>,
+}
+
 /// Reads all collections with the whole crew.
 pub(crate) fn read(
     collections: &[Collection],
     knowledge: &Knowledge,
     crew: &Crew,
-    task: Task,
-    progress: &mut dyn FnMut(Progress<'_>),
-    hear_matches: &mut dyn FnMut(Told),
-) -> Result<Seen, SuperviseError> {
-    read_only(
-        collections,
-        knowledge,
-        crew,
-        task,
-        None,
-        progress,
-        hear_matches,
-    )
-}
-
-/// Reads all collections, or only these entries of them.
-pub(crate) fn read_only(
-    collections: &[Collection],
-    knowledge: &Knowledge,
-    crew: &Crew,
-    task: Task,
-    only: Option<&BTreeSet<Position>>,
+    ask: Ask<'_>,
     progress: &mut dyn FnMut(Progress<'_>),
     hear_matches: &mut dyn FnMut(Told),
 ) -> Result<Seen, SuperviseError> {
@@ -175,9 +164,9 @@ pub(crate) fn read_only(
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
     let threads = usize::try_from(workers).map_or(1, |workers| processors.div_ceil(workers));
     thread::scope(|scope| {
-        for _ in 0..workers {
+        for worker in 0..workers {
             let job = Job {
-                task,
+                task: ask.task,
                 knowledge: Cow::Borrowed(knowledge),
                 collections: Cow::Borrowed(collections),
                 threads,
@@ -185,14 +174,18 @@ pub(crate) fn read_only(
                 resume: None,
                 lost: BTreeSet::new(),
                 given_up: BTreeSet::new(),
-                only: only.cloned(),
+                only: ask.only.cloned(),
+                events: ask.events.map(|folder| events_file(folder, worker, 0)),
             };
             let say = say.clone();
             let shares = &shares;
             scope.spawn(move || {
                 let tell = |said| say.send(said).map_err(io::Error::other);
                 let outcome = match &crew.command {
-                    Some(command) => tend(job, command, crew, shares, &tell),
+                    Some(command) => {
+                        let events = |attempt| Some(events_file(ask.events?, worker, attempt));
+                        tend(job, command, crew, shares, &events, &tell)
+                    }
                     None => worker::run(
                         job,
                         &mut Direct {
@@ -287,15 +280,23 @@ impl Line for Direct<'_> {
     }
 }
 
+/// A file for the events of one worker.
+fn events_file(folder: &Path, worker: u64, attempt: u32) -> PathBuf {
+    folder.join(format!("worker-{worker}-{attempt}.events"))
+}
+
 /// Keeps one share going until it is done, whatever its workers die of.
 fn tend(
     mut job: Job<'_>,
     command: &WorkerCommand,
     crew: &Crew,
     shares: &Shares,
+    events: &dyn Fn(u32) -> Option<PathBuf>,
     tell: &Tell<'_>,
 ) -> Result<(), SuperviseError> {
-    for _ in 0..DEATHS_MAX {
+    for attempt in 0..DEATHS_MAX {
+        // What a dead predecessor put down stays as it is: it was told up to its last item.
+        job.events = events(attempt);
         let Some(death) = watch(&mut job, command, crew, shares, tell)? else {
             return Ok(());
         };

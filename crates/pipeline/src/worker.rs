@@ -3,6 +3,7 @@
 //! It runs in a process of its own that may die of what it reads; the frame `begin` is its journal.
 
 use crate::job::{Frame, ItemReport, Job, Knowledge, Matched, Position, Task};
+use crate::put_down::Events;
 use crate::share::{Claims, NOTHING_LEFT};
 use crate::sink::{Hunt, ItemSink};
 use artifacts::{Item, Probe};
@@ -11,10 +12,11 @@ use evidence::{Bytes, Content, Decision, Digest, Entry, Visitor};
 use model::{Fact, FactAt, FileTimes, Finding, Gap, GapKind, Place, Record, SourceName, Value};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
+use store::events::Staging;
 
 /// Collector's own records (`uploads.json`, a log) that are read whole; larger ones are not such records.
 const COLLECTOR_BYTES_MAX: u64 = 64 << 20;
@@ -51,31 +53,36 @@ pub fn packs(knowledge: &Knowledge) -> Result<Vec<pack::Pack>, WorkerError> {
     Ok(packs)
 }
 
-/// Correlations over the matches of many items. The rules are compiled where there are such matches, and not before.
-pub(crate) struct Correlations<'a> {
+/// The rules in the process that joins what workers said. They are compiled where somebody asks, and not before.
+pub(crate) struct Rules<'a> {
     knowledge: &'a Knowledge,
-    engine: OnceCell<Option<Engine>>,
+    engine: OnceLock<Option<(Engine, BTreeSet<String>)>>,
 }
 
-impl<'a> Correlations<'a> {
+impl<'a> Rules<'a> {
     pub(crate) fn new(knowledge: &'a Knowledge) -> Self {
         Self {
             knowledge,
-            engine: OnceCell::new(),
+            engine: OnceLock::new(),
         }
     }
 
+    /// The engine, and rules that cannot run; none where they cannot be compiled.
+    pub(crate) fn engine(&self) -> Option<&(Engine, BTreeSet<String>)> {
+        let compile = || {
+            let packs = packs(self.knowledge).ok()?;
+            let (engine, problems) = Engine::new(&packs, &self.knowledge.extra).ok()?;
+            Some((engine, told(&problems).into_iter().collect()))
+        };
+        self.engine.get_or_init(compile).as_ref()
+    }
+
     /// What correlations find in the matches of one host, and what they could not take into account.
-    pub(crate) fn find(&self, sightings: Vec<Sighting>) -> (Vec<Finding>, Vec<Gap>) {
+    pub(crate) fn correlate(&self, sightings: Vec<Sighting>) -> (Vec<Finding>, Vec<Gap>) {
         if sightings.is_empty() {
             return Default::default();
         }
-        let engine = self.engine.get_or_init(|| {
-            let packs = packs(self.knowledge).ok()?;
-            let (engine, _told) = Engine::new(&packs, &self.knowledge.extra).ok()?;
-            Some(engine)
-        });
-        if let Some(engine) = engine {
+        if let Some((engine, _)) = self.engine() {
             return engine.correlate(sightings);
         }
         let detail = "correlations were not looked for: the rules cannot be compiled again";
@@ -115,7 +122,9 @@ pub fn run(mut job: Job<'_>, line: &mut dyn Line) -> Result<(), WorkerError> {
         rule_problems: told(&problems),
     })
     .map_err(WorkerError::Closed)?;
-    let columns = needed_columns(&packs);
+    // A case is judged by other packs later on, which ask for other columns.
+    let columns = job.events.is_none().then(|| needed_columns(&packs));
+    let mut events = Events::new(job.events.take());
     let mut scratch = Scratch::default();
     for (index, collection) in job.collections.iter().enumerate() {
         if job
@@ -128,7 +137,8 @@ pub fn run(mut job: Job<'_>, line: &mut dyn Line) -> Result<(), WorkerError> {
         let mut reader = Reader {
             job: &job,
             engine: &engine,
-            columns: &columns,
+            columns: columns.as_ref(),
+            events: &mut events,
             collection: index,
             claims: Claims::new(held.map(|(_, top)| *top).collect()),
             line,
@@ -195,7 +205,9 @@ fn problem(problem: &detect::RuleProblem) -> String {
 struct Reader<'a, 'l> {
     job: &'a Job<'a>,
     engine: &'a Engine,
-    columns: &'a BTreeSet<String>,
+    /// The columns whose names are kept; none where all are.
+    columns: Option<&'a BTreeSet<String>>,
+    events: &'l mut Events,
     collection: usize,
     claims: Claims,
     line: &'l mut dyn Line,
@@ -402,6 +414,7 @@ impl Visitor for Reader<'_, '_> {
         let mut detection = self.engine.item_with(&entry.path, scratch);
         let position = self.position(entry);
         let hunting = self.job.task == Task::Hunt;
+        let mut events = std::mem::take(self.events);
         let mut matches = Matches {
             position,
             path: &entry.path,
@@ -412,12 +425,17 @@ impl Visitor for Reader<'_, '_> {
         let mut take = |matched: &Match<'_>| matches.take(matched);
         let hunt: Option<Hunt<'_>> = if hunting { Some(&mut take) } else { None };
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            read_item(entry, content, &mut detection, hunt)
+            read_item(entry, content, &mut detection, hunt, events.next())
         }));
         matches.send();
+        let kept_events = events.end_item(&entry.path);
+        *self.events = events;
         self.in_hand = Some(match outcome {
-            Ok((report, source, kept)) => InHand {
-                report,
+            Ok((mut report, source, kept)) => InHand {
+                report: {
+                    kept_events.tell(&mut report);
+                    report
+                },
                 detection,
                 source,
                 kept,
@@ -462,7 +480,9 @@ impl Visitor for Reader<'_, '_> {
                 ..ItemReport::default()
             },
         };
-        drop_columns(&mut report, self.columns);
+        if let Some(columns) = self.columns {
+            drop_columns(&mut report, columns);
+        }
         if self.job.task == Task::Hunt {
             self.tell_of_file(position, &path, std::mem::take(&mut report.findings));
         }
@@ -485,6 +505,7 @@ fn read_item<'a>(
     content: &mut dyn Content,
     detection: &'a mut ItemDetection<'_>,
     hunt: Option<Hunt<'a>>,
+    events: Option<(&'a mut Staging, u64)>,
 ) -> (ItemReport, Option<SourceName>, Option<Kept>) {
     let size = content.size().or(entry.size);
     let head = head_of(entry, content);
@@ -501,7 +522,7 @@ fn read_item<'a>(
     };
     let artifact = artifacts::recognise(&probe);
     let source = artifact.and_then(|artifact| artifact.source(&probe));
-    let mut sink = ItemSink::new(&entry.path, source.clone(), detection, hunt);
+    let mut sink = ItemSink::new(&entry.path, source.clone(), detection, hunt).with_events(events);
     if artifact.is_some_and(|artifact| !artifact.keeps_rhythm()) {
         sink = sink.without_rhythm();
     }

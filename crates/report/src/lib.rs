@@ -31,4 +31,4 @@ pub use escape::visible;
 pub use html::html;
 pub use json::{json, json_line, json_value, ndjson};
 pub use markdown::markdown;
-pub use text::{TextOptions, text};
+pub use text::{TextOptions, diff, text};

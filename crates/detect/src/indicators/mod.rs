@@ -26,6 +26,14 @@ use std::net::IpAddr;
 /// Longest form of an address as text: IPv6 with an IPv4 address at its end.
 const ADDRESS_BYTES_MAX: usize = 48;
 
+/// What the ids of findings by an indicator begin with.
+const ID_PREFIX: &str = "indicator/";
+
+/// Whether a finding's rule is an indicator.
+pub fn is_indicator(rule: &str) -> bool {
+    rule.starts_with(ID_PREFIX)
+}
+
 /// What kind of thing an indicator names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
@@ -142,7 +150,7 @@ impl Indicator {
         };
         let value = value.trim().to_owned();
         (!value.is_empty()).then(|| Self {
-            id: format!("indicator/{}/{value}", kind.name()),
+            id: format!("{ID_PREFIX}{}/{value}", kind.name()),
             title: format!("Known {}: {value}", kind.words()),
             kind,
             value,

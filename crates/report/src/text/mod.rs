@@ -1,6 +1,7 @@
 //! The report for a terminal: the verdict first, then why, then what to do, then what it rests on.
 
 mod coverage;
+mod diff;
 mod leads;
 mod page;
 mod summary;
@@ -15,6 +16,8 @@ use model::{Finding, FootholdState, Gap, Place, Stage};
 use page::{Indent, Page, Style};
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
+
+pub use diff::diff;
 
 /// Places shown below one reason or step.
 const PLACES_MAX: usize = 3;

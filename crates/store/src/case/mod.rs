@@ -4,6 +4,7 @@
 //! does not exist for anybody, and is removed when the next run begins. The names of objects that may be written twice hold
 //! a part of their hash, so that nothing is ever written over something else.
 
+mod again;
 mod audit;
 mod forget;
 mod jobs;
