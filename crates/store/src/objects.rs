@@ -475,7 +475,8 @@ mod tests {
         fn no_two_hosts_share_a_key(one in ".{0,60}", other in ".{0,60}") {
             let keys = (host_key(&one), host_key(&other));
             prop_assert!(keys.0.len() <= HOST_KEY_BYTES_MAX);
-            prop_assert!(check_name(&format!("events/c-1/{}.parquet", keys.0)).is_ok());
+            let name = format!("events/c-1/{}.parquet", keys.0);
+            prop_assert!(check_name(&name).is_ok());
             prop_assert_eq!(keys.0 == keys.1, one == other);
         }
     }
