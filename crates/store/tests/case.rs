@@ -1,8 +1,9 @@
 //! One suite for each database: what a case promises, behind SQLite and PostgreSQL.
 
 #![expect(
-    clippy::unwrap_used,
+    clippy::disallowed_methods,
     clippy::print_stderr,
+    clippy::unwrap_used,
     reason = "tests look at files of their own, and their helpers fail as tests do"
 )]
 
