@@ -5,6 +5,7 @@ use crate::rows::{Bind, TableRow, bind};
 use futures_util::TryStreamExt;
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Executor, Row};
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,7 +113,7 @@ impl Ledger {
                     Ok(())
                 })
             })
-            .acquire_timeout(Duration::from_secs(60));
+            .acquire_timeout(Duration::from_mins(1));
         let pool = runtime.block_on(options.connect(url))?;
         Ok(Self {
             runtime,
@@ -128,7 +129,8 @@ impl Ledger {
             if byte.is_ascii_alphanumeric() || b"/._-".contains(&byte) {
                 url.push(char::from(byte));
             } else {
-                url.push_str(&format!("%{byte:02X}"));
+                // Writing to a string does not fail.
+                let _infallible = write!(url, "%{byte:02X}");
             }
         }
         url + "?mode=rwc"

@@ -10,6 +10,7 @@ use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -35,7 +36,8 @@ pub fn host_key(host: &str) -> String {
         if plain && !dots {
             key.push(char::from(byte));
         } else {
-            key.push_str(&format!("~{byte:02X}"));
+            // Writing to a string does not fail.
+            let _infallible = write!(key, "~{byte:02X}");
         }
     }
     if key.is_empty() {
@@ -52,7 +54,8 @@ pub fn host_key(host: &str) -> String {
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
-        text.push_str(&format!("{byte:02x}"));
+        // Writing to a string does not fail.
+        let _infallible = write!(text, "{byte:02x}");
         text
     })
 }
@@ -123,8 +126,7 @@ impl Objects {
             return Err(wrong());
         }
         let (store, prefix) =
-            object_store::parse_url_opts(&parsed, options.iter().map(|(key, value)| (key, value)))
-                .map_err(CaseError::store(url))?;
+            object_store::parse_url_opts(&parsed, options).map_err(CaseError::store(url))?;
         let root = Root::Remote(Arc::from(store), prefix);
         Ok(Self { runtime, root })
     }
@@ -475,7 +477,8 @@ mod tests {
         fn no_two_hosts_share_a_key(one in ".{0,60}", other in ".{0,60}") {
             let keys = (host_key(&one), host_key(&other));
             prop_assert!(keys.0.len() <= HOST_KEY_BYTES_MAX);
-            prop_assert!(check_name(&format!("events/c-1/{}.parquet", keys.0)).is_ok());
+            let name = format!("events/c-1/{}.parquet", keys.0);
+            prop_assert!(check_name(&name).is_ok());
             prop_assert_eq!(keys.0 == keys.1, one == other);
         }
     }

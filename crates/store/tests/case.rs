@@ -1,5 +1,12 @@
 //! One suite for each database: what a case promises, behind SQLite and PostgreSQL.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "tests look at files of their own, and their helpers fail as tests do"
+)]
+
 mod support;
 
 use store::{Added, Case, CaseError, FindingRow, GapRow, NewJob};
@@ -10,7 +17,7 @@ const MINUTE: i64 = 60_000_000;
 macro_rules! suite {
     ($($test:ident,)+) => {
         mod sqlite {
-            $(#[test] fn $test() { super::$test(&super::Place::sqlite().unwrap()); })+
+            $(#[test] fn $test() { super::$test(&super::Place::sqlite()); })+
         }
         mod postgres {
             $(#[test] fn $test() {

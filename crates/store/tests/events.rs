@@ -1,5 +1,11 @@
 //! Events come back value for value, whatever wrote them and however its writer ended.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests look at files of their own, and their helpers fail as tests do"
+)]
+
 use model::{At, Record, SourceName, Timestamp, Value};
 use proptest::prelude::*;
 use std::borrow::Cow;

@@ -418,12 +418,11 @@ impl Case {
         }
         self.ledger.write(async |connection| {
             jobs::check(connection, claim).await?;
-            let added = match collection(connection, id).await? {
-                Some(_) => Added::Known,
-                None => {
+            let added = if collection(connection, id).await?.is_some() {
+                Added::Known
+            } else {
                     add(connection, &new.row, &parts, &objects, now).await?;
                     Added::New
-                }
             };
             if let Some((location, fingerprint)) = &new.location {
                 let row = LocationRow {
@@ -559,7 +558,7 @@ impl Case {
             };
             insert(
                 connection,
-                &[object.clone()],
+                std::slice::from_ref(&object),
                 "ON CONFLICT (name) DO NOTHING",
             )
             .await?;
@@ -736,12 +735,11 @@ fn connect(
         .database_url
         .as_ref()
         .or(description.database.as_ref());
-    let url = match named {
-        Some(url) => url.clone(),
-        None => {
-            let path = folder.join("case.sqlite");
-            Ledger::sqlite_url(&std::path::absolute(&path).map_err(CaseError::file(&path))?)
-        }
+    let url = if let Some(url) = named {
+        url.clone()
+    } else {
+        let path = folder.join("case.sqlite");
+        Ledger::sqlite_url(&std::path::absolute(&path).map_err(CaseError::file(&path))?)
     };
     Ok((Ledger::connect(runtime, &url)?, objects))
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 pub struct Columns {
     /// Field name: column and place in the column's order of preference. Looked up only, never walked.
     fields: HashMap<String, Vec<Feed>>,
-    columns: BTreeMap<String, Column>,
+    table: BTreeMap<String, Column>,
     /// Beginnings of sources' names.
     beginnings: Vec<String>,
 }
@@ -102,7 +102,7 @@ impl Columns {
         }
         Ok(Self {
             fields,
-            columns: table.columns,
+            table: table.columns,
             beginnings,
         })
     }
@@ -120,7 +120,7 @@ impl Columns {
 
     /// Each column with the path of its OCSF attribute and the fields it comes from, in order of their names.
     pub fn each(&self) -> impl Iterator<Item = (&str, &str, &[String])> {
-        let columns = self.columns.iter();
+        let columns = self.table.iter();
         columns.map(|(name, column)| (name.as_str(), &*column.ocsf, column.fields.as_slice()))
     }
 }

@@ -98,13 +98,12 @@ fn visit_batch(
     let columns = Columns::of(batch, path)?;
     for row in 0..batch.num_rows() {
         let name = columns.source.value(row);
-        let source = match sources.get(name) {
-            Some(source) => Arc::clone(source),
-            None => {
-                let source = Arc::new(SourceName::new(name));
-                sources.insert(name.to_owned(), Arc::clone(&source));
-                source
-            }
+        let source = if let Some(source) = sources.get(name) {
+            Arc::clone(source)
+        } else {
+            let source = Arc::new(SourceName::new(name));
+            sources.insert(name.to_owned(), Arc::clone(&source));
+            source
         };
         let letters = text(columns.field_types, row);
         let record = StoredRecord {

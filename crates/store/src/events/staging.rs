@@ -132,7 +132,7 @@ impl Staging {
 #[derive(Debug, Default)]
 struct Fields {
     text: String,
-    fields: Vec<Field>,
+    all: Vec<Field>,
     /// Letters of all fields.
     letters: String,
     only_text: bool,
@@ -196,7 +196,7 @@ impl Fields {
 
     fn clear(&mut self) {
         self.text.clear();
-        self.fields.clear();
+        self.all.clear();
         self.letters.clear();
         self.only_text = true;
         self.cut = false;
@@ -209,12 +209,12 @@ impl Fields {
     }
 
     fn position(&self, name: &str) -> Option<usize> {
-        let mut fields = self.fields.iter();
+        let mut fields = self.all.iter();
         fields.position(|field| self.slice(field.name) == name)
     }
 
     fn add(&mut self, name: &str, value: &Value<'_>, columns: &Columns, source: &str) {
-        if self.fields.len() >= FIELDS_MAX || self.text.len() + name.len() > RECORD_BYTES_MAX {
+        if self.all.len() >= FIELDS_MAX || self.text.len() + name.len() > RECORD_BYTES_MAX {
             self.cut = true;
             return;
         }
@@ -236,7 +236,7 @@ impl Fields {
         }
         self.only_text &= self.letters.get(letters..) == Some("t");
         let end = self.text.len();
-        self.fields.push(Field {
+        self.all.push(Field {
             name: (start, middle),
             value: (middle, end),
             null: matches!(value, Value::Null),
@@ -361,7 +361,7 @@ impl Batch {
                 }
             }
         }
-        for field in &fields.fields {
+        for field in &fields.all {
             self.fields.keys().append_value(fields.slice(field.name));
             let value = (!field.null).then(|| fields.slice(field.value));
             self.fields.values().append_option(value);

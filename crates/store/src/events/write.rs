@@ -3,7 +3,7 @@
 use super::sort::Sorter;
 use super::{EventsError, FORMAT, FORMAT_KEY, Staged, schema, staging_schema};
 use arrow_array::{
-    Array, ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array,
+    Array, ArrayRef, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array,
 };
 use arrow_ipc::reader::StreamReader;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
@@ -171,12 +171,11 @@ fn with_items(
     if items.null_count() == items.len() {
         return Ok(None);
     }
-    let known = arrow_array::BooleanArray::from_iter(
-        ordinals
-            .values()
-            .iter()
-            .map(|ordinal| Some(wanted.contains_key(ordinal))),
-    );
+    let known: BooleanArray = ordinals
+        .values()
+        .iter()
+        .map(|ordinal| Some(wanted.contains_key(ordinal)))
+        .collect();
     let batch = filter_record_batch(batch, &known)?;
     let items: StringArray = items.iter().flatten().map(Some).collect();
     let mut columns: Vec<ArrayRef> = vec![Arc::new(items)];

@@ -6,10 +6,10 @@ use std::time::Duration;
 use store::{Case, CollectionRow, Judged, NewCollection, NewPart, Settings, VerdictRow};
 
 /// 2021-03-02 00:00 UTC.
-pub const NOW: i64 = 1_614_643_200_000_000;
+pub(crate) const NOW: i64 = 1_614_643_200_000_000;
 
 /// A PostgreSQL server of its own, on a socket in a folder.
-pub struct Postgres {
+pub(crate) struct Postgres {
     folder: tempfile::TempDir,
     server: Child,
 }
@@ -25,7 +25,7 @@ impl Drop for Postgres {
 
 impl Postgres {
     /// `None` where there is no PostgreSQL and nobody insists on it.
-    pub fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let Some(bin) = binaries() else {
             assert!(
                 std::env::var_os("ALLCLEAR_REQUIRE_POSTGRES").is_none(),
@@ -85,7 +85,7 @@ impl Postgres {
         Some(postgres)
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         let folder = self.folder.path().to_string_lossy().replace('/', "%2F");
         format!("postgres://allclear@{folder}/postgres")
     }
@@ -135,22 +135,22 @@ fn open_to_all(folder: &Path) {
 }
 
 /// A case in a folder, and what it needs for as long as it lives.
-pub struct Place {
-    pub folder: tempfile::TempDir,
-    pub settings: Settings,
+pub(crate) struct Place {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) settings: Settings,
     _postgres: Option<Postgres>,
 }
 
 impl Place {
-    pub fn sqlite() -> Option<Self> {
-        Some(Self {
+    pub(crate) fn sqlite() -> Self {
+        Self {
             folder: tempfile::tempdir().unwrap(),
             settings: Settings::default(),
             _postgres: None,
-        })
+        }
     }
 
-    pub fn postgres() -> Option<Self> {
+    pub(crate) fn postgres() -> Option<Self> {
         let postgres = Postgres::start()?;
         let settings = Settings {
             database_url: Some(postgres.url()),
@@ -163,21 +163,21 @@ impl Place {
         })
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("case")
     }
 
-    pub fn create(&self) -> Case {
+    pub(crate) fn create(&self) -> Case {
         Case::create(&self.path(), &self.settings, NOW).unwrap()
     }
 
-    pub fn open(&self) -> Case {
+    pub(crate) fn open(&self) -> Case {
         Case::open(&self.path(), &self.settings).unwrap()
     }
 }
 
 /// A collection that tells of these hosts.
-pub fn collection(id: &str, hosts: &[&str]) -> NewCollection {
+pub(crate) fn collection(id: &str, hosts: &[&str]) -> NewCollection {
     let parts = hosts.iter().map(|host| NewPart {
         host: (*host).to_owned(),
         rule: "SYSTEM hive".to_owned(),
@@ -201,7 +201,7 @@ pub fn collection(id: &str, hosts: &[&str]) -> NewCollection {
 }
 
 /// A judgement of this host with one verdict.
-pub fn judged(host: &str, verdict: &str, dirty: i64) -> Judged {
+pub(crate) fn judged(host: &str, verdict: &str, dirty: i64) -> Judged {
     Judged {
         host: host.to_owned(),
         host_rule: "SYSTEM hive".to_owned(),
