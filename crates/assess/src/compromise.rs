@@ -133,20 +133,9 @@ fn takes_unexplained(pack: &Pack, observed: &Observed, exposure: &ExposureJudged
     if exposure.report.state == ExposureState::NotAffected {
         return false;
     }
-    let mut other_seen = false;
-    for known in &observed.facts {
-        let product = match &known.fact {
-            Fact::Build(seen) => &seen.product,
-            Fact::Setup(setup) => &setup.product,
-            Fact::InstallPath(install) => &install.product,
-            _ => continue,
-        };
-        if pack.manifest.products.contains(product) {
-            return true;
-        }
-        other_seen = true;
-    }
-    !other_seen
+    let seen = derive::products_seen(observed);
+    let mut own = pack.manifest.products.iter();
+    seen.is_empty() || own.any(|product| seen.contains(product.as_str()))
 }
 
 /// Footholds that a pack of another campaign recognises, and this one's does not: whoever planted them is known.

@@ -236,12 +236,7 @@ pub(crate) fn products_seen(observed: &Observed) -> BTreeSet<&str> {
     observed
         .facts
         .iter()
-        .filter_map(|known| match &known.fact {
-            Fact::Build(seen) => Some(seen.product.as_str()),
-            Fact::Setup(setup) => Some(setup.product.as_str()),
-            Fact::InstallPath(install) => Some(install.product.as_str()),
-            _ => None,
-        })
+        .filter_map(|known| known.fact.product())
         .collect()
 }
 

@@ -42,6 +42,18 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// The id of the product that it shows to be on the host.
+    pub fn product(&self) -> Option<&str> {
+        match self {
+            Self::Build(seen) => Some(&seen.product),
+            Self::Setup(setup) => Some(&setup.product),
+            Self::InstallPath(install) => Some(&install.product),
+            _ => None,
+        }
+    }
+}
+
 /// A computer name, and how surely it is this host's.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct HostNameSeen {
