@@ -10,7 +10,7 @@ use crate::compromise;
 use crate::exposure::{ExposureJudged, latest_taken};
 use crate::{derive, words};
 use model::report::{CoverageReport, NeedReport, Share};
-use model::{CollectionSeen, Fact, Gap, GapKind, Observed, Place, SourceName, Span};
+use model::{CollectionSeen, Gap, GapKind, Observed, Place, SourceName, Span};
 use pack::{Need, NeedSpan, NeededSource, Pack, Way};
 use std::collections::BTreeSet;
 
@@ -316,17 +316,13 @@ fn sites_serving(
         _ => below.to_owned(),
     };
     let wanted = wanted.to_lowercase();
-    let directories = observed.facts.iter().filter_map(|known| match &known.fact {
-        Fact::VirtualDirectory(directory) => Some(directory),
-        _ => None,
-    });
-    directories
-        .filter(|directory| {
+    derive::directories(observed)
+        .filter(|(_, directory)| {
             derive::expand(&directory.physical_path)
                 .to_lowercase()
                 .contains(&wanted)
         })
-        .map(|directory| SourceName::of("iis.site", &directory.site_id.to_string()))
+        .map(|(_, directory)| SourceName::of("iis.site", &directory.site_id.to_string()))
         .collect()
 }
 
