@@ -257,6 +257,16 @@ pub struct Persistence {
     pub author: String,
 }
 
+/// What the command of a [`PersistenceKind::Account`] says of the account, several joined by commas. It runs nothing.
+pub mod account_state {
+    /// A member of the group of administrators.
+    pub const ADMINISTRATOR: &str = "an administrator";
+    /// Windows signs it in under the number of another account.
+    pub const ACTS_AS_ANOTHER: &str = "acts as another account";
+    /// Nobody may sign in with it.
+    pub const DISABLED: &str = "disabled";
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PersistenceKind {
