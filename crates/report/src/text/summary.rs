@@ -20,8 +20,12 @@ pub(super) fn table(page: &mut Page<'_, '_>, judged: &[Judged<'_>]) -> io::Resul
     let campaign = view::only_campaign(judged);
     let layout = Layout::of(page, judged, campaign.is_none());
     layout.head(page)?;
+    let mut before = None;
     for one in judged {
+        let action = view::next_action(one.campaign);
         layout.row(page, *one)?;
+        layout.action_below(page, action, before)?;
+        before = action;
     }
     Ok(())
 }
@@ -149,20 +153,32 @@ impl Layout {
                 (self.coverage, seen_style, &seen),
                 (self.action.unwrap_or(0), Style::Plain, action.unwrap_or("")),
             ],
-        )?;
-        match (self.action, action) {
-            (None, Some(action)) => {
-                let first = page.glyph("  → ", "  > ");
-                page.flow(
-                    Indent {
-                        first,
-                        rest: "    ",
-                    },
-                    &[(Style::Faint, action)],
-                )
-            }
-            _ => Ok(()),
-        }
+        )
+    }
+
+    /// The action on lines of its own, where it has no cell. Hundreds of hosts may have the same.
+    fn action_below(
+        &self,
+        page: &mut Page<'_, '_>,
+        action: Option<&str>,
+        before: Option<&str>,
+    ) -> io::Result<()> {
+        let (None, Some(action)) = (self.action, action) else {
+            return Ok(());
+        };
+        let first = page.glyph("  → ", "  > ");
+        let told = if before == Some(action) {
+            "as above"
+        } else {
+            action
+        };
+        page.flow(
+            Indent {
+                first,
+                rest: "    ",
+            },
+            &[(Style::Faint, told)],
+        )
     }
 
     fn cells(page: &mut Page<'_, '_>, cells: &[(usize, Style, &str)]) -> io::Result<()> {
