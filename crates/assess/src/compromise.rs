@@ -53,12 +53,12 @@ pub(crate) fn compromise(
             }
             // Intruders of other campaigns do the same on servers of other products, and did before this one began.
             let is_effect = finding.stage.is_some_and(Stage::proves_effect);
-            let is_own = !(not_affected && is_effect)
-                && !ends_before(finding, observed, pack.manifest.window.from);
-            if is_effect && !is_own {
+            let is_anothers = (not_affected && is_effect)
+                || ends_before(finding, observed, pack.manifest.window.from);
+            if is_effect && is_anothers {
                 set_aside.push(*finding);
             }
-            is_own
+            !is_anothers
         })
         .collect();
     let stages: BTreeSet<Stage> = findings
