@@ -140,14 +140,23 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         }
     }
     let mut found_by_parts = BTreeSet::new();
-    for (rule, parts) in engine.parts(&key) {
+    for (variant, parts) in engine.parts(&key) {
         for part in parts.iter().filter(|part| part.holds(&engine, &event)) {
             let promise = part.promise(&engine);
             assert!(event.keeps(&promise, &engine), "{promise:?} is kept");
         }
-        if parts.iter().all(|part| part.holds(&engine, &event)) {
-            found_by_parts.insert(rule);
-        }
+        let mut found_alone = Vec::new();
+        let alone = std::iter::once(variant);
+        matcher.evaluate_some(partition, alone, &event, &mut |one| {
+            found_alone.push(one.rule);
+        });
+        let all_hold = parts.iter().all(|part| part.holds(&engine, &event));
+        assert_eq!(
+            found_alone.len(),
+            usize::from(all_hold),
+            "a rule matches where all of its parts hold"
+        );
+        found_by_parts.extend(found_alone);
     }
     let found_rules: BTreeSet<RuleId> = found.iter().copied().collect();
     assert_eq!(

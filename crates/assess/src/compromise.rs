@@ -5,7 +5,7 @@ use crate::exposure::{ExposureJudged, latest_taken};
 use crate::{speaks_for, story, words};
 use model::report::{Compromise, ExposureState, FootholdReport};
 use model::{
-    CollectionSeen, Fact, Finding, FootholdKind, FootholdState, Observed, Stage, Timestamp,
+    CollectionSeen, Finding, FootholdKind, FootholdState, Observed, Stage, Timestamp,
     VirtualDirectory,
 };
 use pack::Pack;
@@ -33,32 +33,32 @@ pub(crate) fn compromise(
     exposure: &ExposureJudged,
 ) -> CompromiseJudged {
     let takes_unexplained = takes_unexplained(pack, observed, exposure);
-    let explained = places_explained_by_others(pack, observed);
-    let directories = all_directories(observed);
+    let directories = derive::all_directories(observed);
+    let explained = places_explained_by_others(pack, observed, &directories);
+    let is_of_another = |finding: &Finding| {
+        let foothold = finding.foothold.as_ref();
+        foothold
+            .is_some_and(|foothold| explained.contains(&place_key(&foothold.path, &directories)))
+    };
     let not_affected = exposure.report.state == ExposureState::NotAffected;
-    let mut too_early = Vec::new();
-    let mut elsewhere = Vec::new();
+    // Effects that are not of this campaign; nobody calls a host with one clear of anything.
+    let mut set_aside = Vec::new();
     let findings: Vec<&Finding> = observed
         .findings
         .iter()
         .filter(|finding| speaks_for(finding, pack))
         .filter(|finding| {
-            let is_of_another = finding.foothold.as_ref().is_some_and(|foothold| {
-                explained.contains(&place_key(&foothold.path, &directories))
-            });
-            if finding.campaign.is_none() && (!takes_unexplained || is_of_another) {
+            if finding.campaign.is_none() && (!takes_unexplained || is_of_another(finding)) {
                 return false;
             }
-            // Intruders of other campaigns do the same on servers of other products.
-            if not_affected && finding.stage.is_some_and(Stage::proves_effect) {
-                elsewhere.push(*finding);
-                return false;
+            // Intruders of other campaigns do the same on servers of other products, and did before this one began.
+            let is_effect = finding.stage.is_some_and(Stage::proves_effect);
+            let is_anothers = (not_affected && is_effect)
+                || ends_before(finding, observed, pack.manifest.window.from);
+            if is_effect && is_anothers {
+                set_aside.push(*finding);
             }
-            if ends_before(finding, observed, pack.manifest.window.from) {
-                too_early.push(*finding);
-                return false;
-            }
-            true
+            !is_anothers
         })
         .collect();
     let stages: BTreeSet<Stage> = findings
@@ -85,7 +85,7 @@ pub(crate) fn compromise(
         .iter()
         .filter_map(|finding| Some((finding.time?, finding.place.clone())))
         .min();
-    let footholds = footholds(observed, &effects);
+    let footholds = footholds(observed, &effects, &directories);
     let story = story::story(pack, observed, exposure, &findings, &footholds);
     let open_leads = observed
         .findings
@@ -94,13 +94,7 @@ pub(crate) fn compromise(
         .filter(|finding| {
             matches!(&*finding.level, "high" | "critical") || may_be_own(finding, pack)
         })
-        // What was there before the campaign is not of it, but nobody calls a host with it clear of anything.
-        .chain(
-            too_early
-                .into_iter()
-                .chain(elsewhere.iter().copied())
-                .filter(|finding| finding.stage.is_some_and(Stage::proves_effect)),
-        )
+        .chain(set_aside.iter().copied())
         .map(|finding| (finding.title.clone(), finding.place.clone()))
         .collect();
     CompromiseJudged {
@@ -114,7 +108,7 @@ pub(crate) fn compromise(
         },
         findings: findings.iter().map(|finding| finding.id.clone()).collect(),
         open_leads,
-        is_elsewhere: !elsewhere.is_empty(),
+        is_elsewhere: not_affected && !set_aside.is_empty(),
         first_effect,
     }
 }
@@ -133,25 +127,17 @@ fn takes_unexplained(pack: &Pack, observed: &Observed, exposure: &ExposureJudged
     if exposure.report.state == ExposureState::NotAffected {
         return false;
     }
-    let mut other_seen = false;
-    for known in &observed.facts {
-        let product = match &known.fact {
-            Fact::Build(seen) => &seen.product,
-            Fact::Setup(setup) => &setup.product,
-            Fact::InstallPath(install) => &install.product,
-            _ => continue,
-        };
-        if pack.manifest.products.contains(product) {
-            return true;
-        }
-        other_seen = true;
-    }
-    !other_seen
+    let seen = derive::products_seen(observed);
+    let mut own = pack.manifest.products.iter();
+    seen.is_empty() || own.any(|product| seen.contains(product.as_str()))
 }
 
 /// Footholds that a pack of another campaign recognises, and this one's does not: whoever planted them is known.
-fn places_explained_by_others(pack: &Pack, observed: &Observed) -> BTreeSet<String> {
-    let directories = all_directories(observed);
+fn places_explained_by_others(
+    pack: &Pack,
+    observed: &Observed,
+    directories: &[&VirtualDirectory],
+) -> BTreeSet<String> {
     let places_of = |is_own: bool| -> BTreeSet<String> {
         let of_campaign = observed.findings.iter().filter(|finding| {
             finding.stage.is_some_and(Stage::proves_effect)
@@ -162,7 +148,7 @@ fn places_explained_by_others(pack: &Pack, observed: &Observed) -> BTreeSet<Stri
         });
         of_campaign
             .filter_map(|finding| finding.foothold.as_ref())
-            .map(|foothold| place_key(&foothold.path, &directories))
+            .map(|foothold| place_key(&foothold.path, directories))
             .collect()
     };
     let own = places_of(true);
@@ -183,13 +169,16 @@ fn ends_before(finding: &Finding, observed: &Observed, time: Timestamp) -> bool 
 }
 
 /// Footholds one by one: findings that name the same place are one.
-fn footholds(observed: &Observed, effects: &[&Finding]) -> Vec<FootholdReport> {
-    let directories = all_directories(observed);
+fn footholds(
+    observed: &Observed,
+    effects: &[&Finding],
+    directories: &[&VirtualDirectory],
+) -> Vec<FootholdReport> {
     let latest = observed.collections.last();
     let mut by_place: BTreeMap<(FootholdKind, String), Vec<&Finding>> = BTreeMap::new();
     for finding in effects {
         if let Some(foothold) = &finding.foothold {
-            let key = (foothold.kind, place_key(&foothold.path, &directories));
+            let key = (foothold.kind, place_key(&foothold.path, directories));
             by_place.entry(key).or_default().push(finding);
         }
     }
@@ -197,17 +186,6 @@ fn footholds(observed: &Observed, effects: &[&Finding]) -> Vec<FootholdReport> {
     by_place
         .into_iter()
         .map(|((kind, key), findings)| foothold(observed, latest, kind, &key, &findings))
-        .collect()
-}
-
-fn all_directories(observed: &Observed) -> Vec<&VirtualDirectory> {
-    observed
-        .facts
-        .iter()
-        .filter_map(|known| match &known.fact {
-            Fact::VirtualDirectory(directory) => Some(directory),
-            _ => None,
-        })
         .collect()
 }
 

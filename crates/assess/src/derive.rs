@@ -147,23 +147,32 @@ fn virtual_directories<'a>(
     observed: &'a Observed,
     latest: &CollectionSeen,
 ) -> Vec<&'a VirtualDirectory> {
-    let all = |only_latest: bool| -> Vec<&'a VirtualDirectory> {
-        observed
-            .facts
-            .iter()
-            .filter(|known| !only_latest || known.place.collection == latest.id)
-            .filter_map(|known| match &known.fact {
-                Fact::VirtualDirectory(directory) => Some(directory),
-                _ => None,
-            })
-            .collect()
-    };
-    let current = all(true);
+    let current: Vec<_> = directories(observed)
+        .filter(|(place, _)| place.collection == latest.id)
+        .map(|(_, directory)| directory)
+        .collect();
     if current.is_empty() {
-        all(false)
+        all_directories(observed)
     } else {
         current
     }
+}
+
+/// The virtual directories of every configuration that was read.
+pub(crate) fn all_directories(observed: &Observed) -> Vec<&VirtualDirectory> {
+    directories(observed)
+        .map(|(_, directory)| directory)
+        .collect()
+}
+
+/// The same, each with the place that states it.
+pub(crate) fn directories(
+    observed: &Observed,
+) -> impl Iterator<Item = (&Place, &VirtualDirectory)> {
+    observed.facts.iter().filter_map(|known| match &known.fact {
+        Fact::VirtualDirectory(directory) => Some((&known.place, directory)),
+        _ => None,
+    })
 }
 
 /// Maps a URL path to lower-case Windows paths through the longest matching virtual directory of each site.
@@ -236,12 +245,7 @@ pub(crate) fn products_seen(observed: &Observed) -> BTreeSet<&str> {
     observed
         .facts
         .iter()
-        .filter_map(|known| match &known.fact {
-            Fact::Build(seen) => Some(seen.product.as_str()),
-            Fact::Setup(setup) => Some(setup.product.as_str()),
-            Fact::InstallPath(install) => Some(install.product.as_str()),
-            _ => None,
-        })
+        .filter_map(|known| known.fact.product())
         .collect()
 }
 
@@ -376,10 +380,7 @@ fn is_open_or_hidden(folder: &str) -> bool {
 /// A web server that serves a folder which everybody may write to, or which hides behind a device's name: no
 /// administrator sets that up.
 fn served_open_folders(observed: &Observed, findings: &mut Vec<Finding>) {
-    for known in &observed.facts {
-        let Fact::VirtualDirectory(directory) = &known.fact else {
-            continue;
-        };
+    for (place, directory) in directories(observed) {
         if !is_open_or_hidden(&directory.physical_path) {
             continue;
         }
@@ -394,7 +395,7 @@ fn served_open_folders(observed: &Observed, findings: &mut Vec<Finding>) {
             time: None,
             last: None,
             count: 1,
-            place: known.place.clone(),
+            place: place.clone(),
             author: "Allclear".to_owned(),
             reference: "https://attack.mitre.org/techniques/T1505/004/".to_owned(),
             evidence: format!(

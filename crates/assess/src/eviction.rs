@@ -103,7 +103,7 @@ pub(crate) fn eviction(
                 GateDecision::Patched => unattested(patched(exposure)),
                 GateDecision::FootholdsAbsent => unattested(footholds_absent(compromise, coverage)),
                 GateDecision::PersistenceReviewed => {
-                    let unaccounted = review::unaccounted(pack, knowledge, observed);
+                    let unaccounted = review::unaccounted(pack, knowledge, observed, exposure);
                     unattested(persistence_reviewed(coverage, unaccounted))
                 }
                 GateDecision::Attested => attested(pack, rule, observed, seen_until),

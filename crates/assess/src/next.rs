@@ -1,5 +1,6 @@
 //! What to do next, from the pack and from this host's state.
 
+use crate::compromise::CompromiseJudged;
 use crate::coverage::Coverage;
 use crate::exposure::ExposureJudged;
 use crate::verdict::Verdict;
@@ -43,13 +44,36 @@ pub(crate) fn next_steps(
             ..eviction::step(step)
         }));
     }
-    steps.extend(patch_steps(pack, knowledge, &judged.exposure));
+    if judged.exposure.report.state == ExposureState::NotAffected {
+        // There is nothing to patch; what was found and is nobody's keeps the host from its verdict.
+        steps.extend(explain_step(&judged.compromise));
+    } else {
+        steps.extend(patch_steps(pack, knowledge, &judged.exposure));
+    }
     steps.extend(collect_steps(pack, &judged.coverage, as_of));
     if hacked {
         steps.extend(pack.remediation.evict.iter().map(eviction::step));
     }
     steps.extend(leads(observed));
     steps
+}
+
+/// To look at the findings that belong to no stage of the campaign.
+fn explain_step(compromise: &CompromiseJudged) -> Option<NextStep> {
+    let (title, _) = compromise.open_leads.first()?;
+    let leads = compromise.open_leads.iter();
+    Some(NextStep {
+        kind: "lead".to_owned(),
+        text: format!(
+            "explain what was found and belongs to no stage of this campaign ({}), for example: {title}",
+            words::counted(compromise.open_leads.len(), "finding")
+        ),
+        details: Vec::new(),
+        places: leads
+            .map(|(_, place)| place.clone())
+            .take(LEADS_MAX)
+            .collect(),
+    })
 }
 
 /// The patch path from this very build.

@@ -4,12 +4,12 @@
 //! It judges no campaign and convicts nobody. Facts of readers go in, with the tables of what is shipped
 //! ([`pack::Review`]); a list comes out in which each entry says why it stands where it stands.
 
-use crate::exposure;
+use crate::exposure::{self, ExposureJudged};
 use crate::{Knowledge, coverage, derive};
 use model::report::{PersistenceEntry, PersistenceReview, ReviewCoverage, ReviewWindow, SeenState};
 use model::{
     CollectionSeen, Fact, FactAt, Finding, GapKind, IisModule, Observed, Persistence,
-    PersistenceKind, Place, SourceName, Stage,
+    PersistenceKind, Place, SourceName, Stage, account_state,
 };
 use pack::{Pack, Review, ReviewedKind, Shipped};
 use std::borrow::Cow;
@@ -62,7 +62,15 @@ pub fn persistence_review(
     knowledge: &Knowledge<'_>,
     observed: &Observed,
 ) -> PersistenceReview {
-    let windows = windows(packs, knowledge, observed);
+    review_within(windows(packs, knowledge, observed), knowledge, observed)
+}
+
+/// The same, where the times in which campaigns could have come in are known.
+fn review_within(
+    windows: Vec<ReviewWindow>,
+    knowledge: &Knowledge<'_>,
+    observed: &Observed,
+) -> PersistenceReview {
     let things = things(observed);
     let host = Host::new(knowledge.review, observed, &windows);
     let mut counts: BTreeMap<PersistenceKind, u64> = BTreeMap::new();
@@ -101,8 +109,14 @@ pub fn persistence_review(
 }
 
 /// How many entries that no table explains were made or changed in or after this campaign's time, or are undated.
-pub(crate) fn unaccounted(pack: &Pack, knowledge: &Knowledge<'_>, observed: &Observed) -> usize {
-    let review = persistence_review(std::slice::from_ref(pack), knowledge, observed);
+pub(crate) fn unaccounted(
+    pack: &Pack,
+    knowledge: &Knowledge<'_>,
+    observed: &Observed,
+    exposure: &ExposureJudged,
+) -> usize {
+    let window = window(pack, exposure);
+    let review = review_within(window.into_iter().collect(), knowledge, observed);
     review
         .entries
         .iter()
@@ -113,17 +127,20 @@ pub(crate) fn unaccounted(pack: &Pack, knowledge: &Knowledge<'_>, observed: &Obs
 fn windows(packs: &[Pack], knowledge: &Knowledge<'_>, observed: &Observed) -> Vec<ReviewWindow> {
     let mut windows: Vec<ReviewWindow> = packs
         .iter()
-        .filter_map(|pack| {
-            let entry = exposure::exposure(pack, knowledge, observed).entry?;
-            Some(ReviewWindow {
-                campaign: pack.manifest.name.clone(),
-                from: entry.from,
-                until: entry.until,
-            })
-        })
+        .filter_map(|pack| window(pack, &exposure::exposure(pack, knowledge, observed)))
         .collect();
     windows.sort();
     windows
+}
+
+/// The time in which a campaign could have come in.
+fn window(pack: &Pack, exposure: &ExposureJudged) -> Option<ReviewWindow> {
+    let entry = exposure.entry?;
+    Some(ReviewWindow {
+        campaign: pack.manifest.name.clone(),
+        from: entry.from,
+        until: entry.until,
+    })
 }
 
 /// Something that tells of a thing, and where.
@@ -395,12 +412,13 @@ impl<'a> Host<'a> {
             PersistenceKind::Account | PersistenceKind::GroupMembership
         ) {
             let command = &stated.command;
-            if command.contains("acts as another account") {
+            if command.contains(account_state::ACTS_AS_ANOTHER) {
                 let text = "Windows signs it in as another account than its own number says";
                 why.add(weight::ACTS_AS_ANOTHER, text.to_owned());
             }
-            if command.contains("an administrator") && !shipped {
-                why.add(weight::ADMINISTRATOR, "it is an administrator".to_owned());
+            if command.contains(account_state::ADMINISTRATOR) && !shipped {
+                let text = format!("it is {}", account_state::ADMINISTRATOR);
+                why.add(weight::ADMINISTRATOR, text);
             }
             return;
         }

@@ -188,21 +188,10 @@ impl<'a> Evidence<'a> {
         };
         let mut against = contradictions;
         against.append(&mut open);
-        against.truncate(AGAINST_MAX);
-        findings.sort();
-        findings.dedup();
         Statement {
-            id: question.id.clone(),
-            statement: question.statement.clone(),
-            outcome,
-            reason,
-            against,
-            findings,
             missing,
             sent,
-            parts: Vec::new(),
-            limits: question.limits.clone(),
-            source: question.source.clone(),
+            ..answer(question, outcome, reason, against, findings)
         }
     }
 
@@ -531,12 +520,23 @@ fn composed(question: &Question, told: &[Statement]) -> Statement {
                 places: first.places.clone(),
             })
         })
-        .take(AGAINST_MAX)
         .collect();
-    let mut findings: Vec<String> = contradicted
+    let findings = contradicted
         .iter()
         .flat_map(|part| part.findings.iter().cloned())
         .collect();
+    answer(question, outcome, reason, against, findings)
+}
+
+/// What is said of a question, as far as every statement says it.
+fn answer(
+    question: &Question,
+    outcome: StatementOutcome,
+    reason: String,
+    mut against: Vec<Reason>,
+    mut findings: Vec<String>,
+) -> Statement {
+    against.truncate(AGAINST_MAX);
     findings.sort();
     findings.dedup();
     Statement {

@@ -273,14 +273,7 @@ fn first_requests(
     footholds: &[FootholdReport],
     told: &[StoryStep],
 ) -> Vec<StoryStep> {
-    let directories: Vec<&VirtualDirectory> = observed
-        .facts
-        .iter()
-        .filter_map(|known| match &known.fact {
-            Fact::VirtualDirectory(directory) => Some(directory),
-            _ => None,
-        })
-        .collect();
+    let directories = derive::all_directories(observed);
     let mut steps = Vec::new();
     for foothold in footholds {
         let path = foothold.path.to_lowercase();

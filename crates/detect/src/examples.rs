@@ -89,7 +89,7 @@ pub fn try_pack(pack: &Pack) -> PackTest {
             why: format!("the rule cannot be run, as it {}", problem.why),
         }));
     let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
-    for example in &pack.examples {
+    for example in pack.examples.iter() {
         let number = numbers.entry(&example.path).or_default();
         *number += 1;
         tested.outcomes.push(ExampleOutcome {

@@ -1,7 +1,7 @@
 //! YARA rules of packs and of the user, run by YARA-X.
 //!
-//! Rules are checked when the engine is made, so that a faulty one is told; the program that scans is built then where a
-//! user has rules, else when the first file is to be looked at, as most workers see none.
+//! Rules are checked when the engine is made, so that a faulty one is told, unless they came with Allclear. The program that
+//! scans is built then where a user has rules, else when the first file is to be looked at, as most workers see none.
 
 use crate::engine::{ProblemKind, RuleProblem};
 use crate::indicators::YaraPart;
@@ -35,6 +35,8 @@ struct Source {
     /// Pattern of the paths the rules are for, in lower case.
     files: Option<String>,
     is_users: bool,
+    /// Whether it came with Allclear: a test compiles it.
+    is_builtin: bool,
 }
 
 /// A rule that matches a file.
@@ -74,6 +76,7 @@ impl YaraRules {
                     campaign: Some(pack.manifest.name.clone()),
                     files: None,
                     is_users: false,
+                    is_builtin: pack.is_builtin,
                 };
                 (file.path.clone(), source)
             })
@@ -83,6 +86,7 @@ impl YaraRules {
             campaign: None,
             files,
             is_users: true,
+            is_builtin: false,
         };
         let of_users = users
             .iter()
@@ -93,8 +97,11 @@ impl YaraRules {
         });
         let mut all: Vec<(String, Source)> = of_packs.chain(of_users).chain(of_parts).collect();
         let compiler = loop {
+            if all.iter().all(|(_, source)| source.is_builtin) {
+                break None;
+            }
             match compiled(all.iter().map(|(_, source)| source)) {
-                Ok(compiler) => break compiler,
+                Ok(compiler) => break Some(compiler),
                 // What a faulty file left behind in the compiler is not to run.
                 Err((faulty, why)) => problems.push(RuleProblem {
                     path: all.remove(faulty).0,
@@ -107,7 +114,9 @@ impl YaraRules {
         let count = all.iter().map(|(path, source)| heads(path, source)).sum();
         let sources: Vec<Source> = all.into_iter().map(|(_, source)| source).collect();
         let rules = OnceLock::new();
-        if sources.iter().any(|source| source.is_users) {
+        if let Some(compiler) = compiler
+            && sources.iter().any(|source| source.is_users)
+        {
             // A user's rules are for any file, so the first is not far.
             rules.get_or_init(|| Some(compiler.build()));
         }
@@ -307,6 +316,15 @@ mod tests {
         let mut problems = Vec::new();
         let users = [("mine.yar".to_owned(), text.to_owned())];
         (YaraRules::new(&[], &users, &[], &mut problems), problems)
+    }
+
+    #[test]
+    fn the_rules_of_built_in_packs_compile_though_no_start_tries_them() {
+        let mut problems = Vec::new();
+        let rules = YaraRules::new(&pack::builtin_packs(), &[], &[], &mut problems);
+        assert!(rules.rules.get().is_none() && rules.count() > 10);
+        let built = compiled(rules.sources.iter()).map(drop);
+        assert_eq!(built, Ok(()));
     }
 
     #[test]

@@ -42,6 +42,18 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// The id of the product that it shows to be on the host.
+    pub fn product(&self) -> Option<&str> {
+        match self {
+            Self::Build(seen) => Some(&seen.product),
+            Self::Setup(setup) => Some(&setup.product),
+            Self::InstallPath(install) => Some(&install.product),
+            _ => None,
+        }
+    }
+}
+
 /// A computer name, and how surely it is this host's.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct HostNameSeen {
@@ -243,6 +255,16 @@ pub struct Persistence {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub clock: String,
     pub author: String,
+}
+
+/// What the command of a [`PersistenceKind::Account`] says of the account, several joined by commas. It runs nothing.
+pub mod account_state {
+    /// A member of the group of administrators.
+    pub const ADMINISTRATOR: &str = "an administrator";
+    /// Windows signs it in under the number of another account.
+    pub const ACTS_AS_ANOTHER: &str = "acts as another account";
+    /// Nobody may sign in with it.
+    pub const DISABLED: &str = "disabled";
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

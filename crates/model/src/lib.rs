@@ -29,7 +29,7 @@ pub use build::{Build, BuildError};
 pub use fact::{
     BuildSeen, CompiledPage, EventLogState, Fact, FactAt, HostNameSeen, IdHole, IisModule,
     InstallPath, ListedFile, LogFile, Persistence, PersistenceKind, PriorTool, RewriteRule, Setup,
-    TakenAt, VirtualDirectory, WebAccess, host_name_rank,
+    TakenAt, VirtualDirectory, WebAccess, account_state, host_name_rank,
 };
 pub use finding::{EVIDENCE_BYTES_MAX, Finding, Foothold, FootholdKind, FootholdState, Stage};
 pub use gap::{Gap, GapKind};

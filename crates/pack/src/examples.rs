@@ -28,10 +28,12 @@
 
 use crate::problem::{Code, Problem};
 use crate::tables::{spot_at, yaml_problem};
-use crate::types::{Example, ExampleContent};
+use crate::types::{Example, ExampleContent, RuleFile};
 use base64::Engine as _;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::OnceLock;
 
 /// Combined by exclusive or with every byte of `xor_hex`.
 const XOR: u8 = 0x5A;
@@ -86,8 +88,51 @@ struct ExampleBytes {
     xor_hex: Option<String>,
 }
 
+/// The examples of a pack. Only who tests a pack asks for them, so those of built-in packs wait as text until then.
+#[derive(Clone, Debug)]
+pub struct Examples {
+    texts: Vec<RuleFile>,
+    read: OnceLock<Vec<Example>>,
+}
+
+impl Examples {
+    /// Reads them now, and tells what is wrong with them.
+    pub(crate) fn read(texts: Vec<RuleFile>, problems: &mut Vec<Problem>) -> Self {
+        let read = OnceLock::from(read_all(&texts, problems));
+        Self { texts, read }
+    }
+
+    /// Those of a pack of which a test reads all.
+    pub(crate) fn faultless(texts: Vec<RuleFile>) -> Self {
+        Self {
+            texts,
+            read: OnceLock::new(),
+        }
+    }
+}
+
+impl Deref for Examples {
+    type Target = [Example];
+
+    fn deref(&self) -> &[Example] {
+        self.read.get_or_init(|| {
+            let mut problems = Vec::new();
+            let read = read_all(&self.texts, &mut problems);
+            assert!(problems.is_empty(), "a test loads every built-in pack");
+            read
+        })
+    }
+}
+
+fn read_all(texts: &[RuleFile], problems: &mut Vec<Problem>) -> Vec<Example> {
+    let texts = texts.iter();
+    texts
+        .flat_map(|file| read_examples(&file.path, &file.text, problems))
+        .collect()
+}
+
 /// Reads every example of one file.
-pub(crate) fn read_examples(path: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<Example> {
+fn read_examples(path: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<Example> {
     let mut examples = Vec::new();
     for document in documents(text) {
         match serde_yaml_ng::from_str::<ExampleFile>(&document.padded) {

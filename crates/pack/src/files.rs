@@ -9,9 +9,6 @@ use std::path::Path;
 /// Made by `build.rs`: name of each pack and its blob.
 const EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/packs.rs"));
 
-/// Flips every byte of a blob. `build.rs` holds the same number, and says why.
-const FLIP: u8 = 0xA5;
-
 /// Folders inside a pack that are looked into.
 pub(crate) const FOLDERS: [&str; 2] = ["rules", "examples"];
 
@@ -43,7 +40,7 @@ impl PackFiles {
         packs
             .map(|(name, blob)| Self {
                 name: (*name).to_owned(),
-                files: decode(blob).expect("`build.rs` wrote it in this form"),
+                files: embed::decode(blob).expect("`build.rs` wrote it in this form"),
             })
             .collect()
     }
@@ -173,32 +170,6 @@ mod as_base64 {
     }
 }
 
-/// Undoes what `build.rs` did; `None` where the blob does not have its form.
-fn decode(blob: &[u8]) -> Option<BTreeMap<String, Vec<u8>>> {
-    let flipped: Vec<u8> = blob.iter().map(|byte| byte ^ FLIP).collect();
-    let mut bytes = Vec::new();
-    flate2::read::DeflateDecoder::new(flipped.as_slice())
-        .read_to_end(&mut bytes)
-        .ok()?;
-    let mut rest = bytes.as_slice();
-    let mut files = BTreeMap::new();
-    while !rest.is_empty() {
-        let path = split_piece(&mut rest)?;
-        let content = split_piece(&mut rest)?;
-        files.insert(String::from_utf8(path.to_vec()).ok()?, content.to_vec());
-    }
-    Some(files)
-}
-
-/// Takes a length (32 bits, little endian) and that many bytes off the front.
-fn split_piece<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (length, after) = rest.split_first_chunk::<4>()?;
-    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-    let (piece, after) = after.split_at_checked(length)?;
-    *rest = after;
-    Some(piece)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,13 +188,6 @@ mod tests {
             assert!(!clear(b"<script"), "{name}");
             assert!(!clear(b"indicators.csv"), "{name}");
         }
-    }
-
-    #[test]
-    fn cut_blobs_are_refused() {
-        let (_, blob) = EMBEDDED[0];
-        assert!(decode(&blob[..blob.len() / 2]).is_none());
-        assert!(decode(b"").is_none_or(|files| files.is_empty()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Turns the files of a pack into a [`Pack`], or into everything that is wrong with them.
 
-use crate::examples::read_examples;
+use crate::examples::Examples;
 use crate::files::PackFiles;
 use crate::indicators::INDICATOR_COLUMNS;
 use crate::problem::{Code, PackError, Problem};
@@ -32,7 +32,13 @@ pub fn builtin_packs() -> Vec<Pack> {
     let packs = PackFiles::builtin();
     packs
         .iter()
-        .map(|files| Pack::from_files(files).expect("a test loads every built-in pack"))
+        .map(|files| {
+            let pack = Pack::assembled(files, Reader::examples_when_asked);
+            Pack {
+                is_builtin: true,
+                ..pack.expect("a test loads every built-in pack")
+            }
+        })
         .collect()
 }
 
@@ -44,6 +50,13 @@ impl Pack {
 
     /// Reads a pack from its files. Rules are taken as text; whether they are good is the linter's question.
     pub fn from_files(files: &PackFiles) -> Result<Self, PackError> {
+        Self::assembled(files, Reader::examples)
+    }
+
+    fn assembled<'f>(
+        files: &'f PackFiles,
+        examples: fn(&mut Reader<'f>) -> Examples,
+    ) -> Result<Self, PackError> {
         let mut reader = Reader {
             files,
             problems: Vec::new(),
@@ -53,13 +66,13 @@ impl Pack {
         let indicators = reader.csv(INDICATORS, INDICATOR_COLUMNS);
         let needs = reader.yaml(NEEDS).unwrap_or_default();
         let remediation: Option<Remediation> = reader.yaml(REMEDIATION);
-        let sigma = reader.rules(is_sigma);
-        let yara = reader.rules(is_yara);
+        let sigma = reader.texts(is_sigma);
+        let yara = reader.texts(is_yara);
         let analyses: Option<Vec<AnalysisRule>> = match files.files.get(ANALYSES_FILE) {
             Some(_) => reader.yaml(ANALYSES_FILE),
             None => None,
         };
-        let examples = reader.examples();
+        let examples = examples(&mut reader);
         match (manifest, remediation) {
             (Some(manifest), Some(remediation)) if reader.problems.is_empty() => Ok(Self {
                 manifest,
@@ -71,6 +84,7 @@ impl Pack {
                 needs,
                 remediation,
                 examples,
+                is_builtin: false,
             }),
             _ => Err(PackError {
                 problems: reader.problems,
@@ -156,29 +170,28 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn rules(&mut self, wanted: fn(&str) -> bool) -> Vec<RuleFile> {
+    /// The files of which this says yes, as they are.
+    fn texts(&mut self, wanted: fn(&str) -> bool) -> Vec<RuleFile> {
         let paths = self.files.files.keys().filter(|path| wanted(path));
-        let mut rules = Vec::new();
+        let mut texts = Vec::new();
         for path in paths {
             if let Some(text) = self.text(path) {
-                rules.push(RuleFile {
+                texts.push(RuleFile {
                     path: path.clone(),
                     text: text.to_owned(),
                 });
             }
         }
-        rules
+        texts
     }
 
-    fn examples(&mut self) -> Vec<crate::types::Example> {
-        let paths = self.files.files.keys().filter(|path| is_example(path));
-        let mut examples = Vec::new();
-        for path in paths {
-            if let Some(text) = self.text(path) {
-                examples.extend(read_examples(path, text, &mut self.problems));
-            }
-        }
-        examples
+    fn examples(&mut self) -> Examples {
+        let texts = self.texts(is_example);
+        Examples::read(texts, &mut self.problems)
+    }
+
+    fn examples_when_asked(&mut self) -> Examples {
+        Examples::faultless(self.texts(is_example))
     }
 }
 

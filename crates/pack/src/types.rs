@@ -1,5 +1,6 @@
 //! What a pack and the knowledge tables say, as checked types.
 
+pub use crate::examples::Examples;
 use model::{Build, Stage, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -19,7 +20,9 @@ pub struct Pack {
     pub needs: Vec<Need>,
     pub remediation: Remediation,
     /// A matching and a clear case for each rule, for the linter.
-    pub examples: Vec<Example>,
+    pub examples: Examples,
+    /// Whether it came with Allclear, whose tests compile its rules: they need not be tried at every start.
+    pub is_builtin: bool,
 }
 
 /// `pack.yaml`.

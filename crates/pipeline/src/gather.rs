@@ -287,12 +287,7 @@ fn missing_columns(part: &mut Part, packs: &[pack::Pack]) {
     let products: BTreeSet<&str> = part
         .facts
         .iter()
-        .filter_map(|known| match &known.fact {
-            Fact::Build(seen) => Some(seen.product.as_str()),
-            Fact::Setup(setup) => Some(setup.product.as_str()),
-            Fact::InstallPath(install) => Some(install.product.as_str()),
-            _ => None,
-        })
+        .filter_map(|known| known.fact.product())
         .collect();
     // What a campaign asks of its product's logs is not asked of another's: sites of both are named alike.
     let concerned = packs.iter().filter(|pack| {

@@ -3,14 +3,10 @@
 //! `docs/range.md` tells what a campaign's folder holds. Whoever adds a campaign adds files, and nothing here.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::sync::OnceLock;
 
 /// Made by `build.rs`: name of each campaign and its blob; what campaigns share has no name.
 const EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/library.rs"));
-
-/// Flips every byte of a blob. `build.rs` holds the same number, and says why.
-const FLIP: u8 = 0xA5;
 
 /// Where the scenarios of a campaign lie, and how their files end.
 const SCENARIOS: (&str, &str) = ("scenarios/", ".json");
@@ -91,29 +87,12 @@ impl Library {
     }
 }
 
-/// Undoes what `build.rs` did; `None` where the blob does not have its form.
+/// `None` where the blob does not have the form that `build.rs` writes.
 fn decode(blob: &[u8]) -> Option<Files> {
-    let flipped: Vec<u8> = blob.iter().map(|byte| byte ^ FLIP).collect();
-    let mut bytes = Vec::new();
-    flate2::read::DeflateDecoder::new(flipped.as_slice())
-        .read_to_end(&mut bytes)
-        .ok()?;
-    let mut rest = bytes.as_slice();
-    let mut files = Files::new();
-    while !rest.is_empty() {
-        let path = split_text(&mut rest)?;
-        files.insert(path, split_text(&mut rest)?);
-    }
-    Some(files)
-}
-
-/// Takes a length (32 bits, little endian) and a text of that many bytes off the front.
-fn split_text(rest: &mut &[u8]) -> Option<String> {
-    let (length, after) = rest.split_first_chunk::<4>()?;
-    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-    let (text, after) = after.split_at_checked(length)?;
-    *rest = after;
-    String::from_utf8(text.to_vec()).ok()
+    let files = embed::decode(blob)?.into_iter();
+    files
+        .map(|(path, bytes)| Some((path, String::from_utf8(bytes).ok()?)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -172,7 +151,5 @@ mod tests {
             let clear = |word: &[u8]| blob.windows(word.len()).any(|window| window == word);
             assert!(!clear(b"JScr") && !clear(b"scenarios/"), "{name}");
         }
-        let (_, blob) = EMBEDDED[0];
-        assert!(decode(&blob[..blob.len() / 2]).is_none());
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 /// Every crate and its layer. A crate may depend on crates of lower layers only.
 const LAYERS: &[(u8, &[&str])] = &[
-    (0, &["model", "sigma"]),
+    (0, &["model", "sigma", "embed"]),
     (1, &["evidence", "pack", "store"]),
     (2, &["artifacts", "detect", "assess", "share", "range"]),
     (3, &["pipeline", "report", "query", "response"]),

@@ -9,7 +9,7 @@
 use super::hive::{Key, Value, filetime, number, short, utf16};
 use super::{Reading, key_clock, record_source};
 use crate::simple_record::SimpleRecord;
-use model::{At, Fact, Persistence, PersistenceKind, Timestamp};
+use model::{At, Fact, Persistence, PersistenceKind, Timestamp, account_state};
 
 const ACCOUNTS: &str = "SAM\\Domains\\Account";
 const BUILT_IN: &str = "SAM\\Domains\\Builtin";
@@ -85,9 +85,11 @@ impl Reading<'_> {
             self.sink.record(&record);
             let disabled = flags.is_some_and(|flags| flags & 1 != 0);
             let states = [
-                administrator.then_some("an administrator"),
-                taken_over.is_some().then_some("acts as another account"),
-                disabled.then_some("disabled"),
+                administrator.then_some(account_state::ADMINISTRATOR),
+                taken_over
+                    .is_some()
+                    .then_some(account_state::ACTS_AS_ANOTHER),
+                disabled.then_some(account_state::DISABLED),
             ];
             self.fact(
                 &account,

@@ -207,19 +207,14 @@ fn virtual_directories(
         .collect();
     let mut checked = BTreeSet::new();
     let mut unseen = Vec::new();
-    for known in &observed.facts {
-        let Fact::VirtualDirectory(VirtualDirectory {
+    let current = derive::directories(observed).filter(|(place, _)| place.collection == latest.id);
+    for (place, directory) in current {
+        let VirtualDirectory {
             url_path,
             physical_path,
             site,
             ..
-        }) = &known.fact
-        else {
-            continue;
-        };
-        if known.place.collection != latest.id {
-            continue;
-        }
+        } = directory;
         let folder = derive::expand(physical_path).to_lowercase();
         let folder = format!("{}\\", folder.trim_end_matches('\\'));
         if !checked.insert(folder.clone()) {
@@ -233,7 +228,7 @@ fn virtual_directories(
             unseen.push(
                 Gap::new(
                     GapKind::Missing,
-                    known.place.clone(),
+                    place.clone(),
                     format!(
                         "{site}{url_path} is served from {physical_path}, and nothing of that folder is in the \
                          collection"

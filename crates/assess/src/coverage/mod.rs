@@ -10,7 +10,7 @@ use crate::compromise;
 use crate::exposure::{ExposureJudged, latest_taken};
 use crate::{derive, words};
 use model::report::{CoverageReport, NeedReport, Share};
-use model::{CollectionSeen, Fact, Gap, GapKind, Observed, Place, SourceName, Span};
+use model::{CollectionSeen, Gap, GapKind, Observed, Place, SourceName, Span};
 use pack::{Need, NeedSpan, NeededSource, Pack, Way};
 use std::collections::BTreeSet;
 
@@ -68,36 +68,13 @@ impl Coverage {
 
 /// Judges the coverage of a host by one pack.
 pub(crate) fn coverage(pack: &Pack, observed: &Observed, exposure: &ExposureJudged) -> Coverage {
-    let timeline = seen::Timeline::new(observed);
-    let over_time = |need: &Need| {
-        let span = match need.span {
-            NeedSpan::Entry => exposure.entry,
-            NeedSpan::FootholdLog => compromise::foothold_span(observed, exposure),
-            NeedSpan::Latest => return None,
-        };
-        Some(spanned(need, span, observed, &timeline, exposure))
+    let span_of = |need: &Need| match need.span {
+        NeedSpan::Entry => Over::Time(exposure.entry),
+        NeedSpan::FootholdLog => Over::Time(compromise::foothold_span(observed, exposure)),
+        NeedSpan::Latest => Over::Latest,
     };
-    let logs: Vec<Option<NeedReport>> = pack.needs.iter().map(over_time).collect();
-    let not_met: Vec<&NeedReport> = logs
-        .iter()
-        .flatten()
-        .filter(|need| need.seen != Share::WHOLE)
-        .collect();
-    let files = files::Files {
-        observed,
-        exposure,
-        not_met: &not_met,
-    };
-    let at_collection: Vec<Option<NeedReport>> = pack
-        .needs
-        .iter()
-        .map(|need| (need.span == NeedSpan::Latest).then(|| at_latest(need, files)))
-        .collect();
-    let needs: Vec<NeedReport> = logs
-        .into_iter()
-        .zip(at_collection)
-        .filter_map(|(log, file)| log.or(file))
-        .collect();
+    let needs: Vec<&Need> = pack.needs.iter().collect();
+    let needs = judged(&needs, &span_of, observed, exposure);
     Coverage {
         blocking: blocking(pack, observed, &needs),
         needs,
@@ -112,20 +89,52 @@ pub(crate) fn asked(
     observed: &Observed,
     exposure: &ExposureJudged,
 ) -> Vec<NeedReport> {
+    let span_of = |need: &Need| match need.span {
+        NeedSpan::Latest => Over::Latest,
+        NeedSpan::Entry | NeedSpan::FootholdLog => Over::Time(span),
+    };
+    judged(needs, &span_of, observed, exposure)
+}
+
+/// Over what a need is judged.
+enum Over {
+    /// A span; absent where nothing dates it.
+    Time(Option<Span>),
+    /// What the latest collection holds.
+    Latest,
+}
+
+/// Judges needs in their order. Those over time come first: one at the latest collection may ask whether they are whole.
+fn judged(
+    needs: &[&Need],
+    span_of: &dyn Fn(&Need) -> Over,
+    observed: &Observed,
+    exposure: &ExposureJudged,
+) -> Vec<NeedReport> {
     let timeline = seen::Timeline::new(observed);
+    let over_time = |need: &&Need| match span_of(need) {
+        Over::Time(span) => Some(spanned(need, span, observed, &timeline, exposure)),
+        Over::Latest => None,
+    };
+    let logs: Vec<Option<NeedReport>> = needs.iter().map(over_time).collect();
+    let not_met: Vec<&NeedReport> = logs
+        .iter()
+        .flatten()
+        .filter(|need| need.seen != Share::WHOLE)
+        .collect();
     let files = files::Files {
         observed,
         exposure,
-        not_met: &[],
+        not_met: &not_met,
     };
-    needs
+    let at_collection: Vec<Option<NeedReport>> = needs
         .iter()
-        .map(|need| match need.span {
-            NeedSpan::Latest => at_latest(need, files),
-            NeedSpan::Entry | NeedSpan::FootholdLog => {
-                spanned(need, span, observed, &timeline, exposure)
-            }
-        })
+        .zip(&logs)
+        .map(|(need, log)| log.is_none().then(|| at_latest(need, files)))
+        .collect();
+    logs.into_iter()
+        .zip(at_collection)
+        .filter_map(|(log, file)| log.or(file))
         .collect()
 }
 
@@ -316,17 +325,13 @@ fn sites_serving(
         _ => below.to_owned(),
     };
     let wanted = wanted.to_lowercase();
-    let directories = observed.facts.iter().filter_map(|known| match &known.fact {
-        Fact::VirtualDirectory(directory) => Some(directory),
-        _ => None,
-    });
-    directories
-        .filter(|directory| {
+    derive::directories(observed)
+        .filter(|(_, directory)| {
             derive::expand(&directory.physical_path)
                 .to_lowercase()
                 .contains(&wanted)
         })
-        .map(|directory| SourceName::of("iis.site", &directory.site_id.to_string()))
+        .map(|(_, directory)| SourceName::of("iis.site", &directory.site_id.to_string()))
         .collect()
 }
 

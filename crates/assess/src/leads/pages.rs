@@ -235,10 +235,7 @@ fn page(ground: &Ground<'_>, site: &Site, seen: &Seen, drafts: &mut Drafts) {
             if is_static {
                 let text = format!(
                     "{} handed something over to it and were answered, although its name is that of a file",
-                    words::counted(
-                        usize::try_from(page.posted).unwrap_or(usize::MAX),
-                        "request"
-                    )
+                    requests(page.posted)
                 );
                 draft.add(LeadSignal::Disguised, text);
             }
@@ -258,6 +255,10 @@ fn page(ground: &Ground<'_>, site: &Site, seen: &Seen, drafts: &mut Drafts) {
     }
 }
 
+fn requests(count: u64) -> String {
+    words::counted(usize::try_from(count).unwrap_or(usize::MAX), "request")
+}
+
 /// Who asked. Says whether they are few.
 fn askers(ground: &Ground<'_>, site: &Site, page: &WebPage, draft: &mut Draft) -> bool {
     let limits = &ground.table.limits;
@@ -269,26 +270,20 @@ fn askers(ground: &Ground<'_>, site: &Site, page: &WebPage, draft: &mut Draft) -
     if count == 0 || count > few || !has_many || is_own(&page.clients) {
         return false;
     }
-    let requests = words::counted(
-        usize::try_from(page.answered.saturating_add(page.failed)).unwrap_or(usize::MAX),
-        "request",
-    );
+    let all = requests(page.answered.saturating_add(page.failed));
     let names: Vec<&str> = page.clients.texts.iter().map(String::as_str).collect();
     let names = names.join(", ");
     if count > 1 {
-        let text = format!("only {count} clients ever asked for it ({names}; {requests})");
+        let text = format!("only {count} clients ever asked for it ({names}; {all})");
         draft.add(LeadSignal::FewClients, text);
         return true;
     }
-    let text = format!("only one client ever asked for it ({names}; {requests})");
+    let text = format!("only one client ever asked for it ({names}; {all})");
     draft.add(LeadSignal::OneClient, text);
     if page.posted > 0 {
         let text = format!(
             "{} handed something over to it, and nobody else did",
-            words::counted(
-                usize::try_from(page.posted).unwrap_or(usize::MAX),
-                "request"
-            )
+            requests(page.posted)
         );
         draft.add(LeadSignal::PostedByOne, text);
     }

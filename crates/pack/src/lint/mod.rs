@@ -642,7 +642,7 @@ impl Check<'_> {
                 self.tell(Code::Duplicate, path, what, "give one a new id", id);
             }
         }
-        for example in &self.pack.examples {
+        for example in self.pack.examples.iter() {
             if !ids.contains(example.rule.as_str()) {
                 let what = format!("the pack has no rule `{}`", example.rule);
                 let help = "an example names the `id` of a Sigma rule or of an analysis, or the name of a YARA rule";

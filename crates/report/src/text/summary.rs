@@ -20,8 +20,12 @@ pub(super) fn table(page: &mut Page<'_, '_>, judged: &[Judged<'_>]) -> io::Resul
     let campaign = view::only_campaign(judged);
     let layout = Layout::of(page, judged, campaign.is_none());
     layout.head(page)?;
+    let mut before = None;
     for one in judged {
+        let action = view::next_action(one.campaign);
         layout.row(page, *one)?;
+        layout.action_below(page, action, before)?;
+        before = action;
     }
     Ok(())
 }
@@ -59,6 +63,7 @@ fn headline(page: &mut Page<'_, '_>, judged: &[Judged<'_>]) -> io::Result<()> {
 struct Layout {
     host: usize,
     campaign: usize,
+    stage: usize,
     exposure: usize,
     coverage: usize,
     /// `None`: on a line of its own below.
@@ -79,6 +84,7 @@ impl Layout {
             } else {
                 0
             },
+            stage: STAGE_COLUMNS,
             exposure: EXPOSURE_COLUMNS,
             coverage: COVERAGE_COLUMNS,
             action: None,
@@ -91,6 +97,10 @@ impl Layout {
         if excess(&layout) > 0 {
             layout.coverage = 0;
         }
+        // Names of campaigns begin alike.
+        if excess(&layout) > 0 {
+            layout.stage = 0;
+        }
         layout.campaign = layout.campaign.saturating_sub(excess(&layout));
         layout.host = layout.host.saturating_sub(excess(&layout)).max(4);
         let left = columns.saturating_sub(layout.fixed() + 2);
@@ -100,14 +110,9 @@ impl Layout {
 
     /// Columns of all but the action, with two between each.
     fn fixed(&self) -> usize {
-        let optional = [self.campaign, self.exposure, self.coverage];
+        let optional = [self.campaign, self.stage, self.exposure, self.coverage];
         let shown = optional.iter().filter(|columns| **columns > 0);
-        self.host
-            + 2
-            + VERDICT_COLUMNS
-            + 2
-            + STAGE_COLUMNS
-            + shown.map(|columns| columns + 2).sum::<usize>()
+        self.host + 2 + VERDICT_COLUMNS + shown.map(|columns| columns + 2).sum::<usize>()
     }
 
     fn head(&self, page: &mut Page<'_, '_>) -> io::Result<()> {
@@ -115,7 +120,7 @@ impl Layout {
         let mut cells = vec![(self.host, faint, "host")];
         cells.push((self.campaign, faint, "campaign"));
         cells.push((VERDICT_COLUMNS, faint, "verdict"));
-        cells.push((STAGE_COLUMNS, faint, "intrusion"));
+        cells.push((self.stage, faint, "intrusion"));
         cells.push((self.exposure, faint, "exposure"));
         cells.push((self.coverage, faint, "seen"));
         cells.push((self.action.unwrap_or(0), faint, "next"));
@@ -144,25 +149,37 @@ impl Layout {
                 (self.host, Style::Strong, &one.host.host),
                 (self.campaign, Style::Plain, &campaign.campaign),
                 (VERDICT_COLUMNS, verdict_style(campaign.verdict), &verdict),
-                (STAGE_COLUMNS, stage_style(stage), words::stage(stage)),
+                (self.stage, stage_style(stage), words::stage(stage)),
                 (self.exposure, exposure_style(state), words::exposure(state)),
                 (self.coverage, seen_style, &seen),
                 (self.action.unwrap_or(0), Style::Plain, action.unwrap_or("")),
             ],
-        )?;
-        match (self.action, action) {
-            (None, Some(action)) => {
-                let first = page.glyph("  → ", "  > ");
-                page.flow(
-                    Indent {
-                        first,
-                        rest: "    ",
-                    },
-                    &[(Style::Faint, action)],
-                )
-            }
-            _ => Ok(()),
-        }
+        )
+    }
+
+    /// The action on lines of its own, where it has no cell. Hundreds of hosts may have the same.
+    fn action_below(
+        &self,
+        page: &mut Page<'_, '_>,
+        action: Option<&str>,
+        before: Option<&str>,
+    ) -> io::Result<()> {
+        let (None, Some(action)) = (self.action, action) else {
+            return Ok(());
+        };
+        let first = page.glyph("  → ", "  > ");
+        let told = if before == Some(action) {
+            "as above"
+        } else {
+            action
+        };
+        page.flow(
+            Indent {
+                first,
+                rest: "    ",
+            },
+            &[(Style::Faint, told)],
+        )
     }
 
     fn cells(page: &mut Page<'_, '_>, cells: &[(usize, Style, &str)]) -> io::Result<()> {
