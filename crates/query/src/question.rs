@@ -88,7 +88,13 @@ pub enum QueryError {
 impl QueryError {
     /// Whether the caller can mend it by asking something else.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::NotUnderstood(_) | Self::NotAQuestion(_) | Self::Memory { .. } | Self::Deadline { .. })
+        matches!(
+            self,
+            Self::NotUnderstood(_)
+                | Self::NotAQuestion(_)
+                | Self::Memory { .. }
+                | Self::Deadline { .. }
+        )
     }
 }
 
@@ -123,12 +129,19 @@ impl Questions {
             context,
             limits,
         };
-        questions.wait(questions.register(&source)).map_err(|error| QueryError::Setup(told(&error)))?;
+        questions
+            .wait(questions.register(&source))
+            .map_err(|error| QueryError::Setup(told(&error)))?;
         Ok(questions)
     }
 
     /// Answers one query into `sink`, at most `rows_max` rows of it.
-    pub fn ask(&self, sql: &str, rows_max: Option<u64>, sink: &mut dyn Sink) -> Result<Answer, QueryError> {
+    pub fn ask(
+        &self,
+        sql: &str,
+        rows_max: Option<u64>,
+        sink: &mut dyn Sink,
+    ) -> Result<Answer, QueryError> {
         refuse_all_but_questions(sql)?;
         self.wait(async {
             let deadline = Instant::now() + self.limits.deadline;
@@ -140,10 +153,16 @@ impl Questions {
     }
 
     /// All rows of an answer, for questions whose answers are small.
-    pub fn rows(&self, sql: &str, rows_max: u64) -> Result<(SchemaRef, Vec<RecordBatch>, Answer), QueryError> {
+    pub fn rows(
+        &self,
+        sql: &str,
+        rows_max: u64,
+    ) -> Result<(SchemaRef, Vec<RecordBatch>, Answer), QueryError> {
         let mut kept = Kept::default();
         let answer = self.ask(sql, Some(rows_max), &mut kept)?;
-        let schema = kept.schema.unwrap_or_else(|| Arc::new(datafusion::arrow::datatypes::Schema::empty()));
+        let schema = kept
+            .schema
+            .unwrap_or_else(|| Arc::new(datafusion::arrow::datatypes::Schema::empty()));
         Ok((schema, kept.batches, answer))
     }
 
@@ -171,12 +190,18 @@ impl Questions {
         for view in VIEWS {
             let plan = self.context.state().create_logical_plan(view.sql).await?;
             let view_table = ViewTable::new(plan, Some(view.sql.to_owned()));
-            self.context.register_table(view.name, Arc::new(view_table))?;
+            self.context
+                .register_table(view.name, Arc::new(view_table))?;
         }
         Ok(())
     }
 
-    async fn answer(&self, sql: &str, rows_max: Option<u64>, sink: &mut dyn Sink) -> Result<Answer, QueryError> {
+    async fn answer(
+        &self,
+        sql: &str,
+        rows_max: Option<u64>,
+        sink: &mut dyn Sink,
+    ) -> Result<Answer, QueryError> {
         let only_questions = SQLOptions::new()
             .with_allow_ddl(false)
             .with_allow_dml(false)
@@ -186,15 +211,23 @@ impl Questions {
             .sql_with_options(sql, only_questions)
             .await
             .map_err(|error| self.planning(&error))?;
-        let mut batches = rows.execute_stream().await.map_err(|error| self.planning(&error))?;
+        let mut batches = rows
+            .execute_stream()
+            .await
+            .map_err(|error| self.planning(&error))?;
         sink.begin(&batches.schema()).map_err(QueryError::Output)?;
-        let mut answer = Answer { rows: 0, cut: false };
+        let mut answer = Answer {
+            rows: 0,
+            cut: false,
+        };
         while let Some(batch) = batches.next().await {
             let batch = batch.map_err(|error| self.running(&error))?;
             let room = rows_max.map_or(u64::MAX, |max| max - answer.rows);
-            let take = usize::try_from(room).map_or(batch.num_rows(), |room| room.min(batch.num_rows()));
+            let take =
+                usize::try_from(room).map_or(batch.num_rows(), |room| room.min(batch.num_rows()));
             if take > 0 {
-                sink.rows(&batch.slice(0, take)).map_err(QueryError::Output)?;
+                sink.rows(&batch.slice(0, take))
+                    .map_err(QueryError::Output)?;
             }
             answer.rows += take as u64;
             if take < batch.num_rows() {
@@ -225,9 +258,9 @@ impl Questions {
                 memory_bytes: self.limits.memory_bytes,
                 detail: detail.clone(),
             },
-            DataFusionError::ArrowError(..) | DataFusionError::Plan(_) | DataFusionError::NotImplemented(_) => {
-                QueryError::NotUnderstood(told(error))
-            }
+            DataFusionError::ArrowError(..)
+            | DataFusionError::Plan(_)
+            | DataFusionError::NotImplemented(_) => QueryError::NotUnderstood(told(error)),
             _ => QueryError::Case(told(error)),
         }
     }
@@ -256,7 +289,8 @@ fn context(source: &Source, limits: &Limits) -> Result<SessionContext, DataFusio
         .with_memory_pool(Arc::new(TrackConsumersPool::new(memory, named)))
         .with_disk_manager_builder(spill)
         .build_arc()?;
-    let store = url::Url::parse(STORE).map_err(|error| DataFusionError::External(Box::new(error)))?;
+    let store =
+        url::Url::parse(STORE).map_err(|error| DataFusionError::External(Box::new(error)))?;
     environment.register_object_store(&store, Arc::clone(&source.objects));
 
     let mut config = SessionConfig::new()
@@ -282,16 +316,25 @@ fn refuse_all_but_questions(sql: &str) -> Result<(), QueryError> {
     if sql.len() > QUERY_BYTES_MAX {
         return Err(QueryError::NotUnderstood("it is longer than 1 MiB".into()));
     }
-    let statements = DFParser::parse_sql(sql).map_err(|error| QueryError::NotUnderstood(told(&error)))?;
+    let statements =
+        DFParser::parse_sql(sql).map_err(|error| QueryError::NotUnderstood(told(&error)))?;
     let mut statements = statements.into_iter();
     let (Some(statement), None) = (statements.next(), statements.next()) else {
-        return Err(QueryError::NotUnderstood("one query is answered at a time".into()));
+        return Err(QueryError::NotUnderstood(
+            "one query is answered at a time".into(),
+        ));
     };
     if is_question(&statement) {
         return Ok(());
     }
     let text = statement.to_string();
-    let verb: String = text.split_whitespace().next().unwrap_or_default().chars().take(20).collect();
+    let verb: String = text
+        .split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(20)
+        .collect();
     Err(QueryError::NotAQuestion(verb.to_uppercase()))
 }
 

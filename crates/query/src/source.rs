@@ -1,5 +1,6 @@
 //! What a case offers to questions: its ledger's rows, and the store that holds the objects which the ledger names.
 
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use object_store::ObjectStore;
 use std::error::Error;
 use std::fmt::Debug;
@@ -15,9 +16,28 @@ pub struct Source {
     /// The store whose names are those of [`Object::name`].
     pub objects: Arc<dyn ObjectStore>,
     /// The columns of `events`, as the files have them.
-    pub events: datafusion::arrow::datatypes::SchemaRef,
+    pub events: SchemaRef,
     /// The columns of `items`.
-    pub items: datafusion::arrow::datatypes::SchemaRef,
+    pub items: SchemaRef,
+}
+
+impl Source {
+    /// The columns of `items` as `store` writes them.
+    pub fn items_schema() -> SchemaRef {
+        let text = |name| Field::new(name, DataType::Utf8, false);
+        Arc::new(Schema::new(vec![
+            text("host"),
+            text("collection"),
+            text("path"),
+            Field::new("size", DataType::Int64, false),
+            text("sha256"),
+            text("kind"),
+            Field::new("source", DataType::Utf8, true),
+            Field::new("records_in", DataType::UInt64, false),
+            Field::new("events", DataType::UInt64, false),
+            text("rejected"),
+        ]))
+    }
 }
 
 /// Rows of a case's ledger.
@@ -25,7 +45,8 @@ pub trait Ledger: Debug + Send + Sync {
     /// The objects of this kind (`events`, `items`) that the ledger names. An object that it does not name does not exist.
     fn objects(&self, kind: &str) -> Result<Vec<Object>, LedgerError>;
 
-    /// Gives these columns of every row of a table to `row`, until that says `false`. Called on a thread that may block.
+    /// Gives these columns of every row of one of [`TABLES`](crate::TABLES), by the ledger's name, to `row`, until that says
+    /// `false`. Called on a thread that may block.
     fn rows(
         &self,
         table: &str,
@@ -42,6 +63,9 @@ pub struct Object {
     pub host: String,
     pub bytes: u64,
     pub rows: Option<u64>,
+    /// The earliest and the latest time of its rows, in microseconds since 1970; rows without a time do not count.
+    pub first: Option<i64>,
+    pub last: Option<i64>,
 }
 
 /// One value of a ledger's row.

@@ -137,8 +137,10 @@ pub const TABLES: &[LedgerTable] = &[
             text("campaign"),
             text("need"),
             column("seen", Kind::Real),
-            text("missing"),
-            text("gaps"),
+            whole("missing_seconds"),
+            whole("gaps"),
+            time("from_time"),
+            time("until_time"),
         ],
     },
     LedgerTable {

@@ -213,12 +213,18 @@ fn order(act: &Act) -> Order<'_> {
 /// Who used which shell of which host, in order of time.
 type Uses = BTreeMap<(String, String), Vec<Use>>;
 
-fn visits(acts: &[Act], weights: &Weights, disclosed: &BTreeMap<String, Timestamp>) -> (Vec<Node>, Uses) {
+fn visits(
+    acts: &[Act],
+    weights: &Weights,
+    disclosed: &BTreeMap<String, Timestamp>,
+) -> (Vec<Node>, Uses) {
     let mut nodes: Vec<Node> = Vec::new();
     let mut of_address: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut uses: BTreeMap<(String, String), BTreeMap<usize, Use>> = BTreeMap::new();
     for act in acts {
-        let Some(address) = &act.address else { continue };
+        let Some(address) = &act.address else {
+            continue;
+        };
         let node = *of_address.entry((&act.host, address)).or_insert_with(|| {
             nodes.push(Node::default());
             nodes.len() - 1
@@ -262,10 +268,13 @@ fn visits(acts: &[Act], weights: &Weights, disclosed: &BTreeMap<String, Timestam
         if !shells.contains(&(act.host.as_str(), page.as_str())) {
             continue;
         }
-        let owner = sorted.get(&(act.host.clone(), page.clone())).and_then(|of| of.first());
+        let owner = sorted
+            .get(&(act.host.clone(), page.clone()))
+            .and_then(|of| of.first());
         let node = match owner {
             Some(owner) => {
-                let others = act.address.is_some() && act.address != nodes[owner.node].visit.address;
+                let others =
+                    act.address.is_some() && act.address != nodes[owner.node].visit.address;
                 if others {
                     continue;
                 }
@@ -317,7 +326,10 @@ impl Node {
     }
 
     fn feature(&mut self, kind: FeatureKind, value: &str) {
-        self.features.entry(kind).or_default().insert(value.to_owned());
+        self.features
+            .entry(kind)
+            .or_default()
+            .insert(value.to_owned());
     }
 }
 
@@ -338,7 +350,9 @@ fn before_disclosure(act: &Act, disclosed: &BTreeMap<String, Timestamp>) -> Opti
 
 /// Two windows that overlap by half, so that what begins close together always shares one.
 fn timing(first: Option<Timestamp>, window_minutes: u32) -> Vec<String> {
-    let Some(first) = first else { return Vec::new() };
+    let Some(first) = first else {
+        return Vec::new();
+    };
     let half = i64::from(window_minutes) * 30;
     let step = first.as_second().div_euclid(half);
     let window = |step: i64| {
@@ -371,7 +385,9 @@ fn usable_features(nodes: &[Node], weights: &Weights) -> (Usable, Vec<Common>) {
     let mut usable = Usable::new();
     let mut too_common = Vec::new();
     for (shared, (of, visits)) in hosts_of {
-        let Some(weight) = weights.kinds.get(&shared.kind) else { continue };
+        let Some(weight) = weights.kinds.get(&shared.kind) else {
+            continue;
+        };
         let share = of.len() as f64 / hosts.len() as f64;
         if hosts.len() >= weights.common_hosts_min && share > weight.share_max {
             too_common.push(Common {
@@ -391,7 +407,12 @@ fn usable_features(nodes: &[Node], weights: &Weights) -> (Usable, Vec<Common>) {
 type Clusters = BTreeMap<usize, Vec<usize>>;
 type Joins = BTreeMap<usize, Vec<Join>>;
 
-fn unite(nodes: &[Node], usable: &Usable, weights: &Weights, notes: &mut Vec<String>) -> (Clusters, Joins) {
+fn unite(
+    nodes: &[Node],
+    usable: &Usable,
+    weights: &Weights,
+    notes: &mut Vec<String>,
+) -> (Clusters, Joins) {
     let mut union = Union::new(nodes.len());
     let mut joined: Vec<(usize, Join)> = Vec::new();
     let mut cut: BTreeSet<usize> = BTreeSet::new();
@@ -408,7 +429,9 @@ fn unite(nodes: &[Node], usable: &Usable, weights: &Weights, notes: &mut Vec<Str
         }
         let weight = weights.of(&kinds);
         for (key, of) in meet {
-            let [first, others @ ..] = of.as_slice() else { continue };
+            let [first, others @ ..] = of.as_slice() else {
+                continue;
+            };
             // Every one is joined, whatever the others say.
             let mut united = false;
             for other in others {
@@ -517,7 +540,9 @@ fn actors(nodes: &[Node], clusters: &Clusters, mut joins: Joins) -> (Vec<Actor>,
         if node.visit.first.is_none() || node.visit.address.is_none() {
             continue;
         }
-        let known = first_of_host.entry(&node.visit.host).or_insert((node.visit.first, at));
+        let known = first_of_host
+            .entry(&node.visit.host)
+            .or_insert((node.visit.first, at));
         if node.visit.first < known.0 {
             *known = (node.visit.first, at);
         }
@@ -550,7 +575,11 @@ fn actors(nodes: &[Node], clusters: &Clusters, mut joins: Joins) -> (Vec<Actor>,
 fn actor(nodes: &[Node], of: &[usize], firsts: &BTreeSet<usize>, joins: Vec<Join>) -> Actor {
     let of_actor = || of.iter().map(|&at| &nodes[at]);
     let values = |kind: FeatureKind| -> BTreeSet<String> {
-        of_actor().filter_map(|node| node.features.get(&kind)).flatten().cloned().collect()
+        of_actor()
+            .filter_map(|node| node.features.get(&kind))
+            .flatten()
+            .cloned()
+            .collect()
     };
     let hosts: BTreeSet<&str> = of_actor().map(|node| node.visit.host.as_str()).collect();
     let first_on: BTreeSet<&str> = of
@@ -561,7 +590,9 @@ fn actor(nodes: &[Node], of: &[usize], firsts: &BTreeSet<usize>, joins: Vec<Join
     let mut visits: Vec<Visit> = of_actor().map(|node| node.visit.clone()).collect();
     visits.sort_by(|a, b| {
         let key = |visit: &Visit| (visit.first.is_none(), visit.first);
-        key(a).cmp(&key(b)).then_with(|| (&a.host, &a.address).cmp(&(&b.host, &b.address)))
+        key(a)
+            .cmp(&key(b))
+            .then_with(|| (&a.host, &a.address).cmp(&(&b.host, &b.address)))
     });
     visits.truncate(LISTED_MAX);
     Actor {
@@ -587,7 +618,9 @@ fn reuse(nodes: &[Node], uses: &Uses, name_of: &[String], notes: &mut Vec<String
     let address = |at: usize| nodes[at].visit.address.clone().unwrap_or_default();
     let mut reuse = Vec::new();
     for ((host, page), of) in uses {
-        let [first, later @ ..] = of.as_slice() else { continue };
+        let [first, later @ ..] = of.as_slice() else {
+            continue;
+        };
         // Without a time nobody came later than anybody.
         for other in later.iter().filter(|other| other.first.is_some()) {
             if name_of[other.node] == name_of[first.node] {
@@ -607,7 +640,10 @@ fn reuse(nodes: &[Node], uses: &Uses, name_of: &[String], notes: &mut Vec<String
         }
     }
     if reuse.len() > REUSE_MAX {
-        notes.push(format!("{} shells were used by somebody else later; the first {REUSE_MAX} are told.", reuse.len()));
+        notes.push(format!(
+            "{} shells were used by somebody else later; the first {REUSE_MAX} are told.",
+            reuse.len()
+        ));
         reuse.truncate(REUSE_MAX);
     }
     reuse

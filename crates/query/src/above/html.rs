@@ -122,7 +122,8 @@ fn steps(campaign: &Campaign) -> Option<(Date, i64, Vec<Step>)> {
 }
 
 fn days_between(from: Date, until: Date) -> i64 {
-    from.until(until).map_or(0, |span| i64::from(span.get_days()))
+    from.until(until)
+        .map_or(0, |span| i64::from(span.get_days()))
 }
 
 fn curve(campaign: &Campaign) -> Markup {
@@ -135,8 +136,14 @@ fn curve(campaign: &Campaign) -> Markup {
     let y = |count: i64| HEIGHT - BOTTOM - (HEIGHT - BOTTOM - 10.0) * count as f64 / most as f64;
     let x = |at: usize| LEFT + slot * at as f64;
     let bar = |at: usize, count: i64, offset: f64, class: &str, what: &str| {
-        let day = first.checked_add((width * i64::try_from(at).unwrap_or(0)).days()).unwrap_or(first);
-        let span = if width > 1 { format!(" and {} days after", width - 1) } else { String::new() };
+        let day = first
+            .checked_add((width * i64::try_from(at).unwrap_or(0)).days())
+            .unwrap_or(first);
+        let span = if width > 1 {
+            format!(" and {} days after", width - 1)
+        } else {
+            String::new()
+        };
         markup! {
             @if count > 0 {
                 rect class=(class) x=(px(x(at) + slot * offset)) y=(px(y(count))) width=(px(slot * 0.42))
@@ -149,7 +156,9 @@ fn curve(campaign: &Campaign) -> Markup {
         .enumerate()
         .map(|(at, step)| format!("{},{}", px(x(at) + slot / 2.0), px(y(step.exposed))))
         .collect();
-    let last = first.checked_add((width * i64::try_from(steps.len()).unwrap_or(1) - 1).days()).unwrap_or(first);
+    let last = first
+        .checked_add((width * i64::try_from(steps.len()).unwrap_or(1) - 1).days())
+        .unwrap_or(first);
     markup! {
         svg.curve viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label="Hosts exploited, patched and exposed by day" {
             line.axis x1=(LEFT) x2=(WIDTH) y1=(HEIGHT - BOTTOM) y2=(HEIGHT - BOTTOM) {}
@@ -195,10 +204,19 @@ fn actors(actors: &[Actor]) -> Markup {
 
 /// Who was at work when.
 fn lanes(actors: &[Actor]) -> Markup {
-    let shown: Vec<&Actor> = actors.iter().filter(|actor| actor.first.is_some()).take(LANES_MAX).collect();
+    let shown: Vec<&Actor> = actors
+        .iter()
+        .filter(|actor| actor.first.is_some())
+        .take(LANES_MAX)
+        .collect();
     let first = shown.iter().filter_map(|actor| actor.first).min();
-    let last = shown.iter().filter_map(|actor| actor.last.or(actor.first)).max();
-    let (Some(first), Some(last)) = (first, last) else { return markup! {} };
+    let last = shown
+        .iter()
+        .filter_map(|actor| actor.last.or(actor.first))
+        .max();
+    let (Some(first), Some(last)) = (first, last) else {
+        return markup! {};
+    };
     let seconds = (last.as_second() - first.as_second()).max(1) as f64;
     let x = |time: Timestamp| {
         let share = (time.as_second() - first.as_second()) as f64 / seconds;

@@ -75,7 +75,11 @@ pub struct Day {
 }
 
 /// Draws the picture of a case.
-pub fn above(questions: &Questions, weights: &Weights, options: &Options) -> Result<Above, QueryError> {
+pub fn above(
+    questions: &Questions,
+    weights: &Weights,
+    options: &Options,
+) -> Result<Above, QueryError> {
     let campaigns = read::campaigns(questions, options)?;
     let acts = read::acts(questions, options)?;
     let mut notes = acts.notes;

@@ -22,7 +22,10 @@ pub(super) struct Acts {
     pub(super) notes: Vec<String>,
 }
 
-pub(super) fn campaigns(questions: &Questions, options: &Options) -> Result<Vec<Campaign>, QueryError> {
+pub(super) fn campaigns(
+    questions: &Questions,
+    options: &Options,
+) -> Result<Vec<Campaign>, QueryError> {
     let mut campaigns: BTreeMap<String, Campaign> = BTreeMap::new();
     let only = options.campaign.as_deref();
     let wanted = |name: &str| only.is_none_or(|only| only == name);
@@ -30,7 +33,9 @@ pub(super) fn campaigns(questions: &Questions, options: &Options) -> Result<Vec<
     let counts = "SELECT campaign, verdict, hosts FROM verdict_counts ORDER BY campaign, verdict";
     for batch in rows(questions, counts, SMALL_MAX)?.0 {
         for row in 0..batch.num_rows() {
-            let Some(name) = text(&batch, 0, row).filter(|name| wanted(name)) else { continue };
+            let Some(name) = text(&batch, 0, row).filter(|name| wanted(name)) else {
+                continue;
+            };
             let campaign = campaigns.entry(name.clone()).or_insert_with(|| Campaign {
                 disclosed: options.disclosed.get(&name).copied(),
                 campaign: name,
@@ -41,7 +46,9 @@ pub(super) fn campaigns(questions: &Questions, options: &Options) -> Result<Vec<
                 days_to_patch_median: None,
             });
             let hosts = whole(&batch, 2, row).unwrap_or(0).unsigned_abs();
-            campaign.verdicts.insert(text(&batch, 1, row).unwrap_or_default(), hosts);
+            campaign
+                .verdicts
+                .insert(text(&batch, 1, row).unwrap_or_default(), hosts);
         }
     }
 
@@ -50,7 +57,9 @@ pub(super) fn campaigns(questions: &Questions, options: &Options) -> Result<Vec<
     for batch in rows(questions, curve, SMALL_MAX)?.0 {
         for row in 0..batch.num_rows() {
             let campaign = text(&batch, 0, row).and_then(|name| campaigns.get_mut(&name));
-            let (Some(campaign), Some(day)) = (campaign, date(&batch, 1, row)) else { continue };
+            let (Some(campaign), Some(day)) = (campaign, date(&batch, 1, row)) else {
+                continue;
+            };
             let number = |column| whole(&batch, column, row).unwrap_or(0);
             campaign.curve.push(Day {
                 day,
@@ -67,8 +76,12 @@ pub(super) fn campaigns(questions: &Questions, options: &Options) -> Result<Vec<
     for batch in rows(questions, firsts, SMALL_MAX)?.0 {
         for row in 0..batch.num_rows() {
             let campaign = text(&batch, 0, row).and_then(|name| campaigns.get_mut(&name));
-            let (Some(campaign), Some(first)) = (campaign, time(&batch, 1, row)) else { continue };
-            let Some(disclosed) = campaign.disclosed else { continue };
+            let (Some(campaign), Some(first)) = (campaign, time(&batch, 1, row)) else {
+                continue;
+            };
+            let Some(disclosed) = campaign.disclosed else {
+                continue;
+            };
             let before = campaign.exploited_before_disclosure.get_or_insert(0);
             let after = campaign.exploited_after_disclosure.get_or_insert(0);
             *(if first < disclosed { before } else { after }) += 1;
@@ -95,7 +108,10 @@ pub(super) fn campaigns(questions: &Questions, options: &Options) -> Result<Vec<
 pub(super) fn acts(questions: &Questions, options: &Options) -> Result<Acts, QueryError> {
     let only = match &options.campaign {
         None => String::new(),
-        Some(name) => format!("AND (campaign = '{}' OR campaign IS NULL)", name.replace('\'', "''")),
+        Some(name) => format!(
+            "AND (campaign = '{}' OR campaign IS NULL)",
+            name.replace('\'', "''")
+        ),
     };
     let sql = format!(
         "SELECT host, campaign, client, user_agent, coalesce(foothold_path, path), sha256, parameter, time, \
@@ -107,7 +123,9 @@ pub(super) fn acts(questions: &Questions, options: &Options) -> Result<Acts, Que
     let mut acts = Vec::new();
     for batch in batches {
         for row in 0..batch.num_rows() {
-            let said = |column| text(&batch, column, row).filter(|value| !value.is_empty() && value != "-");
+            let said = |column| {
+                text(&batch, column, row).filter(|value| !value.is_empty() && value != "-")
+            };
             let kind = said(9);
             let shell = matches!(kind.as_deref(), Some("web_shell" | "compiled_shell"));
             acts.push(Act {
@@ -130,7 +148,9 @@ pub(super) fn acts(questions: &Questions, options: &Options) -> Result<Acts, Que
         "Who used a shell first is taken to have put it there; whoever came later is not held to own it.".to_owned(),
     ];
     if cut {
-        notes.push(format!("There are more than {ACTS_MAX} findings that prove effect; the rest was left out."));
+        notes.push(format!(
+            "There are more than {ACTS_MAX} findings that prove effect; the rest was left out."
+        ));
     }
     Ok(Acts { acts, notes })
 }
@@ -142,7 +162,11 @@ fn file_name(path: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-fn rows(questions: &Questions, sql: &str, rows_max: u64) -> Result<(Vec<RecordBatch>, bool), QueryError> {
+fn rows(
+    questions: &Questions,
+    sql: &str,
+    rows_max: u64,
+) -> Result<(Vec<RecordBatch>, bool), QueryError> {
     let (_, batches, answer) = questions.rows(sql, rows_max)?;
     Ok((batches, answer.cut))
 }
@@ -158,7 +182,9 @@ fn whole(batch: &RecordBatch, column: usize, row: usize) -> Option<i64> {
 }
 
 fn time(batch: &RecordBatch, column: usize, row: usize) -> Option<Timestamp> {
-    let values = batch.column(column).as_primitive_opt::<TimestampMicrosecondType>()?;
+    let values = batch
+        .column(column)
+        .as_primitive_opt::<TimestampMicrosecondType>()?;
     if values.is_null(row) {
         return None;
     }
@@ -170,5 +196,7 @@ fn date(batch: &RecordBatch, column: usize, row: usize) -> Option<Date> {
     if values.is_null(row) {
         return None;
     }
-    Date::constant(1970, 1, 1).checked_add(i64::from(values.value(row)).days()).ok()
+    Date::constant(1970, 1, 1)
+        .checked_add(i64::from(values.value(row)).days())
+        .ok()
 }

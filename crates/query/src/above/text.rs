@@ -30,9 +30,16 @@ pub fn text(above: &Above, out: &mut dyn Write) -> io::Result<()> {
     if !above.too_common.is_empty() {
         writeln!(out, "\nSHARED BY TOO MANY HOSTS TO TELL ANYBODY APART")?;
         for common in above.too_common.iter().take(NAMED_MAX * 4) {
-            let (kind, value) = (common.shared.kind.name(), report::visible(&common.shared.value));
+            let (kind, value) = (
+                common.shared.kind.name(),
+                report::visible(&common.shared.value),
+            );
             let percent = common.share * 100.0;
-            writeln!(out, "  {kind} {value}: {} hosts ({percent:.0} %)", common.hosts)?;
+            writeln!(
+                out,
+                "  {kind} {value}: {} hosts ({percent:.0} %)",
+                common.hosts
+            )?;
         }
         more(above.too_common.len(), NAMED_MAX * 4, out)?;
     }
@@ -54,17 +61,33 @@ fn campaign(campaign: &Campaign, out: &mut dyn Write) -> io::Result<()> {
     if let Some(disclosed) = campaign.disclosed {
         let before = campaign.exploited_before_disclosure.unwrap_or(0);
         let after = campaign.exploited_after_disclosure.unwrap_or(0);
-        writeln!(out, "  public since {}: {before} hosts exploited before, {after} after", day(disclosed))?;
+        writeln!(
+            out,
+            "  public since {}: {before} hosts exploited before, {after} after",
+            day(disclosed)
+        )?;
     }
     if let Some(days) = campaign.days_to_patch_median {
-        writeln!(out, "  half of those exploited and patched later had the intruder for {days} days or less before the patch")?;
+        writeln!(
+            out,
+            "  half of those exploited and patched later had the intruder for {days} days or less before the patch"
+        )?;
     }
     if campaign.curve.is_empty() {
         writeln!(out, "  nothing in it is dated\n")?;
         return Ok(());
     }
-    let most = campaign.curve.iter().map(|day| day.exploited.max(day.patched)).max().unwrap_or(1).max(1);
-    writeln!(out, "\n  day         exploited  patched  exposed  # exploited, + patched")?;
+    let most = campaign
+        .curve
+        .iter()
+        .map(|day| day.exploited.max(day.patched))
+        .max()
+        .unwrap_or(1)
+        .max(1);
+    writeln!(
+        out,
+        "\n  day         exploited  patched  exposed  # exploited, + patched"
+    )?;
     for day in &campaign.curve {
         let bar = |count: i64, mark: &str| {
             let width = (count * BAR_WIDTH + most - 1) / most;
@@ -120,16 +143,22 @@ pub(super) fn used_again(one: &Reuse) -> String {
         "{host} {page}: first {} ({}, {}), later {} ({}, {}){disclosure}",
         one.first_actor,
         report::visible(&one.first_address),
-        one.first_used.map_or_else(|| "undated".to_owned(), |time| time.to_string()),
+        one.first_used
+            .map_or_else(|| "undated".to_owned(), |time| time.to_string()),
         one.later_actor,
         report::visible(&one.later_address),
-        one.later_used.map_or_else(|| "undated".to_owned(), |time| time.to_string()),
+        one.later_used
+            .map_or_else(|| "undated".to_owned(), |time| time.to_string()),
     )
 }
 
 /// Where and when an actor was.
 pub(super) fn headline(actor: &Actor) -> String {
-    let hosts = if actor.hosts == 1 { "1 host".to_owned() } else { format!("{} hosts", actor.hosts) };
+    let hosts = if actor.hosts == 1 {
+        "1 host".to_owned()
+    } else {
+        format!("{} hosts", actor.hosts)
+    };
     let when = match (actor.first, actor.last) {
         (Some(first), Some(last)) => format!(", {first} to {last}"),
         (Some(first), None) => format!(", since {first}"),
@@ -140,7 +169,10 @@ pub(super) fn headline(actor: &Actor) -> String {
         Some(false) => ", only after it was public",
         None => "",
     };
-    format!("{hosts}, first on {}{when}{disclosure}", actor.came_first_on)
+    format!(
+        "{hosts}, first on {}{when}{disclosure}",
+        actor.came_first_on
+    )
 }
 
 /// What an actor used, by kind.
@@ -163,13 +195,23 @@ pub(super) fn why(join: &super::Join) -> String {
         .iter()
         .map(|shared| format!("{} {}", shared.kind.name(), report::visible(&shared.value)))
         .collect();
-    format!("{} (weight {:.2}): {} visits on {}", shared.join(" and "), join.weight, join.visits, some(&join.hosts))
+    format!(
+        "{} (weight {:.2}): {} visits on {}",
+        shared.join(" and "),
+        join.weight,
+        join.visits,
+        some(&join.hosts)
+    )
 }
 
 /// The first few, and how many more.
 pub(super) fn some<'a>(values: impl IntoIterator<Item = &'a String>) -> String {
     let values: Vec<&String> = values.into_iter().collect();
-    let shown: Vec<String> = values.iter().take(NAMED_MAX).map(|value| report::visible(value).into_owned()).collect();
+    let shown: Vec<String> = values
+        .iter()
+        .take(NAMED_MAX)
+        .map(|value| report::visible(value).into_owned())
+        .collect();
     let rest = values.len().saturating_sub(NAMED_MAX);
     if rest == 0 {
         return shown.join(", ");
@@ -179,7 +221,11 @@ pub(super) fn some<'a>(values: impl IntoIterator<Item = &'a String>) -> String {
 
 fn more(count: usize, shown: usize, out: &mut dyn Write) -> io::Result<()> {
     if count > shown {
-        writeln!(out, "  and {} more: the JSON form has all of them", count - shown)?;
+        writeln!(
+            out,
+            "  and {} more: the JSON form has all of them",
+            count - shown
+        )?;
     }
     Ok(())
 }

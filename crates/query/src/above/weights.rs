@@ -97,12 +97,16 @@ impl Weights {
         let kinds: Vec<FeatureKind> = self.kinds.keys().copied().collect();
         let subset = |bits: u32| -> Vec<FeatureKind> {
             let of = kinds.iter().enumerate();
-            of.filter(|(at, _)| bits & (1 << at) != 0).map(|(_, &kind)| kind).collect()
+            of.filter(|(at, _)| bits & (1 << at) != 0)
+                .map(|(_, &kind)| kind)
+                .collect()
         };
         let enough = |bits: u32| self.suffices(self.of(&subset(bits)));
         let mut sets: Vec<Vec<FeatureKind>> = (1..1_u32 << kinds.len())
             .filter(|&bits| enough(bits))
-            .filter(|&bits| (0..kinds.len()).all(|at| bits & (1 << at) == 0 || !enough(bits & !(1 << at))))
+            .filter(|&bits| {
+                (0..kinds.len()).all(|at| bits & (1 << at) == 0 || !enough(bits & !(1 << at)))
+            })
             .map(subset)
             .collect();
         // What few things explain comes first, the weightier before the lighter.

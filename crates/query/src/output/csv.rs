@@ -21,8 +21,13 @@ impl<'a> Csv<'a> {
 
 impl Sink for Csv<'_> {
     fn begin(&mut self, schema: &SchemaRef) -> io::Result<()> {
-        let names = schema.fields().iter().map(|field| report::spreadsheet_cell(field.name()));
-        Ok(self.rows.write_record(names.map(|name| name.into_owned()))?)
+        let names = schema
+            .fields()
+            .iter()
+            .map(|field| report::spreadsheet_cell(field.name()));
+        Ok(self
+            .rows
+            .write_record(names.map(|name| name.into_owned()))?)
     }
 
     fn rows(&mut self, batch: &RecordBatch) -> io::Result<()> {

@@ -36,7 +36,11 @@ impl Sink for Parquet<'_> {
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_max_row_group_row_count(Some(GROUP_ROWS))
             .build();
-        self.writer = Some(ArrowWriter::try_new(out, Arc::clone(schema), Some(properties))?);
+        self.writer = Some(ArrowWriter::try_new(
+            out,
+            Arc::clone(schema),
+            Some(properties),
+        )?);
         Ok(())
     }
 

@@ -55,7 +55,8 @@ impl<'a> Table<'a> {
         for (at, row) in rows.iter().enumerate() {
             self.line(row)?;
             if at == 0 {
-                let rule: Vec<String> = self.widths.iter().map(|&width| "─".repeat(width)).collect();
+                let rule: Vec<String> =
+                    self.widths.iter().map(|&width| "─".repeat(width)).collect();
                 self.line(&rule)?;
             }
         }
@@ -83,9 +84,19 @@ impl<'a> Table<'a> {
 
 impl Sink for Table<'_> {
     fn begin(&mut self, schema: &SchemaRef) -> io::Result<()> {
-        self.right = schema.fields().iter().map(|field| field.data_type().is_numeric()).collect();
+        self.right = schema
+            .fields()
+            .iter()
+            .map(|field| field.data_type().is_numeric())
+            .collect();
         self.widths = vec![0; self.right.len()];
-        self.take(schema.fields().iter().map(|field| cell(field.name())).collect())
+        self.take(
+            schema
+                .fields()
+                .iter()
+                .map(|field| cell(field.name()))
+                .collect(),
+        )
     }
 
     fn rows(&mut self, batch: &RecordBatch) -> io::Result<()> {

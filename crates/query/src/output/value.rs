@@ -1,8 +1,8 @@
 //! One value of an answer as text or JSON.
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, UInt8Array,
-    UInt16Array, UInt32Array, UInt64Array,
+    Array, ArrayRef, AsArray, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array,
+    Int64Array, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -24,12 +24,19 @@ pub(crate) fn json_value(column: &ArrayRef, row: usize) -> Value {
     }
     macro_rules! number {
         ($array:ty) => {
-            column.as_any().downcast_ref::<$array>().map_or(Value::Null, |values| Value::from(values.value(row)))
+            column
+                .as_any()
+                .downcast_ref::<$array>()
+                .map_or(Value::Null, |values| Value::from(values.value(row)))
         };
     }
     macro_rules! float {
         ($array:ty) => {
-            match column.as_any().downcast_ref::<$array>().map(|values| f64::from(values.value(row))) {
+            match column
+                .as_any()
+                .downcast_ref::<$array>()
+                .map(|values| f64::from(values.value(row)))
+            {
                 Some(number) if number.is_finite() => Value::from(number),
                 Some(number) => Value::from(number.to_string()),
                 None => Value::Null,
@@ -62,7 +69,11 @@ pub(crate) fn json_value(column: &ArrayRef, row: usize) -> Value {
         DataType::Struct(fields) => {
             let values = column.as_struct();
             let of = |at: usize| json_value(values.column(at), row);
-            fields.iter().enumerate().map(|(at, field)| (field.name().clone(), of(at))).collect()
+            fields
+                .iter()
+                .enumerate()
+                .map(|(at, field)| (field.name().clone(), of(at)))
+                .collect()
         }
         _ => ArrayFormatter::try_new(column.as_ref(), &FormatOptions::default())
             .and_then(|formatter| formatter.value(row).try_to_string())

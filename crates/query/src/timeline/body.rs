@@ -50,7 +50,8 @@ impl<'a> Body<'a> {
         let time = |name: &str| value(name).and_then(|text| text.parse::<Timestamp>().ok());
         let times = [&of.accessed, &of.modified, &of.changed, &of.created].map(|name| time(name));
         let wanted = |time: &Timestamp| {
-            self.selection.from.is_none_or(|from| *time >= from) && self.selection.until.is_none_or(|until| *time < until)
+            self.selection.from.is_none_or(|from| *time >= from)
+                && self.selection.until.is_none_or(|until| *time < until)
         };
         if !times.iter().flatten().any(wanted) {
             return None;
@@ -65,10 +66,13 @@ impl<'a> Body<'a> {
         if value(&of.deleted).is_some_and(|deleted| !deleted.is_empty()) {
             name.push_str(" (deleted)");
         }
-        let [accessed, modified, changed, created] = times.map(|time| time.map_or(0, Timestamp::as_second));
+        let [accessed, modified, changed, created] =
+            times.map(|time| time.map_or(0, Timestamp::as_second));
         let number = |name: &str| {
             // `number-sequence`, as The Sleuth Kit writes a file's record without the attribute.
-            value(name).filter(|text| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || c == '-'))
+            value(name).filter(|text| {
+                !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || c == '-')
+            })
         };
         Some(format!(
             "0|{}|{}|0|0|0|{}|{accessed}|{modified}|{changed}|{created}",
@@ -86,7 +90,9 @@ impl Sink for Body<'_> {
 
     fn rows(&mut self, batch: &RecordBatch) -> io::Result<()> {
         for row in 0..batch.num_rows() {
-            let fields = batch.column_by_name("fields").map(|column| json_value(column, row));
+            let fields = batch
+                .column_by_name("fields")
+                .map(|column| json_value(column, row));
             let fields: Map<String, Value> = match fields {
                 Some(Value::Object(fields)) => fields,
                 _ => Map::new(),
@@ -96,7 +102,12 @@ impl Sink for Body<'_> {
                 Some(Value::String(value)) => Some(value.clone()),
                 _ => text(batch.column_by_name(name)?, row),
             };
-            for of in self.forms.files.iter().filter(|of| fields.contains_key(&of.has)) {
+            for of in self
+                .forms
+                .files
+                .iter()
+                .filter(|of| fields.contains_key(&of.has))
+            {
                 if let Some(line) = self.line(of, &value) {
                     writeln!(self.out, "{line}")?;
                     self.rows += 1;

@@ -127,13 +127,22 @@ mod tests {
             let of = values.iter().find(|(known, _)| *known == name);
             of.map(|(_, value)| (*value).to_owned())
         };
-        Forms::built_in().expect("what we ship parses").message(&value)
+        Forms::built_in()
+            .expect("what we ship parses")
+            .message(&value)
     }
 
     #[test]
     fn parts_without_a_value_are_left_out_and_evidence_is_no_template() {
-        let request = [("http_method", "POST"), ("url_path", "/x.aspx[{user_name}]"), ("src_ip", "203.0.113.5")];
-        assert_eq!(message(&request), "POST /x.aspx[{user_name}] to 203.0.113.5");
+        let request = [
+            ("http_method", "POST"),
+            ("url_path", "/x.aspx[{user_name}]"),
+            ("src_ip", "203.0.113.5"),
+        ];
+        assert_eq!(
+            message(&request),
+            "POST /x.aspx[{user_name}] to 203.0.113.5"
+        );
     }
 
     #[test]

@@ -61,9 +61,14 @@ pub fn timeline(
 
 /// Events that have no time, and so are in no timeline, of this selection's host.
 pub fn undated(questions: &Questions, selection: &Selection) -> Result<u64, QueryError> {
-    let sql = format!("SELECT count(*) FROM events WHERE time IS NULL{}", of_host(selection));
+    let sql = format!(
+        "SELECT count(*) FROM events WHERE time IS NULL{}",
+        of_host(selection)
+    );
     let (_, batches, _) = questions.rows(&sql, 1)?;
-    let count = batches.first().and_then(|batch| crate::output::text(batch.column(0), 0));
+    let count = batches
+        .first()
+        .and_then(|batch| crate::output::text(batch.column(0), 0));
     Ok(count.and_then(|count| count.parse().ok()).unwrap_or(0))
 }
 

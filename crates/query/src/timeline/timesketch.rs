@@ -3,7 +3,7 @@
 
 use super::{Forms, Selection, of_host, quoted};
 use crate::output::{Sink, json_value, text};
-use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -11,10 +11,38 @@ use std::io::{self, Write};
 
 /// The columns of an event that Timesketch gets under their own names, and in which events of the same time are ordered.
 const OWN: [&str; 32] = [
-    "host", "source", "collection", "item", "line", "record", "byte", "event_code", "user_name", "src_ip", "src_host", "dst_ip",
-    "dst_host", "dst_port", "http_method", "url_path", "url_query", "http_status", "user_agent", "referrer", "bytes_out",
-    "process_path", "process_cmd_line", "process_pid", "parent_process_path", "parent_process_cmd_line", "file_path",
-    "registry_path", "query_hostname", "service_name", "task_name", "fields",
+    "host",
+    "source",
+    "collection",
+    "item",
+    "line",
+    "record",
+    "byte",
+    "event_code",
+    "user_name",
+    "src_ip",
+    "src_host",
+    "dst_ip",
+    "dst_host",
+    "dst_port",
+    "http_method",
+    "url_path",
+    "url_query",
+    "http_status",
+    "user_agent",
+    "referrer",
+    "bytes_out",
+    "process_path",
+    "process_cmd_line",
+    "process_pid",
+    "parent_process_path",
+    "parent_process_cmd_line",
+    "file_path",
+    "registry_path",
+    "query_hostname",
+    "service_name",
+    "task_name",
+    "fields",
 ];
 
 /// What Timesketch demands.
@@ -42,20 +70,34 @@ fn each(
     batch: &RecordBatch,
     mut take: impl FnMut(Map<String, Value>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let Some(times) = batch.column(0).as_primitive_opt::<TimestampMicrosecondType>() else {
-        return Err(io::Error::other("the time of events is not in microseconds"));
+    let Some(times) = batch
+        .column(0)
+        .as_primitive_opt::<TimestampMicrosecondType>()
+    else {
+        return Err(io::Error::other(
+            "the time of events is not in microseconds",
+        ));
     };
     for row in 0..batch.num_rows() {
         let micros = times.value(row);
-        let Ok(time) = Timestamp::from_microsecond(micros) else { continue };
+        let Ok(time) = Timestamp::from_microsecond(micros) else {
+            continue;
+        };
         let value = |name: &str| text(batch.column_by_name(name)?, row);
         let mut event = Map::new();
         event.insert("message".to_owned(), forms.message(&value).into());
-        event.insert("datetime".to_owned(), time.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string().into());
+        event.insert(
+            "datetime".to_owned(),
+            time.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00")
+                .to_string()
+                .into(),
+        );
         event.insert("timestamp".to_owned(), micros.into());
         event.insert("timestamp_desc".to_owned(), forms.desc.clone().into());
         for name in OWN {
-            let Some(column) = batch.column_by_name(name) else { continue };
+            let Some(column) = batch.column_by_name(name) else {
+                continue;
+            };
             let value = match json_value(column, row) {
                 // OpenSearch, below Timesketch, makes a column of its own of every key; so a record's fields stay one text.
                 Value::Object(fields) => Value::String(Value::Object(fields).to_string()),
@@ -121,7 +163,9 @@ impl Sink for Csv<'_> {
             for value in event.values() {
                 match value {
                     Value::Null => rows.write_field("")?,
-                    Value::String(text) => rows.write_field(report::spreadsheet_cell(text).as_bytes())?,
+                    Value::String(text) => {
+                        rows.write_field(report::spreadsheet_cell(text).as_bytes())?
+                    }
                     other => rows.write_field(other.to_string())?,
                 }
             }
