@@ -5,6 +5,10 @@ use object_store::ObjectStore;
 use std::error::Error;
 use std::fmt::Debug;
 use std::sync::Arc;
+use store::{Case, CaseError};
+
+/// One value of a ledger's row.
+pub use store::Value as Cell;
 
 /// Why a ledger could not be read.
 pub type LedgerError = Box<dyn Error + Send + Sync>;
@@ -22,6 +26,16 @@ pub struct Source {
 }
 
 impl Source {
+    /// The parts of a case that questions read.
+    pub fn of(case: Case) -> Result<Self, CaseError> {
+        Ok(Self {
+            objects: case.object_store()?,
+            ledger: Arc::new(case),
+            events: store::events::schema(),
+            items: Self::items_schema(),
+        })
+    }
+
     /// The columns of `items` as `store` writes them.
     pub fn items_schema() -> SchemaRef {
         let text = |name| Field::new(name, DataType::Utf8, false);
@@ -55,6 +69,37 @@ pub trait Ledger: Debug + Send + Sync {
     ) -> Result<(), LedgerError>;
 }
 
+impl Ledger for Case {
+    fn objects(&self, kind: &str) -> Result<Vec<Object>, LedgerError> {
+        let mut objects = Vec::new();
+        self.each_object(&mut |row| {
+            if row.kind == kind {
+                let count = |number: i64| u64::try_from(number).unwrap_or(0);
+                objects.push(Object {
+                    name: row.name,
+                    collection: row.collection.unwrap_or_default(),
+                    host: row.host.unwrap_or_default(),
+                    bytes: count(row.bytes),
+                    rows: row.rows.map(count),
+                    first: row.first,
+                    last: row.last,
+                });
+            }
+        })?;
+        Ok(objects)
+    }
+
+    fn rows(
+        &self,
+        table: &str,
+        columns: &[&str],
+        row: &mut dyn FnMut(&[Cell]) -> bool,
+    ) -> Result<(), LedgerError> {
+        self.each_row(table, columns, row)?;
+        Ok(())
+    }
+}
+
 /// An object that the ledger names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Object {
@@ -66,13 +111,4 @@ pub struct Object {
     /// The earliest and the latest time of its rows, in microseconds since 1970; rows without a time do not count.
     pub first: Option<i64>,
     pub last: Option<i64>,
-}
-
-/// One value of a ledger's row.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Cell {
-    Null,
-    Text(String),
-    Whole(i64),
-    Real(f64),
 }

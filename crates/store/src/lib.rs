@@ -6,6 +6,7 @@
 //!
 //! This crate knows no clock: every time is an argument, in microseconds since 1970 UTC.
 
+mod asked;
 mod case;
 mod error;
 pub mod events;
@@ -14,6 +15,7 @@ mod ledger;
 mod objects;
 mod rows;
 
+pub use asked::Value;
 pub use case::{
     Added, Case, Changed, Claim, FileKind, Forgotten, NewCollection, NewFile, NewJob, NewPart, Run,
     Settings, Verified,

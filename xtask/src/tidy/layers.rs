@@ -10,7 +10,10 @@ use serde::Deserialize;
 const LAYERS: &[(u8, &[&str])] = &[
     (0, &["model", "sigma"]),
     (1, &["evidence", "pack", "store"]),
-    (2, &["artifacts", "detect", "assess", "share", "range", "report"]),
+    (
+        2,
+        &["artifacts", "detect", "assess", "share", "range", "report"],
+    ),
     (3, &["pipeline", "query", "response"]),
     (4, &["cluster", "api"]),
     (5, &["server"]),
