@@ -6,7 +6,6 @@
 //!
 //! This crate knows no clock: every time is an argument, in microseconds since 1970 UTC.
 
-mod asked;
 mod case;
 mod error;
 pub mod events;
@@ -15,10 +14,9 @@ mod ledger;
 mod objects;
 mod rows;
 
-pub use asked::Value;
 pub use case::{
     Added, Case, Changed, Claim, FileKind, Forgotten, NewCollection, NewFile, NewJob, NewPart, Run,
-    Settings, Verified,
+    Settings, Value, Verified,
 };
 pub use error::CaseError;
 pub use judged::{Judged, micros};

@@ -4,11 +4,13 @@
 //! does not exist for anybody, and is removed when the next run begins. The names of objects that may be written twice hold
 //! a part of their hash, so that nothing is ever written over something else.
 
+mod asked;
 mod audit;
 mod forget;
 mod jobs;
 mod verify;
 
+pub use asked::Value;
 pub use forget::Forgotten;
 pub use jobs::{Claim, NewJob};
 pub use verify::Verified;

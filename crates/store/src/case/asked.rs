@@ -1,10 +1,11 @@
 //! What `query` reads of a case: rows of any table, and the store in which the objects lie.
 
-use crate::{Case, CaseError};
+use super::Case;
+use crate::CaseError;
 use futures_util::TryStreamExt;
 use object_store::ObjectStore;
 use sqlx::any::{AnyRow, AnyTypeInfoKind};
-use sqlx::{AssertSqlSafe, Row, TypeInfo as _, ValueRef};
+use sqlx::{AssertSqlSafe, Row, ValueRef};
 use std::sync::Arc;
 
 /// One value of a row of any table.
