@@ -36,6 +36,20 @@ pub(crate) enum Command {
     /// Cases: list, show, judge again, take evidence in, verify, export, forget.
     #[command(subcommand)]
     Case(CaseCommand),
+    /// Ask a case in SQL: every event, finding, gap and verdict.
+    #[cfg(feature = "query")]
+    #[command(
+        after_help = "Tables: events, items, collections, hosts, verdicts, verdict_history, coverage, findings, gaps; and \
+                      views such as addresses, shared_shells and epidemic_curve. docs/questions.md explains them. A case is \
+                      never changed."
+    )]
+    Sql(Sql),
+    /// Show the campaigns of a case from above: epidemic curve, actors, who came first and who used whose shell.
+    #[cfg(feature = "query")]
+    Campaign(Campaign),
+    /// Export the events of a case in order of time, for other tools.
+    #[cfg(feature = "query")]
+    Timeline(Timeline),
     /// Campaign packs: list, show, test and lint.
     #[command(subcommand)]
     Pack(PackCommand),
@@ -292,6 +306,125 @@ pub(crate) struct Report {
 
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// The case, and how it is reached.
+#[cfg(feature = "query")]
+#[derive(Debug, Args)]
+pub(crate) struct CaseAccess {
+    #[command(flatten)]
+    pub(crate) at: CaseAt,
+
+    /// Seconds after which a question is given up.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    pub(crate) deadline: u64,
+}
+
+#[cfg(feature = "query")]
+#[derive(Debug, Args)]
+pub(crate) struct Sql {
+    #[command(flatten)]
+    pub(crate) access: CaseAccess,
+
+    /// One question, such as "SELECT * FROM addresses WHERE src_ip = '203.0.113.5'".
+    #[arg(value_name = "QUERY")]
+    pub(crate) query: String,
+
+    /// Form of the answer.
+    #[arg(long, value_enum, default_value_t = SqlFormat::Table)]
+    pub(crate) format: SqlFormat,
+
+    /// At most this many rows; 0 is all [default: 1000 in a table, else all].
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+
+    /// Write the answer to this file instead of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[cfg(feature = "query")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SqlFormat {
+    /// For a terminal, aligned; nothing from evidence steers it.
+    Table,
+    /// For spreadsheets; text that would run as a formula begins with an apostrophe.
+    Csv,
+    /// One object for each row.
+    Json,
+    /// With the types of the columns.
+    Parquet,
+}
+
+#[cfg(feature = "query")]
+#[derive(Debug, Args)]
+pub(crate) struct Campaign {
+    #[command(flatten)]
+    pub(crate) access: CaseAccess,
+
+    /// Only this campaign [default: every one of the case].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) campaign: Option<String>,
+
+    /// Weights of what holds visits together as one actor's, instead of the built-in ones.
+    #[arg(long, value_name = "FILE.yaml")]
+    pub(crate) weights: Option<PathBuf>,
+
+    /// Form of the picture.
+    #[arg(long, value_enum, default_value_t = CampaignFormat::Text)]
+    pub(crate) format: CampaignFormat,
+
+    /// Write it to this file instead of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[cfg(feature = "query")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CampaignFormat {
+    Text,
+    /// The schema allclear/campaign/1.
+    Json,
+    /// One self-contained page with charts.
+    Html,
+}
+
+#[cfg(feature = "query")]
+#[derive(Debug, Args)]
+pub(crate) struct Timeline {
+    #[command(flatten)]
+    pub(crate) access: CaseAccess,
+
+    /// Only this host.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
+
+    /// Only events from this time on, such as 2021-02-26T00:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<Timestamp>,
+
+    /// Only events before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<Timestamp>,
+
+    /// Form of the timeline.
+    #[arg(long, value_enum, default_value_t = TimelineFormat::TimesketchJsonl)]
+    pub(crate) format: TimelineFormat,
+
+    /// Write it to this file instead of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[cfg(feature = "query")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TimelineFormat {
+    /// Timesketch's JSON lines.
+    TimesketchJsonl,
+    /// Timesketch's CSV.
+    TimesketchCsv,
+    /// The body file of mactime: file times.
+    Body,
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,6 +3,8 @@
 //! The only crate that prints, reads settings and picks exit codes. [`args`] is the command line as it is documented;
 //! each command has a file of its own.
 
+#[cfg(feature = "query")]
+mod above;
 mod args;
 mod attest;
 mod case;
@@ -15,6 +17,10 @@ mod packs;
 mod range;
 mod rules;
 mod settings;
+#[cfg(feature = "query")]
+mod sql;
+#[cfg(feature = "query")]
+mod timeline;
 mod worker;
 
 use args::{Arguments, Command, KnownCommand};
@@ -30,6 +36,12 @@ fn main() -> ExitCode {
         Command::Report(report) => case::report(&report),
         Command::Diff(diff) => case::diff(&diff),
         Command::Case(command) => case::run(&command),
+        #[cfg(feature = "query")]
+        Command::Sql(sql) => sql::run(&sql),
+        #[cfg(feature = "query")]
+        Command::Campaign(campaign) => above::run(&campaign),
+        #[cfg(feature = "query")]
+        Command::Timeline(timeline) => timeline::run(&timeline),
         Command::Pack(command) => packs::run(&command),
         Command::Rules(command) => rules::run(&command),
         Command::Known(KnownCommand::Make(make)) => known::make(&make),

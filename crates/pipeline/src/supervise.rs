@@ -625,7 +625,7 @@ mod tests {
             &collections,
             &Knowledge::default(),
             &crew,
-            Task::Check,
+            Ask::default(),
             &mut |_| {},
             &mut |_| {},
         ) {

@@ -54,6 +54,20 @@ pub(crate) fn shorten(text: &str, characters_max: usize) -> Cow<'_, str> {
     ))
 }
 
+/// The text as a cell of a table that a spreadsheet may open: one that would be taken for a formula begins with an
+/// apostrophe instead (OWASP, "CSV Injection"; the full-width forms are read as formulas by East Asian versions).
+pub fn spreadsheet_cell(text: &str) -> Cow<'_, str> {
+    // A spreadsheet skips what it takes for blank before it looks for a sign.
+    let first = text.chars().find(|character| *character != ' ');
+    match first {
+        Some(
+            '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '\u{ff1d}' | '\u{ff0b}' | '\u{ff0d}'
+            | '\u{ff20}',
+        ) => Cow::Owned(format!("'{text}")),
+        _ => Cow::Borrowed(text),
+    }
+}
+
 fn escape(text: &str, keep_lines: bool) -> Cow<'_, str> {
     let plain =
         |c: char| ('\u{20}'..'\u{7f}').contains(&c) || keep_lines && matches!(c, '\n' | '\t');
@@ -101,6 +115,20 @@ mod tests {
             ),
         ] {
             assert_eq!(visible(text), expected);
+        }
+    }
+
+    #[test]
+    fn formulas_become_text() {
+        for (text, expected) in [
+            ("/owa/auth/x.aspx", "/owa/auth/x.aspx"),
+            ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+            (" @SUM(1)", "' @SUM(1)"),
+            ("\t=1", "'\t=1"),
+            ("＝1", "'＝1"),
+            ("", ""),
+        ] {
+            assert_eq!(spreadsheet_cell(text), expected);
         }
     }
 

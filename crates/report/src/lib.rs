@@ -27,8 +27,8 @@ mod view;
 mod width;
 mod words;
 
-pub use escape::visible;
-pub use html::html;
+pub use escape::{spreadsheet_cell, visible};
+pub use html::{html, page};
 pub use json::{json, json_line, json_value, ndjson};
 pub use markdown::markdown;
 pub use text::{TextOptions, diff, text};

@@ -16,7 +16,7 @@ mod rows;
 
 pub use case::{
     Added, Case, Changed, Claim, FileKind, Forgotten, NewCollection, NewFile, NewJob, NewPart, Run,
-    Settings, Verified,
+    Settings, Value, Verified,
 };
 pub use error::CaseError;
 pub use judged::{Judged, micros};

@@ -6,7 +6,9 @@
 
 use crate::CaseError;
 use futures_util::{StreamExt, TryStreamExt};
+use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
+use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -129,6 +131,20 @@ impl Objects {
             object_store::parse_url_opts(&parsed, options).map_err(CaseError::store(url))?;
         let root = Root::Remote(Arc::from(store), prefix);
         Ok(Self { runtime, root })
+    }
+
+    /// The store itself, for whoever reads Parquet where it lies; names are those of the objects.
+    pub fn object_store(&self) -> Result<Arc<dyn ObjectStore>, CaseError> {
+        match &self.root {
+            Root::Folder(root) => {
+                let store = LocalFileSystem::new_with_prefix(root);
+                Ok(Arc::new(store.map_err(CaseError::store("the objects"))?))
+            }
+            Root::Remote(store, prefix) => Ok(Arc::new(PrefixStore::new(
+                Arc::clone(store),
+                prefix.clone(),
+            ))),
+        }
     }
 
     /// The folder of the objects, where they lie in one.

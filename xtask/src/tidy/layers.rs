@@ -10,8 +10,11 @@ use serde::Deserialize;
 const LAYERS: &[(u8, &[&str])] = &[
     (0, &["model", "sigma", "embed"]),
     (1, &["evidence", "pack", "store"]),
-    (2, &["artifacts", "detect", "assess", "share", "range"]),
-    (3, &["pipeline", "report", "query", "response"]),
+    (
+        2,
+        &["artifacts", "detect", "assess", "share", "range", "report"],
+    ),
+    (3, &["pipeline", "query", "response"]),
     (4, &["cluster", "api"]),
     (5, &["server"]),
     (6, &["allclear"]),

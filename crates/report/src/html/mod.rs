@@ -35,7 +35,7 @@ fn document(report: &Report) -> Markup {
     markup! {
         (DOCTYPE)
         html lang="en" {
-            (head(&title(&judged)))
+            (head(&title(&judged), STYLE))
             body {
                 (PreEscaped(chart::PATTERNS))
                 (masthead(report, &judged))
@@ -95,10 +95,24 @@ fn title(judged: &[Judged<'_>]) -> String {
     }
 }
 
-fn head(title: &str) -> Markup {
+/// A page of another kind in the same form and under the same policy: its style sheet comes after the report's. Text
+/// from evidence enters `body` through [`crate::visible`].
+pub fn page(title: &str, style: &str, body: &Markup, out: &mut dyn Write) -> io::Result<()> {
+    let style = format!("{STYLE}{style}");
+    let page = markup! {
+        (DOCTYPE)
+        html lang="en" {
+            (head(title, &style))
+            body { (body) }
+        }
+    };
+    out.write_all(page.into_string().as_bytes())
+}
+
+fn head(title: &str, style: &str) -> Markup {
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
-        STANDARD.encode(Sha256::digest(STYLE))
+        STANDARD.encode(Sha256::digest(style))
     );
     markup! {
         head {
@@ -108,7 +122,7 @@ fn head(title: &str) -> Markup {
             meta name="color-scheme" content="light dark";
             meta name="referrer" content="no-referrer";
             title { (Shown(title)) }
-            style { (PreEscaped(STYLE)) }
+            style { (PreEscaped(style)) }
         }
     }
 }

@@ -5,11 +5,13 @@
 //! a part of their hash, so that nothing is ever written over something else.
 
 mod again;
+mod asked;
 mod audit;
 mod forget;
 mod jobs;
 mod verify;
 
+pub use asked::Value;
 pub use forget::Forgotten;
 pub use jobs::{Claim, NewJob};
 pub use verify::Verified;

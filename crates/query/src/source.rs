@@ -1,0 +1,114 @@
+//! What a case offers to questions: its ledger's rows, and the store that holds the objects which the ledger names.
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use object_store::ObjectStore;
+use std::error::Error;
+use std::fmt::Debug;
+use std::sync::Arc;
+use store::{Case, CaseError};
+
+/// One value of a ledger's row.
+pub use store::Value as Cell;
+
+/// Why a ledger could not be read.
+pub type LedgerError = Box<dyn Error + Send + Sync>;
+
+/// A case as far as questions need it.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub ledger: Arc<dyn Ledger>,
+    /// The store whose names are those of [`Object::name`].
+    pub objects: Arc<dyn ObjectStore>,
+    /// The columns of `events`, as the files have them.
+    pub events: SchemaRef,
+    /// The columns of `items`.
+    pub items: SchemaRef,
+}
+
+impl Source {
+    /// The parts of a case that questions read.
+    pub fn of(case: Case) -> Result<Self, CaseError> {
+        Ok(Self {
+            objects: case.object_store()?,
+            ledger: Arc::new(case),
+            events: store::events::schema(),
+            items: Self::items_schema(),
+        })
+    }
+
+    /// The columns of `items` as `store` writes them.
+    pub fn items_schema() -> SchemaRef {
+        let text = |name| Field::new(name, DataType::Utf8, false);
+        Arc::new(Schema::new(vec![
+            text("host"),
+            text("collection"),
+            text("path"),
+            Field::new("size", DataType::Int64, false),
+            text("sha256"),
+            text("kind"),
+            Field::new("source", DataType::Utf8, true),
+            Field::new("records_in", DataType::UInt64, false),
+            Field::new("events", DataType::UInt64, false),
+            text("rejected"),
+        ]))
+    }
+}
+
+/// Rows of a case's ledger.
+pub trait Ledger: Debug + Send + Sync {
+    /// The objects of this kind (`events`, `items`) that the ledger names. An object that it does not name does not exist.
+    fn objects(&self, kind: &str) -> Result<Vec<Object>, LedgerError>;
+
+    /// Gives these columns of every row of one of [`TABLES`](crate::TABLES), by the ledger's name, to `row`, until that says
+    /// `false`. Called on a thread that may block.
+    fn rows(
+        &self,
+        table: &str,
+        columns: &[&str],
+        row: &mut dyn FnMut(&[Cell]) -> bool,
+    ) -> Result<(), LedgerError>;
+}
+
+impl Ledger for Case {
+    fn objects(&self, kind: &str) -> Result<Vec<Object>, LedgerError> {
+        let mut objects = Vec::new();
+        self.each_object(&mut |row| {
+            if row.kind == kind {
+                let count = |number: i64| u64::try_from(number).unwrap_or(0);
+                objects.push(Object {
+                    name: row.name,
+                    collection: row.collection.unwrap_or_default(),
+                    host: row.host.unwrap_or_default(),
+                    bytes: count(row.bytes),
+                    rows: row.rows.map(count),
+                    first: row.first,
+                    last: row.last,
+                });
+            }
+        })?;
+        Ok(objects)
+    }
+
+    fn rows(
+        &self,
+        table: &str,
+        columns: &[&str],
+        row: &mut dyn FnMut(&[Cell]) -> bool,
+    ) -> Result<(), LedgerError> {
+        self.each_row(table, columns, row)?;
+        Ok(())
+    }
+}
+
+/// An object that the ledger names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Object {
+    pub name: String,
+    pub collection: String,
+    pub host: String,
+    pub bytes: u64,
+    pub rows: Option<u64>,
+    /// The earliest and the latest time of its rows, in microseconds since 1970; rows without a time do not count.
+    pub first: Option<i64>,
+    pub last: Option<i64>,
+}
