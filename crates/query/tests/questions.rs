@@ -23,7 +23,7 @@ fn answer(questions: &Questions, sql: &str, format: &str) -> String {
     }
 }
 
-/// Every file of `tests/slt`: `query`, SQL, `----`, the answer as JSON lines without absent values, an empty line.
+/// Every file of `tests/slt`: a query, `----`, its answer as a table, an empty line; `UPDATE_EXPECT` fills the answers in.
 #[test]
 fn golden_questions_have_their_answers() {
     let case = TestCase::small();
@@ -40,6 +40,7 @@ fn golden_questions_have_their_answers() {
         let answered = answered(&questions, &text);
         if std::env::var_os("UPDATE_EXPECT").is_some() {
             std::fs::write(&file, &answered).expect("the file is written");
+            continue;
         }
         assert_eq!(
             text,
@@ -62,7 +63,11 @@ fn answered(questions: &Questions, text: &str) -> String {
                 .filter(|line| !line.starts_with('#'))
                 .collect();
             writeln!(answered, "----").expect("a string takes all");
-            answered.push_str(&answer(questions, &sql.join("\n"), "table"));
+            for line in answer(questions, &sql.join("\n"), "table").lines() {
+                // A row without any value is an empty line, which would end the answer here.
+                let line = if line.is_empty() { "(absent)" } else { line };
+                writeln!(answered, "{line}").expect("a string takes all");
+            }
         }
         answered.push('\n');
     }
@@ -158,6 +163,8 @@ fn what_does_not_fit_into_memory_spills_and_what_cannot_says_so() {
     let case = TestCase::small();
     let tight = query::Limits {
         memory_bytes: 64 << 20,
+        // What merges sorted runs cannot spill; two at once would need more.
+        threads: std::num::NonZeroUsize::MIN,
         ..limits(case.folder.path())
     };
     let questions = case.questions_within(tight);
@@ -218,7 +225,7 @@ fn a_host_is_found_without_opening_the_others() {
         "host = 'EX01'",
         "host IN ('EX01', 'EX77')",
         "collection = 'c-1'",
-        "host LIKE 'EX01%'",
+        "host > 'EX' AND host < 'EX02'",
         "time < TIMESTAMP '2021-03-01T00:00:00Z'",
     ] {
         let sql = format!(
@@ -251,18 +258,16 @@ fn an_address_is_found_by_bloom_filters_and_a_day_by_statistics() {
     let questions = case.questions();
     let by_address = measured(&questions, "SELECT * FROM events WHERE src_ip = '10.1.0.7'");
     assert!(
-        by_address.contains("row_groups_pruned_bloom_filter=")
-            || by_address.contains("row_groups_pruned_statistics="),
+        by_address.contains("row_groups_pruned_statistics=3 total → 1 matched"),
         "{by_address}"
     );
-    // 10.1.2.2 sorts between the least and the greatest address of EX1 but is of none of them.
+    // Sorts between the least and the greatest address of EX1, and is none of them: only the bloom filter can tell.
     let absent = measured(
         &questions,
         "SELECT * FROM events WHERE src_ip = '10.1.1.99999'",
     );
     assert!(
-        absent.contains("row_groups_pruned_bloom_filter=1 total \u{2192} 0 matched")
-            || absent.contains("bloom_filter=1"),
+        absent.contains("row_groups_pruned_bloom_filter=1 total → 0 matched"),
         "{absent}"
     );
     let by_day = measured(
