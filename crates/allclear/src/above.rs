@@ -21,7 +21,7 @@ pub(crate) fn run(asked: &Campaign) -> Outcome {
                     "knowledge/actors.yaml shows the form",
                 )
             };
-            let yaml = std::fs::read_to_string(path).map_err(|error| wrong(error.into()))?;
+            let yaml = String::from_utf8_lossy(&crate::settings::read(path)?).into_owned();
             Weights::parse(&yaml).map_err(|error| wrong(error.into()))?
         }
     };
