@@ -64,7 +64,7 @@ pub(crate) fn open(access: &CaseAccess) -> Result<Questions, Failure> {
         ..Limits::new(case.staging())
     };
     let source = Source::of(case).map_err(|error| case_failure(error, &access.case))?;
-    Questions::over(source, limits).map_err(failure)
+    Questions::over(&source, limits).map_err(failure)
 }
 
 fn case_failure(error: CaseError, folder: &Path) -> Failure {

@@ -144,7 +144,7 @@ fn a_case_that_store_keeps_answers() {
     let events = keep(&case, now);
     let source = Source::of(case).expect("it is opened");
     let questions =
-        Questions::over(source, limits(folder.path())).expect("questions can be set up");
+        Questions::over(&source, limits(folder.path())).expect("questions can be set up");
     let ask = |sql: &str| {
         let mut out = Vec::new();
         questions
