@@ -57,7 +57,7 @@ pub(crate) fn open(access: &CaseAccess) -> Result<Questions, Failure> {
         ..Limits::new(case.staging())
     };
     let source = Source::of(case).map_err(case::failure)?;
-    Questions::over(source, limits).map_err(failure)
+    Questions::over(&source, limits).map_err(failure)
 }
 
 /// Whose turn it is when a question is not answered.

@@ -30,7 +30,7 @@ use object_store::path::Path;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Under this address DataFusion knows the store of the case; it leads nowhere else.
+/// Under this address `DataFusion` knows the store of the case; it leads nowhere else.
 pub(crate) const STORE: &str = "allclear://case/";
 
 /// The columns whose value is the same in all rows of an object, and known to the ledger.
@@ -168,7 +168,7 @@ impl Files {
     }
 }
 
-/// What the ledger knows of objects, in the form in which DataFusion decides what to leave alone.
+/// What the ledger knows of objects, in the form in which `DataFusion` decides what to leave alone.
 struct Named<'a>(&'a [Object]);
 
 impl Named<'_> {

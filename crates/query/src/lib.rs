@@ -1,6 +1,6 @@
 //! Questions over a case: SQL over every event, finding and gap; the campaign seen from above; timelines.
 //!
-//! [`Questions`] is DataFusion over what the ledger of a case names: Parquet objects of events and items, and the
+//! [`Questions`] is `DataFusion` over what the ledger of a case names: Parquet objects of events and items, and the
 //! ledger's own rows. It answers, and changes nothing. [`VIEWS`] are the questions that come up in every campaign,
 //! [`above`] draws one campaign over all hosts, [`timeline`] hands events to other tools.
 //!

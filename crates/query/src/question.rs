@@ -117,20 +117,20 @@ pub struct Questions {
 
 impl Questions {
     /// Opens a case for questions. Reads the ledger when a question is asked, not before.
-    pub fn over(source: Source, limits: Limits) -> Result<Self, QueryError> {
+    pub fn over(source: &Source, limits: Limits) -> Result<Self, QueryError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(limits.threads.get())
             .enable_all()
             .build()
             .map_err(|error| QueryError::Setup(error.to_string()))?;
-        let context = context(&source, &limits).map_err(|error| QueryError::Setup(told(&error)))?;
+        let context = context(source, &limits).map_err(|error| QueryError::Setup(told(&error)))?;
         let questions = Self {
             runtime: Some(runtime),
             context,
             limits,
         };
         questions
-            .wait(questions.register(&source))
+            .wait(questions.register(source))
             .map_err(|error| QueryError::Setup(told(&error)))?;
         Ok(questions)
     }
@@ -166,7 +166,7 @@ impl Questions {
         Ok((schema, kept.batches, answer))
     }
 
-    /// DataFusion's own context, for whoever runs the same questions on other machines.
+    /// The context of `DataFusion`, for whoever runs the same questions on other machines.
     pub fn context(&self) -> &SessionContext {
         &self.context
     }

@@ -1,5 +1,10 @@
 //! Questions over a small case: golden answers, refusals, bounds, and that nothing is read that need not be.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "golden answers are files of this test"
+)]
+
 mod kit;
 
 use kit::{HOSTILE, TestCase, limits, request};

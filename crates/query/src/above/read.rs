@@ -52,8 +52,8 @@ pub(super) fn campaigns(
         }
     }
 
-    let curve = "SELECT campaign, CAST(day AS DATE), CAST(exploited AS BIGINT), CAST(patched AS BIGINT), \
-                 CAST(exploited_so_far AS BIGINT), CAST(exposed AS BIGINT) FROM epidemic_curve ORDER BY campaign, day";
+    let curve = "SELECT campaign, day, exploited, patched, \
+                 exploited_so_far, exposed FROM epidemic_curve ORDER BY campaign, day";
     for batch in rows(questions, curve, SMALL_MAX)?.0 {
         for row in 0..batch.num_rows() {
             let campaign = text(&batch, 0, row).and_then(|name| campaigns.get_mut(&name));

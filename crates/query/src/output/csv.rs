@@ -25,9 +25,7 @@ impl Sink for Csv<'_> {
             .fields()
             .iter()
             .map(|field| report::spreadsheet_cell(field.name()));
-        Ok(self
-            .rows
-            .write_record(names.map(|name| name.into_owned()))?)
+        Ok(self.rows.write_record(names.map(Cow::into_owned))?)
     }
 
     fn rows(&mut self, batch: &RecordBatch) -> io::Result<()> {

@@ -7,6 +7,7 @@ use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// The columns of an event that Timesketch gets under their own names, and in which events of the same time are ordered.
@@ -54,7 +55,7 @@ pub(super) fn sql(selection: &Selection) -> String {
     for (operator, time) in [(">=", selection.from), ("<", selection.until)] {
         if let Some(time) = time {
             let time = quoted(&time.to_string());
-            filter.push_str(&format!(" AND time {operator} TIMESTAMP {time}"));
+            write!(filter, " AND time {operator} TIMESTAMP {time}").expect("a string takes all");
         }
     }
     format!(
@@ -164,7 +165,7 @@ impl Sink for Csv<'_> {
                 match value {
                     Value::Null => rows.write_field("")?,
                     Value::String(text) => {
-                        rows.write_field(report::spreadsheet_cell(text).as_bytes())?
+                        rows.write_field(report::spreadsheet_cell(text).as_bytes())?;
                     }
                     other => rows.write_field(other.to_string())?,
                 }

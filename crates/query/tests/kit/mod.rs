@@ -286,7 +286,7 @@ impl TestCase {
             events: store::events::schema(),
             items: Source::items_schema(),
         };
-        Questions::over(source, limits).expect("questions can be set up")
+        Questions::over(&source, limits).expect("questions can be set up")
     }
 }
 

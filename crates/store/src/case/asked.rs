@@ -19,7 +19,7 @@ pub enum Value {
 
 impl Case {
     /// Gives these columns of every row of a table to `visit`, until that says `false`. The names are the caller's own text,
-    /// of small letters and underscores.
+    /// of small letters, digits and underscores.
     pub fn each_row(
         &self,
         table: &str,
@@ -30,7 +30,7 @@ impl Case {
             !name.is_empty()
                 && name
                     .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
         };
         if let Some(name) = columns.iter().chain([&table]).find(|name| !plain(name)) {
             return Err(CaseError::Unknown {
