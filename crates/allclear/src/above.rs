@@ -21,6 +21,7 @@ pub(crate) fn run(asked: &Campaign) -> Outcome {
                     "knowledge/actors.yaml shows the form",
                 )
             };
+            #[expect(clippy::disallowed_methods, reason = "a setting that the caller names")]
             let yaml = std::fs::read_to_string(path).map_err(|error| wrong(error.into()))?;
             Weights::parse(&yaml).map_err(|error| wrong(error.into()))?
         }
@@ -28,10 +29,10 @@ pub(crate) fn run(asked: &Campaign) -> Outcome {
     // The day of the fix is when everybody could know.
     let disclosed: BTreeMap<_, _> = pack::builtin_packs()
         .into_iter()
-        .map(|pack| (pack.name.clone(), pack.window.fixed))
+        .map(|pack| (pack.manifest.name, pack.manifest.window.fixed))
         .collect();
     let options = Options {
-        campaign: asked.campaign.clone(),
+        campaign: asked.only.clone(),
         disclosed,
     };
     let picture = above(&questions, &weights, &options).map_err(failure)?;

@@ -274,12 +274,12 @@ pub(crate) struct CaseAccess {
     #[arg(value_name = "CASE")]
     pub(crate) case: PathBuf,
 
-    /// The case's database, such as postgres://user@host/database [default: what the case says]. The password comes from
+    /// The case's database, such as `postgres://user@host/database` [default: what the case says]. The password comes from
     /// PGPASSWORD or .pgpass.
     #[arg(long, value_name = "URL")]
     pub(crate) database_url: Option<String>,
 
-    /// The case's store of objects, such as s3://bucket/prefix [default: what the case says].
+    /// The case's store of objects, such as `s3://bucket/prefix` [default: what the case says].
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,
 
@@ -294,7 +294,7 @@ pub(crate) struct Sql {
     #[command(flatten)]
     pub(crate) access: CaseAccess,
 
-    /// One question, such as "SELECT * FROM addresses WHERE src_ip = '203.0.113.5'".
+    /// One question, such as `SELECT * FROM addresses WHERE src_ip = '203.0.113.5'`.
     #[arg(value_name = "QUERY")]
     pub(crate) query: String,
 
@@ -331,8 +331,8 @@ pub(crate) struct Campaign {
     pub(crate) access: CaseAccess,
 
     /// Only this campaign [default: every one of the case].
-    #[arg(long, value_name = "NAME")]
-    pub(crate) campaign: Option<String>,
+    #[arg(long = "campaign", value_name = "NAME")]
+    pub(crate) only: Option<String>,
 
     /// Weights of what holds visits together as one actor's, instead of the built-in ones.
     #[arg(long, value_name = "FILE.yaml")]
