@@ -237,9 +237,12 @@ fn a_case_gives_the_same_answers_in_every_form() {
         assert_eq!(checked.stdout, told.stdout);
         assert_eq!(checked.stderr, "");
     }
-    let kept = read(&folder.join("case/report.json"));
+    let report = ["report", "case", "--format", "json"];
+    let kept = allclear(folder, &report).stdout;
     let report: Report = serde_json::from_str(&kept).expect("it has the documented form");
-    let manifest = read(&folder.join("case/manifest.jsonl"));
+    let arguments = ["--case", "case", "--manifest", "manifest.jsonl", "--quiet"];
+    assert_eq!(allclear(folder, &check(&arguments)).code, 1);
+    let manifest = read(&folder.join("manifest.jsonl"));
     assert_eq!(manifest.lines().count() as u64, report.accounting.items);
 
     let written = |format: &str| {

@@ -155,23 +155,13 @@ fn no_scenario_says_more_with_less_evidence_1() {
 
 #[test]
 fn no_scenario_says_more_with_less_evidence_2() {
-    hold_every_eighth(2);
-}
-
-#[test]
-fn no_scenario_says_more_with_less_evidence_3() {
     hold_every_eighth(4);
 }
 
 #[test]
-fn no_scenario_says_more_with_less_evidence_4() {
-    hold_every_eighth(6);
-}
-
-#[test]
-#[ignore = "half of the scenarios take as long as all other tests; run with --run-ignored"]
+#[ignore = "three quarters of the scenarios take longer than all other tests; run with --run-ignored"]
 fn no_other_scenario_says_more_with_less_evidence() {
-    for first in [1, 3, 5, 7] {
+    for first in [1, 2, 3, 5, 6, 7] {
         hold_every_eighth(first);
     }
 }
