@@ -31,7 +31,7 @@ pub(crate) fn run(asked: &Campaign) -> Outcome {
         .map(|pack| (pack.manifest.name.clone(), pack.manifest.window.fixed))
         .collect();
     let options = Options {
-        campaign: asked.campaign.clone(),
+        campaign: asked.only.clone(),
         disclosed,
     };
     let picture = above(&questions, &weights, &options).map_err(failure)?;

@@ -273,13 +273,14 @@ pub(crate) enum Format {
 /// What stands behind a case.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct CaseBehind {
-    /// Keep the case's ledger in this PostgreSQL database (postgres://…) instead of SQLite in its folder. The case
+    /// Keep the case's ledger in this PostgreSQL database, such as `postgres://user@host/name`, instead of SQLite in its
+    /// folder. The case
     /// remembers it, but not its password: give that by PGPASSWORD or ~/.pgpass.
     #[arg(long, value_name = "URL")]
     pub(crate) database_url: Option<String>,
 
-    /// Keep events and other objects in this S3-compatible store (s3://bucket/prefix) instead of the case's folder. Keys and
-    /// endpoint come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT.
+    /// Keep events and other objects in this S3-compatible store, such as `s3://bucket/prefix`, instead of the case's folder.
+    /// Keys and endpoint come from `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT`.
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,
 }
@@ -326,7 +327,7 @@ pub(crate) struct Sql {
     #[command(flatten)]
     pub(crate) access: CaseAccess,
 
-    /// One question, such as "SELECT * FROM addresses WHERE src_ip = '203.0.113.5'".
+    /// One question, such as `SELECT * FROM addresses WHERE src_ip = '203.0.113.5'`.
     #[arg(value_name = "QUERY")]
     pub(crate) query: String,
 
@@ -363,8 +364,8 @@ pub(crate) struct Campaign {
     pub(crate) access: CaseAccess,
 
     /// Only this campaign [default: every one of the case].
-    #[arg(long, value_name = "NAME")]
-    pub(crate) campaign: Option<String>,
+    #[arg(long = "campaign", value_name = "NAME")]
+    pub(crate) only: Option<String>,
 
     /// Weights of what holds visits together as one actor's, instead of the built-in ones.
     #[arg(long, value_name = "FILE.yaml")]

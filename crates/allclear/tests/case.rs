@@ -1,5 +1,10 @@
 //! A case: the same answers as without one, whatever happens on the way, and new answers without the evidence.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where its own files cannot be written"
+)]
+
 mod support;
 
 use serde_json::Value;
@@ -240,6 +245,12 @@ fn new_rules_and_indicators_judge_a_case_without_its_evidence() {
     );
 }
 
+#[expect(clippy::disallowed_methods, reason = "a setting of this test alone")]
+fn kills() -> usize {
+    let set = std::env::var("ALLCLEAR_KILLS").ok();
+    set.and_then(|kills| kills.parse().ok()).unwrap_or(KILLS)
+}
+
 #[test]
 fn a_run_that_is_killed_again_and_again_ends_with_the_same_verdicts() {
     let folder = tempfile::tempdir().unwrap();
@@ -252,10 +263,7 @@ fn a_run_that_is_killed_again_and_again_ends_with_the_same_verdicts() {
         run.stdout
     };
     assert_eq!(allclear(path, &check("whole")).code, 1);
-    let kills = std::env::var("ALLCLEAR_KILLS")
-        .ok()
-        .and_then(|kills| kills.parse().ok())
-        .unwrap_or(KILLS);
+    let kills = kills();
     let mut moment = 0x2021_0303_u64;
     for _ in 0..kills {
         let mut child = command(path)

@@ -1,6 +1,7 @@
 //! Whether a collection looks as it did when it was read: names, sizes and times of change, without reading it.
 
 use crate::discover::Collection;
+use crate::item::hex;
 use sha2::{Digest, Sha256};
 use std::fs::{self, Metadata};
 use std::io;
@@ -31,7 +32,7 @@ pub fn fingerprint(collection: &Collection) -> io::Result<Fingerprint> {
     let bytes = add(&collection.location, &mut hasher, 0)?;
     let digest = hasher.finalize();
     Ok(Fingerprint {
-        digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        digest: hex(&digest),
         bytes,
     })
 }
@@ -56,7 +57,7 @@ fn add(path: &Path, hasher: &mut Sha256, depth: usize) -> io::Result<u64> {
     names.sort();
     let mut bytes = 0_u64;
     for name in names {
-        bytes = bytes.saturating_add(add(&path.join(name), hasher, depth + 1)?);
+        bytes = bytes.saturating_add(add(&path.join(name), hasher, depth.saturating_add(1))?);
     }
     hasher.update([1]);
     Ok(bytes)

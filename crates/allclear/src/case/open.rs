@@ -37,6 +37,7 @@ pub(super) fn open_or_create(folder: &Path, behind: &CaseBehind) -> Result<Case,
     opened.map_err(failure)
 }
 
+#[expect(clippy::disallowed_methods, reason = "settings are read here")]
 fn settings(behind: &CaseBehind) -> Settings {
     let set = STORE_VARIABLES.iter().filter_map(|name| {
         let value = std::env::var(name).ok()?;
@@ -51,13 +52,19 @@ fn settings(behind: &CaseBehind) -> Settings {
 }
 
 /// The wall clock: when something was written into a case. No judgement rests on it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the clock is read here, and handed down"
+)]
 pub(super) fn now() -> Timestamp {
     Timestamp::now()
 }
 
 pub(crate) fn failure(error: CaseError) -> Failure {
     let advice = match &error {
-        CaseError::NoCase(_) => "give the folder that was given to `allclear check --case`",
+        CaseError::NoCase(_) | CaseError::Description { .. } => {
+            "give the folder that was given to `allclear check --case`"
+        }
         CaseError::Exists(_) => "name another folder",
         CaseError::Newer { .. } => "use the version of Allclear that wrote it, or a newer one",
         CaseError::OtherCase { .. } => {
@@ -67,9 +74,6 @@ pub(crate) fn failure(error: CaseError) -> Failure {
         CaseError::DatabaseUrl(_) => "such as postgres://allclear@localhost/case",
         CaseError::StoreUrl(_) => "such as s3://bucket/case",
         CaseError::Unknown { .. } => "`allclear case list` names what there is",
-        CaseError::Description { .. } => {
-            "give the folder that was given to `allclear check --case`"
-        }
         CaseError::Database(_) | CaseError::File { .. } | CaseError::Store { .. } => {
             return Failure::fault(error)
                 .with_advice("what was committed before stays; run the same command again");

@@ -50,6 +50,14 @@ pub(crate) fn run_of(output: Output) -> Run {
     clippy::disallowed_methods,
     reason = "a test looks at what was written"
 )]
+#[cfg_attr(
+    test,
+    expect(
+        clippy::allow_attributes,
+        reason = "whether it is used depends on the test that includes it"
+    )
+)]
+#[allow(dead_code, reason = "not every test looks at files")]
 pub(crate) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

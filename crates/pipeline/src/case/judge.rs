@@ -337,13 +337,14 @@ pub fn at_times(work: &Work<'_>, host: &str, times: Times) -> Result<HostDiff, C
     }
     let before = judged(&bench, earlier)?.ok_or_else(none)?;
     let after = judged(&bench, parts)?.ok_or_else(none)?;
-    fn seen(judged: &Judged) -> assess::Seen<'_> {
-        assess::Seen {
-            report: &judged.report,
-            as_of: judged.as_of,
-            findings: &judged.findings,
-            gaps: &judged.gaps,
-        }
-    }
     Ok(assess::diff(seen(&before), seen(&after)))
+}
+
+fn seen(judged: &Judged) -> assess::Seen<'_> {
+    assess::Seen {
+        report: &judged.report,
+        as_of: judged.as_of,
+        findings: &judged.findings,
+        gaps: &judged.gaps,
+    }
 }
