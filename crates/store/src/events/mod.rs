@@ -1,7 +1,7 @@
 //! Events of a case: written by workers to staging files, kept in one Parquet file for each collection and host, and read
 //! back as the records they were.
 //!
-//! The way of an event: [`Staging::record`] in a worker, [`write`] in the parent once the items are accepted, [`read`] when
+//! The way of an event: [`Staging::record`] in a worker, [`write()`] in the parent once the items are accepted, [`read`] when
 //! the case is judged again. The columns are those of [`schema`]; docs/case-format.md explains them to analysts.
 
 mod columns;
