@@ -7,7 +7,6 @@ use evidence::{Collection, Options};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use model::ItemSeen;
 use model::report::Report;
-use pack::BuildTable;
 use pipeline::supervise::Crew;
 use pipeline::{Judgement, Progress, SuperviseError, WorkerCommand};
 use std::fs::File;
@@ -24,21 +23,12 @@ pub(crate) fn run(check: &Check) -> Outcome {
     let packs = settings::packs(&knowledge)?;
     let shipped = settings::shipped_files(&check.known)?;
     let attestations = attest::read(&check.attest, &packs)?;
-    let builds = BuildTable::builtin();
-    let products = pack::products();
-    let questions = pack::questions();
-    let review = pack::Review::builtin();
+    let tables = Tables::builtin();
     let collections = discover(&check.input.paths, &knowledge.options)?;
 
     let judgement = Judgement {
         packs: &packs,
-        knowledge: assess::Knowledge {
-            builds: &builds,
-            products: &products,
-            shipped: &shipped,
-            questions: &questions,
-            review: &review,
-        },
+        knowledge: tables.knowledge(&shipped),
         host: check.input.host.as_deref(),
         as_of: check.as_of,
         attestations: &attestations,

@@ -19,6 +19,35 @@ const SETTINGS_BYTES_MAX: u64 = 64 << 20;
 /// Endings of files that hold Sigma rules.
 const SIGMA_ENDINGS: &[&str] = &["yml", "yaml"];
 
+/// What a judgement goes by that comes with Allclear.
+pub(crate) struct Tables {
+    builds: pack::BuildTable,
+    products: Vec<pack::Product>,
+    questions: Vec<pack::Question>,
+    review: pack::Review,
+}
+
+impl Tables {
+    pub(crate) fn builtin() -> Self {
+        Self {
+            builds: pack::BuildTable::builtin(),
+            products: pack::products(),
+            questions: pack::questions(),
+            review: pack::Review::builtin(),
+        }
+    }
+
+    pub(crate) fn knowledge<'a>(&'a self, shipped: &'a ShippedFiles) -> assess::Knowledge<'a> {
+        assess::Knowledge {
+            builds: &self.builds,
+            products: &self.products,
+            shipped,
+            questions: &self.questions,
+            review: &self.review,
+        }
+    }
+}
+
 /// What workers need to know.
 pub(crate) fn knowledge(given: &Given, options: Options) -> Result<Knowledge, Failure> {
     let trust = Trust::of(&given.trust)?;

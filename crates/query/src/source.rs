@@ -1,6 +1,6 @@
 //! What a case offers to questions: its ledger's rows, and the store that holds the objects which the ledger names.
 
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use object_store::ObjectStore;
 use std::error::Error;
 use std::fmt::Debug;
@@ -32,25 +32,8 @@ impl Source {
             objects: case.object_store()?,
             ledger: Arc::new(case),
             events: store::events::schema(),
-            items: Self::items_schema(),
+            items: store::events::items_schema(),
         })
-    }
-
-    /// The columns of `items` as `store` writes them.
-    pub fn items_schema() -> SchemaRef {
-        let text = |name| Field::new(name, DataType::Utf8, false);
-        Arc::new(Schema::new(vec![
-            text("host"),
-            text("collection"),
-            text("path"),
-            Field::new("size", DataType::Int64, false),
-            text("sha256"),
-            text("kind"),
-            Field::new("source", DataType::Utf8, true),
-            Field::new("records_in", DataType::UInt64, false),
-            Field::new("events", DataType::UInt64, false),
-            text("rejected"),
-        ]))
     }
 }
 

@@ -5,9 +5,9 @@ use super::{Judge, failure};
 use crate::args::{Check, Diff, Report as ReportArguments};
 use crate::check::{crew, exit_code, manifest_line, name_manifest, progress_bar, show};
 use crate::exit::{self, Failure};
-use crate::{Outcome, attest, output, settings};
+use crate::settings::{self, Tables};
+use crate::{Outcome, attest, output};
 use evidence::{Collection, Options};
-use pack::BuildTable;
 use pipeline::Judgement;
 use pipeline::case::{Change, Done, Times, Work};
 use pipeline::job::Knowledge;
@@ -98,38 +98,6 @@ fn changes(changes: &[Change], out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  {}", report::visible(&line))?;
     }
     Ok(())
-}
-
-/// What a judgement goes by that comes with Allclear.
-struct Tables {
-    builds: BuildTable,
-    products: Vec<pack::Product>,
-    questions: Vec<pack::Question>,
-    review: pack::Review,
-}
-
-impl Tables {
-    fn builtin() -> Self {
-        Self {
-            builds: BuildTable::builtin(),
-            products: pack::products(),
-            questions: pack::questions(),
-            review: pack::Review::builtin(),
-        }
-    }
-
-    fn knowledge<'a>(
-        &'a self,
-        shipped: &'a pack::shipped_files::ShippedFiles,
-    ) -> assess::Knowledge<'a> {
-        assess::Knowledge {
-            builds: &self.builds,
-            products: &self.products,
-            shipped,
-            questions: &self.questions,
-            review: &self.review,
-        }
-    }
 }
 
 /// `allclear case judge`: the same evidence, judged by what is known now.

@@ -284,7 +284,7 @@ impl TestCase {
             ledger: Arc::new(self.ledger.clone()),
             objects: Arc::new(store),
             events: store::events::schema(),
-            items: Source::items_schema(),
+            items: store::events::items_schema(),
         };
         Questions::over(&source, limits).expect("questions can be set up")
     }

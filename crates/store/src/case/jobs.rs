@@ -88,6 +88,23 @@ impl Case {
         })
     }
 
+    /// Takes this job whatever its state: for the one run that has the right to work on the case, as whoever had the job
+    /// before is dead. `lease` is in microseconds.
+    pub fn take_over(
+        &self,
+        id: &str,
+        owner: &str,
+        now: i64,
+        lease: i64,
+    ) -> Result<Option<Claim>, CaseError> {
+        self.ledger.write(async |connection| {
+            match one::<JobRow>(connection, "WHERE id = $1", vec![text(id)]).await? {
+                Some(job) => take(connection, job, owner, now, lease).await.map(Some),
+                None => Ok(None),
+            }
+        })
+    }
+
     /// Holds the job for `lease` microseconds from `now` on.
     pub fn renew(&self, claim: &Claim, now: i64, lease: i64) -> Result<(), CaseError> {
         self.change(

@@ -1,7 +1,7 @@
 //! The items of one collection and host: what lay in it, and what became of it.
 
-use super::EventsError;
 use super::write::plain_properties;
+use super::{EventsError, column};
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, UInt64Array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use model::{ItemSeen, Rejected, SourceName};
@@ -14,7 +14,8 @@ use std::sync::Arc;
 /// Items written at once; a disk image has half a million.
 const BATCH_ROWS: usize = 8 * 1024;
 
-fn schema() -> SchemaRef {
+/// The columns of an items file.
+pub fn items_schema() -> SchemaRef {
     let text = |name| Field::new(name, DataType::Utf8, false);
     Arc::new(Schema::new(vec![
         text("host"),
@@ -37,7 +38,7 @@ pub fn write_items(
     collection: &str,
     path: &Path,
 ) -> Result<(), EventsError> {
-    let schema = schema();
+    let schema = items_schema();
     let file = File::create(path).map_err(EventsError::io(path))?;
     let properties = plain_properties().build();
     let mut writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties))
@@ -154,20 +155,6 @@ impl Columns<'_> {
             rejected: rejected.collect(),
         }
     }
-}
-
-fn column<'a, T: Array + 'static>(
-    batch: &'a RecordBatch,
-    name: &str,
-    path: &Path,
-) -> Result<&'a T, EventsError> {
-    let column = batch.column_by_name(name);
-    column
-        .and_then(|column| column.as_any().downcast_ref())
-        .ok_or_else(|| EventsError::Column {
-            path: path.to_owned(),
-            column: name.to_owned(),
-        })
 }
 
 #[cfg(test)]

@@ -13,14 +13,15 @@ mod value;
 mod write;
 
 pub use columns::{Columns, ColumnsError};
-pub use items::{read_items, write_items};
+pub use items::{items_schema, read_items, write_items};
 pub use read::{StoredRecord, read};
 pub use staging::{FIELDS_MAX, ItemRows, RECORD_BYTES_MAX, Staged, Staging, VALUE_BYTES_MAX};
 pub use write::{Written, write};
 
+use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Name and version of the Parquet files' form, under [`FORMAT_KEY`] in their footers.
@@ -179,4 +180,19 @@ fn record_columns() -> Vec<Field> {
     columns.push(Field::new("fields", DataType::Map(entries, false), false));
     columns.push(Field::new("field_types", DataType::Utf8, true));
     columns
+}
+
+/// A column of a batch of this file, of this type.
+fn column<'a, T: Array + 'static>(
+    batch: &'a RecordBatch,
+    name: &str,
+    path: &Path,
+) -> Result<&'a T, EventsError> {
+    let column = batch.column_by_name(name);
+    column
+        .and_then(|column| column.as_any().downcast_ref())
+        .ok_or_else(|| EventsError::Column {
+            path: path.to_owned(),
+            column: name.to_owned(),
+        })
 }

@@ -2,7 +2,7 @@
 
 use super::sort::Sorter;
 use super::value::{split_letters, value_of};
-use super::{EventsError, FORMAT, FORMAT_KEY, schema};
+use super::{EventsError, FORMAT, FORMAT_KEY, column, schema};
 use arrow_array::{
     Array, Int32Array, MapArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array,
 };
@@ -164,20 +164,6 @@ impl<'a> Columns<'a> {
             field_types: column(batch, "field_types", path)?,
         })
     }
-}
-
-fn column<'a, T: Array + 'static>(
-    batch: &'a RecordBatch,
-    name: &str,
-    path: &Path,
-) -> Result<&'a T, EventsError> {
-    let column = batch.column_by_name(name);
-    column
-        .and_then(|column| column.as_any().downcast_ref())
-        .ok_or_else(|| EventsError::Column {
-            path: path.to_owned(),
-            column: name.to_owned(),
-        })
 }
 
 fn text(column: &StringArray, row: usize) -> Option<&str> {

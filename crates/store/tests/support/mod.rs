@@ -73,16 +73,21 @@ impl Postgres {
             .spawn()
             .unwrap();
         let postgres = Self { folder, server };
-        let socket = postgres.folder.path().join(".s.PGSQL.5432");
+        let ready = || {
+            Command::new(bin.join("pg_isready"))
+                .args(["--quiet", "-U", "allclear", "-h"])
+                .arg(postgres.folder.path())
+                .status()
+                .unwrap()
+                .success()
+        };
         for _ in 0..600 {
-            if socket.exists() {
-                break;
+            if ready() {
+                return Some(postgres);
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        // The socket is there shortly before the server answers.
-        std::thread::sleep(Duration::from_millis(500));
-        Some(postgres)
+        panic!("PostgreSQL did not answer within half a minute");
     }
 
     pub(crate) fn url(&self) -> String {
