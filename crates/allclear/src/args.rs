@@ -185,8 +185,24 @@ pub(crate) struct Readers {
 
 #[derive(Debug, Args)]
 pub(crate) struct Hunt {
+    /// Files, folders, archives, triage containers, and folders of those.
+    #[arg(required_unless_present = "case", value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Hunt through the events of this case instead of evidence.
+    #[arg(long, value_name = "CASE", conflicts_with_all = ["paths", "password"])]
+    pub(crate) case: Option<PathBuf>,
+
     #[command(flatten)]
-    pub(crate) input: Input,
+    pub(crate) behind: CaseBehind,
+
+    /// Say that all evidence is of this host; of a case, hunt through this host only.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
+
+    /// Password of zip and 7z archives; `-` reads it from a line of standard input.
+    #[arg(long, value_name = "PASSWORD")]
+    pub(crate) password: Option<String>,
 
     /// Rules of this campaign pack (a built-in name, a folder or a zip archive) [default: every built-in one, unless rules or
     /// indicators of your own are given].

@@ -2,7 +2,8 @@
 
 use crate::args::{Check, Readers};
 use crate::exit::{self, Failure};
-use crate::{Outcome, attest, case, output, settings};
+use crate::settings::{self, Tables};
+use crate::{Outcome, attest, case, output};
 use evidence::{Collection, Options};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use model::ItemSeen;
@@ -19,7 +20,10 @@ pub(crate) fn run(check: &Check) -> Outcome {
     let outputs = [&check.output.output, &check.manifest, &check.case];
     output::refuse_to_write_into_evidence(&outputs.map(Option::as_deref), &check.input.paths)?;
     output::must_be_writable(check.output.output.as_deref())?;
-    let knowledge = settings::knowledge(&check.knowledge, settings::options(&check.input)?)?;
+    let knowledge = settings::knowledge(
+        &check.knowledge,
+        settings::options(check.input.password.as_deref())?,
+    )?;
     let packs = settings::packs(&knowledge)?;
     let shipped = settings::shipped_files(&check.known)?;
     let attestations = attest::read(&check.attest, &packs)?;

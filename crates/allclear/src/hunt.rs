@@ -1,19 +1,24 @@
 //! `allclear hunt`: every match of every rule, in order of time; no verdict.
 
-use crate::args::{Hunt, HuntFormat, Knowledge, Level};
+use crate::args::{CaseAt, Hunt, HuntFormat, Knowledge, Level};
+use crate::case::{self, work_failure};
 use crate::check::{crew, discover, failure, progress_bar, show};
 use crate::exit::{self, Failure};
 use crate::{Outcome, output, settings};
-use pipeline::{HuntMatch, Hunted};
+use evidence::Collection;
+use pipeline::case::{CaseError, Stored};
+use pipeline::supervise::Crew;
+use pipeline::{HuntMatch, Hunted, Progress, SuperviseError};
 use std::io::{self, Write};
 use std::process::ExitCode;
+use store::Case;
 
 /// Gaps that are told one by one on standard error; `--gaps` writes all.
 const GAPS_SHOWN_MAX: usize = 5;
 
 pub(crate) fn run(hunt: &Hunt) -> Outcome {
     let outputs = [hunt.output.as_deref(), hunt.gaps.as_deref()];
-    output::refuse_to_write_into_evidence(&outputs, &hunt.input.paths)?;
+    output::refuse_to_write_into_evidence(&outputs, &hunt.paths)?;
     for path in outputs {
         output::must_be_writable(path)?;
     }
@@ -24,38 +29,35 @@ pub(crate) fn run(hunt: &Hunt) -> Outcome {
         yara: hunt.yara.clone(),
         indicators: hunt.indicators.clone(),
     };
-    let knowledge = settings::only_named(&given, settings::options(&hunt.input)?)?;
-    let collections = discover(&hunt.input.paths, &knowledge.options)?;
+    let options = settings::options(hunt.password.as_deref())?;
+    let knowledge = settings::only_named(&given, options)?;
+    let place = match &hunt.case {
+        Some(folder) => Through::Case(case::open(&CaseAt {
+            case: folder.clone(),
+            behind: hunt.behind.clone(),
+        })?),
+        None => Through::Evidence(discover(&hunt.paths, &knowledge.options)?),
+    };
     let crew = crew(&hunt.readers)?;
     let mut hunted = Hunted::default();
     let mut write = |out: &mut dyn Write| -> io::Result<Result<(), Failure>> {
-        let bar = progress_bar(hunt.readers.quiet);
-        let mut bytes = 0;
-        let outcome = pipeline::hunt(
-            &collections,
-            &knowledge,
-            &crew,
-            hunt.input.host.as_deref(),
-            &mut |progress| show(&bar, progress, &mut bytes),
-            &mut |matched| {
-                if level(matched.level) < hunt.level {
-                    return Ok(());
-                }
-                match hunt.format {
-                    HuntFormat::Text => line(matched, out),
-                    HuntFormat::Ndjson => report::json_line(matched, out),
-                }
-            },
-        );
-        bar.finish_and_clear();
-        match outcome {
+        let mut take = |matched: &HuntMatch<'_>| {
+            if level(matched.level) < hunt.level {
+                return Ok(());
+            }
+            match hunt.format {
+                HuntFormat::Text => line(matched, out),
+                HuntFormat::Ndjson => report::json_line(matched, out),
+            }
+        };
+        match through(&place, hunt, &knowledge, &crew, &mut take) {
             Ok(done) => {
                 hunted = done;
                 Ok(Ok(()))
             }
             // Whoever reads the output went away, or the disk is full: the caller of this closure tells them apart.
-            Err(pipeline::SuperviseError::Output(error)) => Err(error),
-            Err(error) => Ok(Err(failure(error))),
+            Err(Stopped::Output(error)) => Err(error),
+            Err(Stopped::Failure(failure)) => Ok(Err(failure)),
         }
     };
     let mut outcome = Ok(());
@@ -81,6 +83,53 @@ pub(crate) fn run(hunt: &Hunt) -> Outcome {
     } else {
         exit::NOTHING_EXAMINED
     }))
+}
+
+/// What is hunted through.
+enum Through {
+    Evidence(Vec<Collection>),
+    Case(Case),
+}
+
+/// Why a hunt came to no end.
+enum Stopped {
+    /// Matches could not be written.
+    Output(io::Error),
+    Failure(Failure),
+}
+
+fn through(
+    place: &Through,
+    hunt: &Hunt,
+    knowledge: &pipeline::job::Knowledge,
+    crew: &Crew,
+    take: &mut dyn FnMut(&HuntMatch<'_>) -> io::Result<()>,
+) -> Result<Hunted, Stopped> {
+    let host = hunt.host.as_deref();
+    match place {
+        Through::Evidence(collections) => {
+            let bar = progress_bar(hunt.readers.quiet);
+            let mut bytes = 0;
+            let progress = &mut |progress: Progress<'_>| show(&bar, progress, &mut bytes);
+            let outcome = pipeline::hunt(collections, knowledge, crew, host, progress, take);
+            bar.finish_and_clear();
+            outcome.map_err(|error| match error {
+                SuperviseError::Output(error) => Stopped::Output(error),
+                error => Stopped::Failure(failure(error)),
+            })
+        }
+        Through::Case(case) => {
+            let stored = Stored {
+                case,
+                host,
+                workers: usize::try_from(crew.workers).unwrap_or(1),
+            };
+            pipeline::case::hunt(&stored, knowledge, take).map_err(|error| match error {
+                CaseError::Output(error) => Stopped::Output(error),
+                error => Stopped::Failure(work_failure(error)),
+            })
+        }
+    }
 }
 
 /// Rules without a level are shown at every level: nobody said that they do not matter.

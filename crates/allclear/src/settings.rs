@@ -1,6 +1,6 @@
 //! Reads what the arguments name: packs, rules, indicators, tables, a password.
 
-use crate::args::{Input, Knowledge as Given};
+use crate::args::Knowledge as Given;
 use crate::exit::Failure;
 use crate::packs::{self, Trust};
 use detect::Extra;
@@ -84,9 +84,9 @@ pub(crate) fn sigma_files(paths: &[PathBuf]) -> Result<Vec<(String, String)>, Fa
 }
 
 /// Bounds and password for opening evidence.
-pub(crate) fn options(input: &Input) -> Result<Options, Failure> {
+pub(crate) fn options(given: Option<&str>) -> Result<Options, Failure> {
     Ok(Options {
-        password: password(input.password.as_deref())?,
+        password: password(given)?,
         ..Options::default()
     })
 }

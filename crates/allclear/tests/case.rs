@@ -180,12 +180,34 @@ fn new_rules_and_indicators_judge_a_case_without_its_evidence() {
     let format = ["--format", "json"];
     let run = allclear(path, &["check", "evidence", "--case", "case", "--quiet"]);
     assert_eq!(run.code, 1, "{}", run.stderr);
+    let hunt = |place: &[&str], format: &str| {
+        let options = ["hunt", "--format", format];
+        allclear(path, &[&options[..], &knowledge[..4], place].concat())
+    };
+    let hunted = hunt(&["evidence"], "text");
+    let hunted_fields = hunt(&["evidence"], "ndjson");
     // What a run over the evidence finds with the new rules, the case finds without it.
     let fresh = allclear(
         path,
         &[&["check", "evidence"][..], &knowledge, &format].concat(),
     );
     fs::remove_dir_all(path.join("evidence")).unwrap();
+    // So does a hunt, in the same order, and it changes nothing of the case.
+    assert!(hunted.stdout.contains("Seen at last"), "{}", hunted.stderr);
+    assert!(hunted.stdout.contains("192.0.2.2"), "{}", hunted.stdout);
+    let stored = hunt(&["--case", "case"], "text");
+    assert_eq!(stored.stdout, hunted.stdout);
+    assert_eq!(stored.stderr, hunted.stderr);
+    assert_eq!(
+        hunt(&["--case", "case"], "ndjson").stdout,
+        hunted_fields.stdout
+    );
+    let one = hunt(&["--case", "case", "--host", "ex003"], "text");
+    let all = hunted.stdout.lines();
+    let of_one: Vec<&str> = all.filter(|line| line.contains("  EX003  ")).collect();
+    assert!(!of_one.is_empty());
+    assert_eq!(one.stdout.lines().collect::<Vec<_>>(), of_one);
+    assert_eq!(hunt(&["--case", "case", "--host", "EX999"], "text").code, 2);
     let judged = allclear(path, &[&["case", "judge", "case"][..], &knowledge].concat());
     assert_eq!(judged.code, 0, "{}", judged.stderr);
     let told = report(&allclear(

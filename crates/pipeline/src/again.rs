@@ -5,13 +5,16 @@
 //! the bytes of files cannot be run again: what it found then stays, and where its rules are others now, a gap says so.
 
 use crate::gather::Part;
-use detect::{Engine, ItemDetection, Scratch, Sighting};
+use crate::job::Matched;
+use detect::{Engine, ItemDetection, Match, Scratch, Sighting};
 use model::{Finding, Gap, GapKind, Interest, ItemSeen, Place, Record, SourceName};
 use std::collections::BTreeSet;
 
 /// Runs detection over the items of one part, in their order.
-pub(crate) struct Again<'e> {
+pub(crate) struct Again<'e, 't> {
     engine: &'e Engine,
+    /// Takes every match by itself instead, for a hunt.
+    take: Option<Take<'t>>,
     items: &'e [ItemSeen],
     /// The item in hand, and its detection.
     at: usize,
@@ -19,6 +22,9 @@ pub(crate) struct Again<'e> {
     scratch: Option<Scratch<'e>>,
     found: Found,
 }
+
+/// Takes a match in an item of this path.
+pub(crate) type Take<'t> = &'t mut dyn FnMut(&str, Matched);
 
 /// What detection says now.
 #[derive(Default)]
@@ -28,16 +34,25 @@ struct Found {
     gaps: Vec<Gap>,
 }
 
-impl<'e> Again<'e> {
+impl<'e, 't> Again<'e, 't> {
     /// `items` are to be in order of their paths.
     pub(crate) fn new(engine: &'e Engine, items: &'e [ItemSeen]) -> Self {
         Self {
             engine,
+            take: None,
             items,
             at: 0,
             in_hand: None,
             scratch: Some(Scratch::default()),
             found: Found::default(),
+        }
+    }
+
+    /// The same for a hunt: matches go to `take` one by one, those of an item together.
+    pub(crate) fn hunt(engine: &'e Engine, items: &'e [ItemSeen], take: Take<'t>) -> Self {
+        Self {
+            take: Some(take),
+            ..Self::new(engine, items)
         }
     }
 
@@ -53,7 +68,14 @@ impl<'e> Again<'e> {
             .get(self.at)
             .is_some_and(|known| known.path == item)
         {
-            self.open().record(record, &Interest::Any);
+            match self.take.take() {
+                None => self.open().record(record, &Interest::Any),
+                Some(take) => {
+                    let visit = &mut |matched: &Match<'_>| take(item, Matched::of(matched));
+                    self.open().hunt(record, &Interest::Any, visit);
+                    self.take = Some(take);
+                }
+            }
         }
     }
 
@@ -78,7 +100,10 @@ impl<'e> Again<'e> {
         let place = |place: &mut Place| place.item.clone_from(&item.path);
         for mut finding in told.findings {
             place(&mut finding.place);
-            self.found.findings.push(finding);
+            match &mut self.take {
+                None => self.found.findings.push(finding),
+                Some(take) => take(&item.path, finding.into()),
+            }
         }
         for mut sighting in told.sightings {
             place(&mut sighting.place);
@@ -96,9 +121,7 @@ impl<'e> Again<'e> {
     /// Puts what was found into the part. `packs` are the names of those that are used now; `other_bytes` says whether what
     /// looks at bytes is another than when the evidence was read.
     pub(crate) fn finish(mut self, part: &Part, packs: &BTreeSet<&str>, other_bytes: bool) -> Part {
-        while self.at < self.items.len() {
-            self.close();
-        }
+        self.close_all();
         let mut told = part.clone();
         let is_kept = |finding: &Finding| {
             let campaign = finding.campaign.as_deref();
@@ -125,16 +148,42 @@ impl<'e> Again<'e> {
             told.gaps.push(gap);
         }
         if other_bytes {
-            told.gaps.extend(self::bytes_not_seen(self.engine, part));
+            told.gaps.extend(bytes_not_seen(
+                self.engine,
+                part,
+                "rules for the bytes of files have changed since this evidence was read; give the evidence again with \
+                 --reread",
+            ));
         }
         told.gaps.sort();
         told.gaps.dedup();
         told
     }
+
+    /// What a hunt leaves for correlations, and what it could not look at.
+    pub(crate) fn end_hunt(mut self, part: &Part) -> (Vec<Sighting>, Vec<Gap>) {
+        self.close_all();
+        let mut gaps = self.found.gaps;
+        for gap in &mut gaps {
+            gap.place.collection.clone_from(&part.seen.id);
+        }
+        gaps.extend(bytes_not_seen(
+            self.engine,
+            part,
+            "a case does not hold the bytes of files; rules for these need a hunt through the evidence itself",
+        ));
+        (self.found.sightings, gaps)
+    }
+
+    fn close_all(&mut self) {
+        while self.at < self.items.len() {
+            self.close();
+        }
+    }
 }
 
 /// Files whose bytes the rules of now would have asked for, as one gap for each source they belong to.
-fn bytes_not_seen(engine: &Engine, part: &Part) -> Vec<Gap> {
+fn bytes_not_seen(engine: &Engine, part: &Part, detail: &str) -> Vec<Gap> {
     let mut sources: BTreeSet<Option<&SourceName>> = BTreeSet::new();
     for item in &part.seen.items {
         let detection = engine.item(&item.path);
@@ -145,8 +194,6 @@ fn bytes_not_seen(engine: &Engine, part: &Part) -> Vec<Gap> {
             sources.insert(item.source.as_ref());
         }
     }
-    let detail = "rules for the bytes of files have changed since this evidence was read; give the evidence again \
-                  with --reread";
     sources
         .into_iter()
         .map(|source| Gap {

@@ -3,7 +3,7 @@
 //! Workers tell matches as they find them; here they are sorted with bounded memory: what does not fit is written to
 //! nameless temporary files, run by run, and merged at the end. Only then is it known whose host each item is.
 
-use crate::gather::{self, Owners};
+use crate::gather;
 use crate::job::{Knowledge, Matched, Position, Task};
 use crate::supervise::{self, Ask, Crew, Progress, Seen, SuperviseError};
 use crate::worker::Rules;
@@ -77,9 +77,9 @@ pub fn hunt(
                 // A successor may tell an archive again that it had to open for the members behind.
                 if spilled.is_ok() && !done.contains(&position) {
                     let label = &collections[position.collection].label;
-                    spilled = matches
-                        .into_iter()
-                        .try_for_each(|matched| sorter.add(position, label, &path, matched));
+                    spilled = matches.into_iter().try_for_each(|matched| {
+                        sorter.add(position.collection, label, &path, matched)
+                    });
                 }
             }
             supervise::Told::Done(position) => {
@@ -104,7 +104,8 @@ pub fn hunt(
     sorter
         .merge(&mut |sorted| {
             hunted.matches += 1;
-            out(&told(&sorted, &owners))
+            let (collection, host) = owners.of(sorted.collection, &sorted.order.item);
+            out(&sorted.told(collection, host))
         })
         .map_err(SuperviseError::Output)?;
     Ok(hunted)
@@ -125,23 +126,6 @@ fn sightings(seen: &mut Seen) -> Vec<Sighting> {
     all
 }
 
-fn told<'a>(sorted: &'a Sorted, owners: &'a Owners) -> HuntMatch<'a> {
-    let (collection, host) = owners.of(sorted.collection, &sorted.order.item);
-    let matched = &sorted.matched;
-    HuntMatch {
-        rule_id: &matched.rule_id,
-        rule: &matched.rule,
-        level: &matched.level,
-        time: sorted.order.time,
-        host,
-        place: Place::item(collection, &sorted.order.item).at(matched.at),
-        campaign: matched.campaign.as_deref(),
-        author: &matched.author,
-        reference: &matched.reference,
-        fields: &matched.fields,
-    }
-}
-
 /// What matches are sorted by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Order {
@@ -155,24 +139,44 @@ struct Order {
 
 /// A match with its order.
 #[derive(Debug, Serialize, Deserialize)]
-struct Sorted {
+pub(crate) struct Sorted {
     order: Order,
-    collection: usize,
+    pub(crate) collection: usize,
     matched: Matched,
+}
+
+impl Sorted {
+    /// The match as it is given out, of this collection and host.
+    pub(crate) fn told<'a>(&'a self, collection: &str, host: &'a str) -> HuntMatch<'a> {
+        let matched = &self.matched;
+        HuntMatch {
+            rule_id: &matched.rule_id,
+            rule: &matched.rule,
+            level: &matched.level,
+            time: self.order.time,
+            host,
+            place: Place::item(collection, &self.order.item).at(matched.at),
+            campaign: matched.campaign.as_deref(),
+            author: &matched.author,
+            reference: &matched.reference,
+            fields: &matched.fields,
+        }
+    }
 }
 
 /// Sorts any number of matches with bounded memory.
 #[derive(Default)]
-struct Sorter {
+pub(crate) struct Sorter {
     run: Vec<Sorted>,
     bytes: usize,
     spilled: Vec<File>,
 }
 
 impl Sorter {
-    fn add(
+    /// Takes a match in this item of the collection of this number and label.
+    pub(crate) fn add(
         &mut self,
-        position: Position,
+        collection: usize,
         label: &str,
         item: &str,
         matched: Matched,
@@ -194,7 +198,7 @@ impl Sorter {
                 at: matched.at,
                 rule_id: matched.rule_id.clone(),
             },
-            collection: position.collection,
+            collection,
             matched,
         });
         if self.bytes < RUN_BYTES_MAX {
@@ -209,12 +213,8 @@ impl Sorter {
         let Some(collection) = collections.get(number) else {
             return Ok(());
         };
-        let position = Position {
-            collection: number,
-            ..Position::default()
-        };
         let item = finding.place.item.clone();
-        self.add(position, &collection.label, &item, finding.into())
+        self.add(number, &collection.label, &item, finding.into())
     }
 
     fn sort(&mut self) -> Vec<Sorted> {
@@ -237,7 +237,7 @@ impl Sorter {
     }
 
     /// Gives all matches in order.
-    fn merge(mut self, out: &mut dyn FnMut(Sorted) -> io::Result<()>) -> io::Result<()> {
+    pub(crate) fn merge(mut self, out: &mut dyn FnMut(Sorted) -> io::Result<()>) -> io::Result<()> {
         if self.spilled.is_empty() {
             return self.sort().into_iter().try_for_each(out);
         }
@@ -324,10 +324,9 @@ mod tests {
             times in prop::collection::vec((prop::option::of(0_i64..50), 0_u64..50), 0..200),
             every in 1_usize..40,
         ) {
-            let position = Position { collection: 0, ordinal: 0, top: 0 };
             let mut sorter = Sorter::default();
             for (number, (time, line)) in times.iter().enumerate() {
-                sorter.add(position, "c", "i", matched(*time, *line)).expect("memory");
+                sorter.add(0, "c", "i", matched(*time, *line)).expect("memory");
                 if number % every == 0 {
                     sorter.spill().expect("a temporary file");
                 }

@@ -1,7 +1,8 @@
 //! What is said between the supervisor and its workers: one job in, frames out, as JSON lines.
 
+use detect::Match;
 use evidence::{Collection, Options};
-use model::{Activity, At, FactAt, Finding, Gap, ItemSeen, SourceName, Timestamp};
+use model::{Activity, At, FactAt, Finding, Gap, ItemSeen, Record, SourceName, Timestamp, Value};
 use pack::PackFiles;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -136,6 +137,22 @@ pub struct Matched {
     pub fields: Box<RawValue>,
 }
 
+impl Matched {
+    pub(crate) fn of(matched: &Match<'_>) -> Self {
+        Self {
+            rule_id: matched.rule_id.to_owned(),
+            rule: matched.title.to_owned(),
+            level: matched.level.to_owned(),
+            author: matched.author.to_owned(),
+            reference: matched.reference.to_owned(),
+            campaign: matched.campaign.map(str::to_owned),
+            time: matched.record.time(),
+            at: matched.record.at(),
+            fields: fields_of(matched.record),
+        }
+    }
+}
+
 impl From<Finding> for Matched {
     fn from(finding: Finding) -> Self {
         let fields = serde_json::value::to_raw_value(&finding.details);
@@ -150,6 +167,29 @@ impl From<Finding> for Matched {
             reference: finding.reference,
             campaign: finding.campaign,
         }
+    }
+}
+
+/// The record's fields as a JSON object, in the record's own order; a name that comes again is kept once, with the last
+/// value.
+fn fields_of(record: &dyn Record) -> Box<RawValue> {
+    let mut fields = serde_json::Map::new();
+    record.each_field(&mut |name, value| {
+        fields.insert(name.to_owned(), json(&value));
+    });
+    serde_json::value::to_raw_value(&fields).expect("texts and numbers are JSON")
+}
+
+fn json(value: &Value<'_>) -> serde_json::Value {
+    match value {
+        Value::Text(text) => text.as_ref().into(),
+        Value::Integer(number) => (*number).into(),
+        Value::Unsigned(number) => (*number).into(),
+        // Neither infinity nor what is no number has a form in JSON.
+        Value::Float(number) => (*number).into(),
+        Value::Boolean(value) => (*value).into(),
+        Value::Null => serde_json::Value::Null,
+        Value::List(values) => values.iter().map(json).collect(),
     }
 }
 

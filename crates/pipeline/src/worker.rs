@@ -9,8 +9,7 @@ use crate::sink::{Hunt, ItemSink};
 use artifacts::{Item, Probe};
 use detect::{Engine, Extra, ItemDetection, Match, ProblemKind, Scratch, Sighting};
 use evidence::{Bytes, Content, Decision, Digest, Entry, Visitor};
-use model::{Fact, FactAt, FileTimes, Finding, Gap, GapKind, Place, Record, SourceName, Value};
-use serde_json::value::RawValue;
+use model::{Fact, FactAt, FileTimes, Finding, Gap, GapKind, Place, SourceName};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -227,19 +226,9 @@ struct Matches<'r, 'j, 'l> {
 
 impl Matches<'_, '_, '_> {
     fn take(&mut self, matched: &Match<'_>) {
-        let fields = fields_of(matched.record);
-        self.bytes += fields.get().len() + matched.reference.len();
-        self.waiting.push(Matched {
-            rule_id: matched.rule_id.to_owned(),
-            rule: matched.title.to_owned(),
-            level: matched.level.to_owned(),
-            author: matched.author.to_owned(),
-            reference: matched.reference.to_owned(),
-            campaign: matched.campaign.map(str::to_owned),
-            time: matched.record.time(),
-            at: matched.record.at(),
-            fields,
-        });
+        let matched = Matched::of(matched);
+        self.bytes += matched.fields.get().len() + matched.reference.len();
+        self.waiting.push(matched);
         if self.bytes >= MATCHES_BYTES_MAX {
             self.send();
         }
@@ -255,29 +244,6 @@ impl Matches<'_, '_, '_> {
             };
             self.reader.send(frame);
         }
-    }
-}
-
-/// The record's fields as a JSON object, in the record's own order; a name that comes again is kept once, with the last
-/// value.
-fn fields_of(record: &dyn Record) -> Box<RawValue> {
-    let mut fields = serde_json::Map::new();
-    record.each_field(&mut |name, value| {
-        fields.insert(name.to_owned(), json(&value));
-    });
-    serde_json::value::to_raw_value(&fields).expect("texts and numbers are JSON")
-}
-
-fn json(value: &Value<'_>) -> serde_json::Value {
-    match value {
-        Value::Text(text) => text.as_ref().into(),
-        Value::Integer(number) => (*number).into(),
-        Value::Unsigned(number) => (*number).into(),
-        // Neither infinity nor what is no number has a form in JSON.
-        Value::Float(number) => (*number).into(),
-        Value::Boolean(value) => (*value).into(),
-        Value::Null => serde_json::Value::Null,
-        Value::List(values) => values.iter().map(json).collect(),
     }
 }
 

@@ -87,7 +87,7 @@ pub(crate) fn failure(error: CaseError) -> Failure {
     Failure::usage(error, advice)
 }
 
-pub(super) fn work_failure(error: WorkError) -> Failure {
+pub(crate) fn work_failure(error: WorkError) -> Failure {
     match error {
         WorkError::Store(error) => failure(error),
         WorkError::Supervise(error) => check::failure(error),

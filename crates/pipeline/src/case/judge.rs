@@ -213,7 +213,7 @@ fn judged(bench: &Bench<'_>, parts: Vec<Part>) -> Result<Option<Judged>, CaseErr
 
 /// Every event of one host in one collection: items in order of their paths, and events in the order in which they were
 /// read.
-fn each_event(
+pub(super) fn each_event(
     case: &Case,
     host: &str,
     collection: &str,

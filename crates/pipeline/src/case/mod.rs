@@ -5,6 +5,7 @@
 //! events ([`crate::again`]); then every host is judged of which something is new ([`judge`]).
 
 mod digest;
+mod hunt;
 mod judge;
 mod read;
 
@@ -16,6 +17,7 @@ use crate::{Judgement, gather};
 use digest::Digests;
 use evidence::Collection;
 use gather::Part;
+pub use hunt::{Stored, hunt};
 use model::report::{PackUsed, Report};
 use model::{Accounting, Gap, ItemSeen, Timestamp};
 use read::Taken;
@@ -69,6 +71,9 @@ pub enum CaseError {
     Object(String, #[source] std::io::Error),
     #[error("the rules cannot be compiled")]
     Rules,
+    /// Temporary files, or whoever takes the matches.
+    #[error("cannot write the matches")]
+    Output(#[source] std::io::Error),
     #[error("the case has no host {0}")]
     NoHost(String),
     #[error("the case knows {0} by one collection only, or by none up to that time")]

@@ -1,6 +1,8 @@
 //! Forgetting: what came of a collection or a host leaves the case; that it did stays in the audit chain.
 
-use super::{Case, audit, collection, integer, text, unused_reports};
+use super::collections::collection;
+use super::judgement::unused_reports;
+use super::{Case, audit, integer, text};
 use crate::CaseError;
 use crate::ledger::{execute, many, one};
 use crate::rows::{HostRow, ObjectRow, PartRow};

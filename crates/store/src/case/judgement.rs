@@ -150,7 +150,7 @@ async fn replace_rows(connection: &mut AnyConnection, judged: &Judged) -> Result
 }
 
 /// Takes reports of the host off the ledger that neither it nor a verdict refers to; gives their names.
-async fn unused_reports(
+pub(super) async fn unused_reports(
     connection: &mut AnyConnection,
     host: &str,
 ) -> Result<Vec<String>, CaseError> {

@@ -23,22 +23,14 @@ pub use run::Run;
 pub use verify::Verified;
 
 use crate::CaseError;
-use crate::judged::{Judged, whole};
-use crate::ledger::{
-    FORMAT, Kind, Ledger, RUN_LOCK, count, execute, insert, many, meta, one, set_meta,
-    without_password,
-};
-use crate::objects::{Contents, LocalObject, Objects, hex, host_key};
-use crate::rows::{
-    AuditRow, Bind, CollectionRow, CoverageRow, FindingRow, GapRow, HostRow, JobRow, LocationRow,
-    ObjectRow, PartRow, TakenRow, VerdictRow,
-};
+use crate::judged::whole;
+use crate::ledger::{FORMAT, Ledger, count, meta, set_meta, without_password};
+use crate::objects::{Contents, Objects, hex};
+use crate::rows::{Bind, ObjectRow};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sha2::{Digest, Sha256};
-use sqlx::{AnyConnection, Connection};
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, TryLockError};
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

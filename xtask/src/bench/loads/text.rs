@@ -119,11 +119,11 @@ fn lines_of(path: &Path) -> u64 {
 }
 
 /// Looks up a row's cell by the name of its column.
-pub(super) type Cell<'a> = dyn Fn(&str) -> Option<String> + 'a;
+pub(in crate::bench) type Cell<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Rows of a log as their columns, under the names that its `#Fields:` line gives. Quoted cells are not looked for: the
 /// values that are wanted here have no separators in them.
-pub(super) fn for_each_row(kind: Kind, path: &Path, row: &mut dyn FnMut(&Cell<'_>)) {
+pub(in crate::bench) fn for_each_row(kind: Kind, path: &Path, row: &mut dyn FnMut(&Cell<'_>)) {
     let Ok(file) = fs::File::open(path) else {
         return;
     };

@@ -6,6 +6,7 @@ use crate::bench::loads::server::{Server, server};
 use crate::bench::loads::{Bench, walk};
 use crate::bench::matches;
 use crate::bench::measure::Step;
+use crate::bench::results::Rows;
 use std::path::PathBuf;
 
 const CSV_READER: &str = include_str!("../peers/http_proxy_csv.py");
@@ -27,8 +28,9 @@ fn prepare(bench: &mut Bench) -> Result<Prepared, String> {
     let evidence = Bench::text(&server.evidence);
     let (mut contestants, mut absent) = (Vec::new(), Vec::new());
     for count in [CORES[1], CORES[0]] {
-        contestants.push(ours(bench, &server, count));
+        contestants.push(ours(bench, &server, count, None));
     }
+    contestants.push(ours(bench, &server, CORES[1], Some("packs/proxylogon")));
     let greps = [
         ("grep", 1, vec!["-rcaF", WORD, &evidence]),
         (
@@ -71,12 +73,26 @@ fn prepare(bench: &mut Bench) -> Result<Prepared, String> {
                 )
                 .into_iter()
                 .collect(),
+            notes: packs_cost(rows).into_iter().collect(),
             ..Judged::default()
         }),
     })
 }
 
-fn ours(bench: &Bench, server: &Server, count: u32) -> Contestant {
+/// What further packs cost.
+fn packs_cost(rows: &Rows<'_>) -> Option<String> {
+    let wall = |name| Some(rows.named(name)?.cost.wall_seconds);
+    let (all, one) = (
+        wall("allclear check, 2 cores")?,
+        wall("allclear check, one pack")?,
+    );
+    Some(format!(
+        "All packs that come with Allclear take {:.2} times as long as one of them.",
+        all / one
+    ))
+}
+
+fn ours(bench: &Bench, server: &Server, count: u32, pack: Option<&str>) -> Contestant {
     let output = bench.output("check-report.json");
     let evidence = Bench::text(&server.evidence);
     let known = server.known.as_ref().map(|path| Bench::text(path));
@@ -84,10 +100,18 @@ fn ours(bench: &Bench, server: &Server, count: u32) -> Contestant {
     if let Some(known) = &known {
         rest.extend(["--known", known]);
     }
+    let pack = pack.map(|pack| Bench::text(&bench.root.join(pack)));
+    if let Some(pack) = &pack {
+        rest.extend(["--pack", pack]);
+    }
     rest.push(&evidence);
     let step = allclear(bench, "check", count, &output, &rest);
-    let name = format!("allclear check, {}", cores(count));
-    Contestant::ours(&name, "the whole job", count, vec![step])
+    let (which, does) = match pack {
+        Some(_) => ("one pack", "the whole job for one campaign"),
+        None => (cores(count), "the whole job"),
+    };
+    let name = format!("allclear check, {which}");
+    Contestant::ours(&name, does, count, vec![step])
 }
 
 fn csv_reader(bench: &Bench, evidence: &str) -> Contestant {

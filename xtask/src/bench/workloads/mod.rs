@@ -3,6 +3,7 @@
 mod check;
 mod decode;
 mod hunt;
+mod questions;
 mod start;
 mod text;
 mod yara;
@@ -31,6 +32,8 @@ pub(super) const ALL: &[Workload] = &[
     text::HTTP_PROXY,
     yara::WORKLOAD,
     check::WORKLOAD,
+    questions::INGEST,
+    questions::ASK,
     start::WORKLOAD,
 ];
 
