@@ -5,6 +5,7 @@
 //! they are told, and judge nothing. Loads are made here and by the simulator; where a load has changed since the budget
 //! was stored, instructions for each byte are compared, with more room.
 
+use crate::Profile;
 use crate::draw::Draw;
 use crate::process::{as_typed, command, installed, output, run as run_command, say, tell};
 use crate::root;
@@ -26,13 +27,6 @@ const ROOM_PERCENT: f64 = 5.0;
 
 /// The same where the load is no longer the budget's.
 const ROOM_OTHER_LOAD_PERCENT: f64 = 15.0;
-
-/// What of the program is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Profile {
-    Dev,
-    Release,
-}
 
 /// A fixed workload.
 struct Workload {

@@ -3,6 +3,7 @@
 //!
 //! It goes the way a user goes: through the program. Grave errors (an assurance that is not the truth) are never allowed.
 
+use crate::Profile;
 use crate::process::{as_typed, command, run as run_command, say};
 use crate::root;
 use range::score::{Rate, Score, Thresholds, raise};
@@ -32,13 +33,6 @@ pub(crate) enum Purpose {
     Gate,
     /// The same, and its figures are written down.
     Accuracy,
-}
-
-/// What of the program is run.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Profile {
-    Dev,
-    Release,
 }
 
 /// Runs it all; `cargo xtask accuracy` writes the figures down too. With `--bless` the thresholds rise to the score, with `--release` the optimised program is used, with
@@ -103,12 +97,14 @@ pub(crate) fn run(arguments: &[String], purpose: Purpose) -> Result<(), String> 
     outcome
 }
 
-fn build(profile: Profile) -> Result<String, String> {
-    // Named by its binary, not by its package: with the features of the whole workspace, as the tests were built, nothing
-    // heavy is compiled again.
-    let mut arguments = vec!["build", "--quiet", "--bin", "allclear"];
-    if profile == Profile::Release {
-        arguments.push("--release");
+/// Builds Allclear, and gives its path.
+pub(crate) fn build(profile: Profile) -> Result<String, String> {
+    let mut arguments = vec!["build", "--quiet", "--workspace", "--bins"];
+    match profile {
+        Profile::Release => arguments.push("--release"),
+        // With what tests alone need: dependencies have the features with which the tests were built, and nothing heavy is
+        // compiled again.
+        Profile::Dev => arguments.push("--tests"),
     }
     run_command(command("cargo", &arguments))?;
     let release = crate::release_binary();

@@ -80,6 +80,13 @@ fn root() -> PathBuf {
     here.parent().map_or_else(|| here.clone(), PathBuf::from)
 }
 
+/// Which build of the program is run or counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    Dev,
+    Release,
+}
+
 /// The program as `cargo build --release` leaves it.
 fn release_binary() -> PathBuf {
     let target =

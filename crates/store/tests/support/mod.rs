@@ -106,10 +106,12 @@ fn binaries() -> Option<PathBuf> {
     folders.sort();
     let path = std::env::var_os("PATH").unwrap_or_default();
     folders.extend(std::env::split_paths(&path));
-    folders
-        .into_iter()
-        .rev()
-        .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
+    folders.into_iter().rev().find(|folder| {
+        let programs = ["initdb", "postgres", "pg_isready"];
+        programs
+            .iter()
+            .all(|program| folder.join(program).is_file())
+    })
 }
 
 fn is_root() -> bool {
