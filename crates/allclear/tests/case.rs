@@ -267,9 +267,44 @@ fn new_rules_and_indicators_judge_a_case_without_its_evidence() {
     );
 }
 
-#[expect(clippy::disallowed_methods, reason = "a setting of this test alone")]
+/// Keys and endpoint come from the environment, as `allclear` itself takes them.
+#[test]
+fn a_store_holds_what_a_folder_does() {
+    let Some(store) = setting("ALLCLEAR_S3") else {
+        eprintln!("skipped: ALLCLEAR_S3 names no S3-compatible store, such as s3://bucket/prefix");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    evidence(path, 4);
+    let name = path.file_name().unwrap().to_string_lossy();
+    let store = format!("{store}/{name}");
+    let check = ["check", "evidence", "--format", "json", "--quiet", "--case"];
+    let kept = allclear(path, &[&check[..], &["kept"]].concat());
+    let stored = allclear(path, &[&check[..], &["stored", "--store", &store]].concat());
+    assert_eq!(stored.code, kept.code, "{}", stored.stderr);
+    assert_eq!(report(&stored), report(&kept));
+    assert!(!path.join("stored/objects").exists());
+    let question = "SELECT host, count(*) FROM events GROUP BY host ORDER BY host";
+    let ask = |case: &str| allclear(path, &["sql", case, question]).stdout;
+    assert!(ask("stored").contains("EX003"));
+    assert_eq!(ask("stored"), ask("kept"));
+    // Nothing of it stays behind.
+    for host in 0..4 {
+        let host = format!("EX{host:03}");
+        let gone = allclear(path, &["case", "forget", "stored", "--host", &host]);
+        assert_eq!(gone.code, 0, "{}", gone.stderr);
+    }
+    assert_eq!(allclear(path, &["case", "verify", "stored"]).code, 0);
+}
+
+#[expect(clippy::disallowed_methods, reason = "a setting of these tests alone")]
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 fn kills() -> usize {
-    let set = std::env::var("ALLCLEAR_KILLS").ok();
+    let set = setting("ALLCLEAR_KILLS");
     set.and_then(|kills| kills.parse().ok()).unwrap_or(KILLS)
 }
 
@@ -352,6 +387,54 @@ fn evidence_is_taken_in_and_a_host_is_forgotten() {
     );
     let verified = allclear(path, &["case", "verify", "case"]);
     assert_eq!(verified.code, 0, "{}", verified.stdout);
+}
+
+/// `case-1` was written by the first build that kept cases: a case must open for as long as its format is known.
+#[test]
+fn a_case_of_the_first_format_opens_and_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/case-1");
+    copy(&kept, &path.join("case"));
+    let told = allclear(path, &["report", "case", "--format", "json"]);
+    assert_eq!(told.code, 1, "{}", told.stderr);
+    let host = &json(&told)["hosts"][0];
+    assert_eq!(host["host"], "EX01");
+    assert_eq!(host["campaigns"][0]["verdict"], "compromised");
+    let whole = allclear(path, &["case", "verify", "case"]);
+    assert_eq!(whole.code, 0, "{}", whole.stdout);
+    let question = "SELECT count(*) AS n FROM events WHERE src_ip = '203.0.113.7'";
+    let asked = allclear(path, &["sql", "case", question, "--format", "csv"]);
+    assert_eq!(asked.stdout, "n\n1\n", "{}", asked.stderr);
+    // Detection runs over its events, whatever the rules of now say of them.
+    fs::write(path.join("list.csv"), "value,type\n192.0.2.2,ip\n").unwrap();
+    let list = ["--indicators", "list.csv", "--quiet"];
+    let hunted = allclear(path, &[&["hunt", "--case", "case"][..], &list].concat());
+    assert_eq!(hunted.stdout.lines().count(), 1, "{}", hunted.stderr);
+    let judged = allclear(path, &[&["case", "judge", "case"][..], &list].concat());
+    assert_eq!(judged.code, 0, "{}", judged.stderr);
+    // A later format is not guessed at.
+    let file = path.join("case/case.json");
+    let later = fs::read_to_string(&file)
+        .unwrap()
+        .replace("case/1", "case/2");
+    fs::write(&file, later).unwrap();
+    let refused = allclear(path, &["report", "case"]);
+    assert_eq!(refused.code, 2, "{}", refused.stdout);
+    assert!(refused.stderr.contains("newer"), "{}", refused.stderr);
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }
 
 #[test]

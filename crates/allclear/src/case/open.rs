@@ -74,7 +74,13 @@ pub(crate) fn failure(error: CaseError) -> Failure {
         CaseError::DatabaseUrl(_) => "such as postgres://allclear@localhost/case",
         CaseError::StoreUrl(_) => "such as s3://bucket/case",
         CaseError::Unknown { .. } => "`allclear case list` names what there is",
-        CaseError::Database(_) | CaseError::File { .. } | CaseError::Store { .. } => {
+        CaseError::Store { .. } => {
+            return Failure::fault(error).with_advice(
+                "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT where the case's objects lie in a store; what \
+                 was committed before stays",
+            );
+        }
+        CaseError::Database(_) | CaseError::File { .. } => {
             return Failure::fault(error)
                 .with_advice("what was committed before stays; run the same command again");
         }
