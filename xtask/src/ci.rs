@@ -3,7 +3,7 @@
 //! CI runs this and nothing else. A tool that is missing on a machine is named, and left out.
 
 use crate::process::{command, installed, output, run as run_command, run_and_keep, say, tell};
-use crate::{Profile, budget, fleet, no_arguments, root, tidy};
+use crate::{Profile, budget, fleet, no_arguments, program, root, tidy};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -118,7 +118,8 @@ fn lint_packs() -> Result<(), String> {
     names.sort();
     let mut arguments = vec!["pack", "lint"];
     arguments.extend(names.iter().map(String::as_str));
-    run_command(command(&fleet::build(Profile::Dev)?, &arguments))
+    let program = program(Profile::Dev)?;
+    run_command(command(&program.to_string_lossy(), &arguments))
 }
 
 /// Fails where the checks themselves changed a file of the project: an expected file, a lock file, a schema.

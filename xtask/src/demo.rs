@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: the main job on two synthetic servers, one that was broken into and one that is clear.
 
 use crate::process::{as_typed, command, run as run_command, say};
-use crate::root;
+use crate::{Profile, root};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -11,11 +11,8 @@ const SERVERS: &[(&str, &str, i32)] = &[("compromised", "proxylogon", 1), ("clea
 /// Makes both servers below `target/demo`, checks each, and leaves the reports as HTML beside them.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     crate::no_arguments(arguments)?;
-    run_command(command(
-        "cargo",
-        &["build", "--release", "--package", "allclear"],
-    ))?;
-    let program = crate::release_binary().to_string_lossy().into_owned();
+    let program = crate::program(Profile::Release)?;
+    let program = program.to_string_lossy().into_owned();
     let demo = root().join("target/demo");
     if demo.exists() {
         std::fs::remove_dir_all(&demo)

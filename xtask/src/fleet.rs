@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &[String], purpose: Purpose) -> Result<(), String> 
             other => return Err(format!("there is no argument `{other}` here")),
         }
     }
-    let program = build(profile)?;
+    let program = text(&crate::program(profile)?);
     let folder = root().join("target/fleet");
     clear(&folder)?;
     let made = folder.join("made");
@@ -95,28 +95,6 @@ pub(crate) fn run(arguments: &[String], purpose: Purpose) -> Result<(), String> 
         clear(&folder)?;
     }
     outcome
-}
-
-/// Builds Allclear, and gives its path.
-pub(crate) fn build(profile: Profile) -> Result<String, String> {
-    let mut arguments = vec!["build", "--quiet", "--workspace", "--bins"];
-    match profile {
-        Profile::Release => arguments.push("--release"),
-        // With what tests alone need: dependencies have the features with which the tests were built, and nothing heavy is
-        // compiled again.
-        Profile::Dev => arguments.push("--tests"),
-    }
-    run_command(command("cargo", &arguments))?;
-    let release = crate::release_binary();
-    let program = match profile {
-        Profile::Release => release,
-        Profile::Dev => release
-            .parent()
-            .and_then(Path::parent)
-            .map(|target| target.join("debug").join("allclear"))
-            .ok_or("the target folder has no parent")?,
-    };
-    Ok(text(&program))
 }
 
 /// Checks the whole fleet in one run; that some host is not assured is the expected outcome.

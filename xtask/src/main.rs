@@ -18,7 +18,7 @@ mod process;
 mod shipped_files;
 mod tidy;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -92,6 +92,27 @@ fn release_binary() -> PathBuf {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     target.join("release").join("allclear")
+}
+
+/// Builds Allclear, and gives its path.
+fn program(profile: Profile) -> Result<PathBuf, String> {
+    let arguments: &[&str] = match profile {
+        // Not by its package: dependencies have the features that `cargo build --release` gives them.
+        Profile::Release => &["build", "--release", "--bin", "allclear"],
+        // With what tests alone need: dependencies have the features with which the tests were built, and nothing heavy is
+        // compiled again.
+        Profile::Dev => &["build", "--quiet", "--workspace", "--bins", "--tests"],
+    };
+    process::run(process::command("cargo", arguments))?;
+    let release = release_binary();
+    match profile {
+        Profile::Release => Ok(release),
+        Profile::Dev => release
+            .parent()
+            .and_then(Path::parent)
+            .map(|target| target.join("debug").join("allclear"))
+            .ok_or_else(|| "the target folder has no parent".to_owned()),
+    }
 }
 
 /// Fails where a task that takes no arguments got some.

@@ -16,8 +16,8 @@ mod results;
 mod tools;
 mod workloads;
 
-use crate::process::{command, output, run as run_command, say, tell};
-use crate::root;
+use crate::process::{command, output, say, tell};
+use crate::{Profile, root};
 use contestant::Rounds;
 use loads::{Bench, write};
 use options::Options;
@@ -65,11 +65,7 @@ fn program(options: &Options) -> Result<PathBuf, String> {
             .canonicalize()
             .map_err(|source| format!("--program {}: {source}", program.display()));
     }
-    run_command(command(
-        "cargo",
-        &["build", "--release", "--package", "allclear"],
-    ))?;
-    Ok(crate::release_binary())
+    crate::program(Profile::Release)
 }
 
 /// Runs one workload and keeps its figures. A workload without a load is left out, which is no failure.
