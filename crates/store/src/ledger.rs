@@ -12,10 +12,13 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// The newest format of a ledger that this version writes and reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// What leads from each format to the next; the first makes a new ledger. `TEXT` is ordered by bytes in both databases.
-const MIGRATIONS: [&[&str]; FORMAT as usize] = [&[
+const MIGRATIONS: [&[&[&str]]; FORMAT as usize] = [&[EVIDENCE], crate::response::TABLES];
+
+/// What was seen and judged.
+const EVIDENCE: &[&str] = &[
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE collections (id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, label TEXT NOT NULL, container TEXT NOT NULL, \
      taken BIGINT, taken_rule TEXT NOT NULL, items BIGINT NOT NULL, bytes BIGINT NOT NULL, records_in BIGINT NOT NULL, \
@@ -59,7 +62,7 @@ const MIGRATIONS: [&[&str]; FORMAT as usize] = [&[
     "CREATE TABLE taken (collection TEXT NOT NULL REFERENCES collections (id), item TEXT NOT NULL, \
      object TEXT NOT NULL REFERENCES objects (name), PRIMARY KEY (collection, item))",
     "CREATE INDEX taken_object ON taken (object)",
-]];
+];
 
 /// Values bound in one statement; SQLite takes 32,766, PostgreSQL 65,535.
 const BINDS_MAX: usize = 30_000;
@@ -168,8 +171,8 @@ impl Ledger {
         }
         let kind = self.kind;
         self.write(async |connection| {
-            for statements in MIGRATIONS.iter().skip(from as usize) {
-                for statement in *statements {
+            for parts in MIGRATIONS.iter().skip(from as usize) {
+                for statement in parts.iter().copied().flatten() {
                     let statement = match kind {
                         Kind::Sqlite => (*statement).to_owned(),
                         Kind::Postgres => statement.replace(" TEXT", " TEXT COLLATE \"C\""),

@@ -12,6 +12,7 @@ pub mod events;
 mod judged;
 mod ledger;
 mod objects;
+pub mod response;
 mod rows;
 
 pub use case::{

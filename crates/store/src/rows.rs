@@ -6,7 +6,7 @@ use sqlx::{Any, Row as _};
 
 /// A value of the ledger.
 #[derive(Clone, Debug)]
-pub(crate) enum Bind {
+pub enum Bind {
     Integer(Option<i64>),
     Real(f64),
     Text(Option<String>),
@@ -89,7 +89,7 @@ fn storable(text: &str) -> String {
 }
 
 /// A row of a table: its columns in their order.
-pub(crate) trait TableRow: Sized {
+pub trait TableRow: Sized {
     const TABLE: &'static str;
     const COLUMNS: &'static [&'static str];
     fn binds(&self) -> Vec<Bind>;
@@ -101,6 +101,7 @@ pub(crate) trait TableRow: Sized {
     }
 }
 
+/// A struct whose fields are the columns of a table.
 macro_rules! row {
     ($(#[$doc:meta])* $name:ident in $table:literal { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)+ }) => {
         $(#[$doc])*
@@ -109,22 +110,24 @@ macro_rules! row {
             $($(#[$field_doc])* pub $field: $kind,)+
         }
 
-        impl TableRow for $name {
+        impl $crate::rows::TableRow for $name {
             const TABLE: &'static str = $table;
             const COLUMNS: &'static [&'static str] = &[$(stringify!($field)),+];
 
-            fn binds(&self) -> Vec<Bind> {
-                vec![$(self.$field.bind()),+]
+            fn binds(&self) -> Vec<$crate::rows::Bind> {
+                vec![$($crate::rows::Cell::bind(&self.$field)),+]
             }
 
-            fn read(row: &AnyRow) -> Result<Self, sqlx::Error> {
+            fn read(row: &sqlx::any::AnyRow) -> Result<Self, sqlx::Error> {
                 let mut columns = 0..;
                 let mut next = || columns.next().unwrap_or(usize::MAX);
-                Ok(Self { $($field: Cell::read(row, next())?),+ })
+                Ok(Self { $($field: $crate::rows::Cell::read(row, next())?),+ })
             }
         }
     };
 }
+
+pub(crate) use row;
 
 row! {
     /// Evidence of hosts, taken at one time.

@@ -347,11 +347,11 @@ fn a_ledger_of_a_later_format_is_refused(place: &Place) {
     drop(place.create());
     let path = place.path().join("case.json");
     let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, text.replace("allclear/case/1", "allclear/case/2")).unwrap();
+    std::fs::write(&path, text.replace("allclear/case/1", "allclear/case/3")).unwrap();
     let problem = Case::open(&place.path(), &place.settings).unwrap_err();
     assert_eq!(
         problem.to_string(),
-        "the case has format allclear/case/2; this version of allclear reads formats up to 1"
+        "the case has format allclear/case/3; this version of allclear reads formats up to 2"
     );
     std::fs::write(&path, "{}").unwrap();
     assert!(matches!(

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use sqlx::AnyConnection;
 
 /// Adds an entry.
-pub(super) async fn append(
+pub(crate) async fn append(
     connection: &mut AnyConnection,
     now: i64,
     what: &str,

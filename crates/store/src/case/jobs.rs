@@ -107,7 +107,7 @@ impl Case {
 
     /// Holds the job for `lease` microseconds from `now` on.
     pub fn renew(&self, claim: &Claim, now: i64, lease: i64) -> Result<(), CaseError> {
-        self.change(
+        self.change_job(
             claim,
             "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND token = $2 AND state = 'running'",
             vec![integer(now.saturating_add(lease))],
@@ -122,7 +122,7 @@ impl Case {
 
     /// The job cannot be done, and is not tried again.
     pub fn fail(&self, claim: &Claim, error: &str) -> Result<(), CaseError> {
-        self.change(
+        self.change_job(
             claim,
             "UPDATE jobs SET state = 'failed', owner = NULL, lease_until = NULL, error = $3 \
              WHERE id = $1 AND token = $2 AND state = 'running'",
@@ -132,7 +132,7 @@ impl Case {
 
     /// Somebody else is to try the job.
     pub fn give_back(&self, claim: &Claim, error: &str) -> Result<(), CaseError> {
-        self.change(
+        self.change_job(
             claim,
             "UPDATE jobs SET state = 'waiting', owner = NULL, lease_until = NULL, error = $3 \
              WHERE id = $1 AND token = $2 AND state = 'running'",
@@ -152,7 +152,12 @@ impl Case {
         self.ledger.one("WHERE id = $1", vec![text(id)])
     }
 
-    fn change(&self, claim: &Claim, sql: &'static str, values: Vec<Bind>) -> Result<(), CaseError> {
+    fn change_job(
+        &self,
+        claim: &Claim,
+        sql: &'static str,
+        values: Vec<Bind>,
+    ) -> Result<(), CaseError> {
         self.ledger
             .write(async |connection| change(connection, claim, sql, values).await)
     }

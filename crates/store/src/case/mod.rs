@@ -5,7 +5,7 @@
 //! a part of their hash, so that nothing is ever written over something else.
 
 mod asked;
-mod audit;
+pub(crate) mod audit;
 mod collections;
 mod forget;
 mod jobs;
@@ -70,7 +70,7 @@ struct Description {
 pub struct Case {
     folder: PathBuf,
     id: String,
-    ledger: Ledger,
+    pub(crate) ledger: Ledger,
     objects: Objects,
 }
 

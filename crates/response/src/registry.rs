@@ -1,0 +1,255 @@
+//! Organisations and what they own, as they are after merges.
+
+use ipnet::IpNet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use store::response::{AliasRow, AssetRow, MergeRow, OrganisationRow};
+use store::{Case, CaseError};
+
+/// Merges in a row that are followed; a ring of merges ends here.
+const MERGES_MAX: usize = 64;
+
+/// What can be owned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AssetKind {
+    Host,
+    Address,
+    Network,
+    Domain,
+    Certificate,
+}
+
+impl AssetKind {
+    pub const ALL: [Self; 5] = [
+        Self::Host,
+        Self::Address,
+        Self::Network,
+        Self::Domain,
+        Self::Certificate,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Address => "address",
+            Self::Network => "network",
+            Self::Domain => "domain",
+            Self::Certificate => "certificate",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The value in the form in which assets are compared; `None` where it is no value of this kind.
+    pub fn normalise(self, value: &str) -> Option<String> {
+        let value = value.trim();
+        match self {
+            Self::Host | Self::Domain => {
+                let name = value.trim_end_matches('.').to_lowercase();
+                let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+                (!name.is_empty() && name.len() <= 253 && name.chars().all(plain)).then_some(name)
+            }
+            Self::Address => {
+                let address: IpAddr = value.parse().ok()?;
+                Some(address.to_canonical().to_string())
+            }
+            Self::Network => {
+                let network: IpNet = value.parse().ok()?;
+                Some(network.trunc().to_string())
+            }
+            Self::Certificate => {
+                let digest: String = value.chars().filter(|c| *c != ':').collect();
+                let hex = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+                hex.then(|| digest.to_lowercase())
+            }
+        }
+    }
+}
+
+/// An organisation with everything that belongs to it and to those merged into it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Organisation {
+    pub row: OrganisationRow,
+    /// Names it is also known by, those of merged organisations among them.
+    pub aliases: BTreeSet<String>,
+    /// Kind and value.
+    pub assets: BTreeSet<(AssetKind, String)>,
+    /// Ids of the organisations that were merged into it.
+    pub merged: BTreeSet<String>,
+}
+
+/// Whose something is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner<'a> {
+    /// The organisation's id.
+    One(&'a str),
+    /// Several claim it, in order of id.
+    Several(Vec<&'a str>),
+    Nobody,
+}
+
+/// The registry of a case.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    organisations: BTreeMap<String, Organisation>,
+    /// From the id of a merged organisation to the one that was kept.
+    kept: BTreeMap<String, String>,
+    by_asset: BTreeMap<(AssetKind, String), BTreeSet<String>>,
+    /// Lengths of prefix that occur, the longest first.
+    prefixes: BTreeSet<std::cmp::Reverse<u8>>,
+}
+
+impl Registry {
+    /// Reads the registry of a case.
+    pub fn load(case: &Case) -> Result<Self, CaseError> {
+        Ok(Self::of(
+            case.rows()?,
+            &case.rows()?,
+            &case.rows()?,
+            &case.rows()?,
+        ))
+    }
+
+    /// The registry that these rows make. Rows of organisations that are not there, and kinds that are not known, are left
+    /// out; the ledger's own keys see to it that there are none.
+    pub fn of(
+        organisations: Vec<OrganisationRow>,
+        aliases: &[AliasRow],
+        assets: &[AssetRow],
+        merges: &[MergeRow],
+    ) -> Self {
+        let into: BTreeMap<&str, &str> = merges
+            .iter()
+            .filter(|merge| merge.undone.is_none())
+            .map(|merge| (merge.merged.as_str(), merge.kept.as_str()))
+            .collect();
+        let mut registry = Self::default();
+        for row in organisations {
+            let mut kept = row.id.as_str();
+            for _ in 0..MERGES_MAX {
+                match into.get(kept) {
+                    Some(next) => kept = next,
+                    None => break,
+                }
+            }
+            if kept != row.id {
+                registry.kept.insert(row.id.clone(), kept.to_owned());
+            }
+            let organisation = Organisation {
+                row,
+                aliases: BTreeSet::new(),
+                assets: BTreeSet::new(),
+                merged: BTreeSet::new(),
+            };
+            let id = organisation.row.id.clone();
+            registry.organisations.insert(id, organisation);
+        }
+        for (merged, kept) in &registry.kept {
+            let Some(organisation) = registry.organisations.remove(merged) else {
+                continue;
+            };
+            if let Some(kept) = registry.organisations.get_mut(kept) {
+                kept.aliases.insert(organisation.row.name);
+                kept.merged.insert(merged.clone());
+            }
+        }
+        for alias in aliases {
+            if let Some(organisation) = registry.at_mut(&alias.organisation) {
+                organisation.aliases.insert(alias.name.clone());
+            }
+        }
+        for asset in assets {
+            let Some(kind) = AssetKind::parse(&asset.kind) else {
+                continue;
+            };
+            let Some(organisation) = registry.at_mut(&asset.organisation) else {
+                continue;
+            };
+            organisation.assets.insert((kind, asset.value.clone()));
+            let id = organisation.row.id.clone();
+            if kind == AssetKind::Network
+                && let Ok(network) = asset.value.parse::<IpNet>()
+            {
+                registry
+                    .prefixes
+                    .insert(std::cmp::Reverse(network.prefix_len()));
+            }
+            let owners = registry.by_asset.entry((kind, asset.value.clone()));
+            owners.or_default().insert(id);
+        }
+        registry
+    }
+
+    fn at_mut(&mut self, id: &str) -> Option<&mut Organisation> {
+        let id = self.kept.get(id).map_or(id, String::as_str);
+        self.organisations.get_mut(id)
+    }
+
+    /// The organisations that stand for themselves, in order of id.
+    pub fn organisations(&self) -> impl ExactSizeIterator<Item = &Organisation> {
+        self.organisations.values()
+    }
+
+    /// The organisation with this id, or the one it was merged into.
+    pub fn organisation(&self, id: &str) -> Option<&Organisation> {
+        let id = self.kept.get(id).map_or(id, String::as_str);
+        self.organisations.get(id)
+    }
+
+    /// Whose an asset is; the value in its normal form. A host belongs to the owner of its domain, an address to the owner
+    /// of its network, where nobody claims it itself: the longest name or prefix counts.
+    pub fn owner(&self, kind: AssetKind, value: &str) -> Owner<'_> {
+        let exact = self.exact(kind, value);
+        if exact != Owner::Nobody {
+            return exact;
+        }
+        match kind {
+            AssetKind::Host | AssetKind::Domain => {
+                let mut rest = value;
+                loop {
+                    let owner = self.exact(AssetKind::Domain, rest);
+                    if owner != Owner::Nobody {
+                        return owner;
+                    }
+                    match rest.split_once('.') {
+                        Some((_, parent)) => rest = parent,
+                        None => return Owner::Nobody,
+                    }
+                }
+            }
+            AssetKind::Address => {
+                let Ok(address) = value.parse::<IpAddr>() else {
+                    return Owner::Nobody;
+                };
+                for std::cmp::Reverse(length) in &self.prefixes {
+                    let Ok(network) = IpNet::new(address, *length) else {
+                        continue;
+                    };
+                    let owner = self.exact(AssetKind::Network, &network.trunc().to_string());
+                    if owner != Owner::Nobody {
+                        return owner;
+                    }
+                }
+                Owner::Nobody
+            }
+            AssetKind::Network | AssetKind::Certificate => Owner::Nobody,
+        }
+    }
+
+    fn exact(&self, kind: AssetKind, value: &str) -> Owner<'_> {
+        // The key is owned, and lookups come by the hundred thousand; a copy of a short text is what that costs.
+        let Some(owners) = self.by_asset.get(&(kind, value.to_owned())) else {
+            return Owner::Nobody;
+        };
+        let mut owners = owners.iter().map(String::as_str);
+        match (owners.next(), owners.next()) {
+            (None, _) => Owner::Nobody,
+            (Some(one), None) => Owner::One(one),
+            (Some(one), Some(two)) => {
+                Owner::Several([one, two].into_iter().chain(owners).collect())
+            }
+        }
+    }
+}
