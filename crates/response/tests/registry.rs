@@ -1,7 +1,5 @@
 //! The registry of a case, and how organisations stand.
 
-#![expect(clippy::unwrap_used, reason = "helpers fail as tests do")]
-
 use response::registry::{AssetKind, Owner, Registry};
 use response::standing::{Answer, standings};
 use store::response::{AssetRow, ImportRow, MergeRow, ObservationRow, OrganisationRow};

@@ -78,14 +78,9 @@ impl Case {
         now: i64,
         lease: i64,
     ) -> Result<Option<Claim>, CaseError> {
-        self.ledger.write(async |connection| {
-            let rest =
-                "WHERE id = $1 AND (state = 'waiting' OR (state = 'running' AND lease_until < $2))";
-            match one::<JobRow>(connection, rest, vec![text(id), integer(now)]).await? {
-                Some(job) => take(connection, job, owner, now, lease).await.map(Some),
-                None => Ok(None),
-            }
-        })
+        let rest =
+            "WHERE id = $1 AND (state = 'waiting' OR (state = 'running' AND lease_until < $2))";
+        self.take_where(rest, vec![text(id), integer(now)], owner, now, lease)
     }
 
     /// Takes this job whatever its state: for the one run that has the right to work on the case, as whoever had the job
@@ -97,8 +92,20 @@ impl Case {
         now: i64,
         lease: i64,
     ) -> Result<Option<Claim>, CaseError> {
+        self.take_where("WHERE id = $1", vec![text(id)], owner, now, lease)
+    }
+
+    /// Takes the job that `rest` of a statement finds.
+    fn take_where(
+        &self,
+        rest: &str,
+        values: Vec<Bind>,
+        owner: &str,
+        now: i64,
+        lease: i64,
+    ) -> Result<Option<Claim>, CaseError> {
         self.ledger.write(async |connection| {
-            match one::<JobRow>(connection, "WHERE id = $1", vec![text(id)]).await? {
+            match one::<JobRow>(connection, rest, values).await? {
                 Some(job) => take(connection, job, owner, now, lease).await.map(Some),
                 None => Ok(None),
             }

@@ -89,7 +89,7 @@ row! {
         language: Option<String>,
         /// `administrator` or `manager`.
         audience: Option<String>,
-        /// An OpenPGP public key in ASCII armour.
+        /// An `OpenPGP` public key in ASCII armour.
         pgp_key: Option<String>,
         /// Whether it was verified that this address speaks for its subject.
         verified: bool,
