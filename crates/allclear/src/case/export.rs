@@ -70,6 +70,23 @@ fn write<W: Write>(case: &Case, archive: &mut tar::Builder<W>) -> Result<(), Sto
     table!("taken", each_taken);
     table!("audit", each_audit);
     table!("objects", each_object);
+    macro_rules! response {
+        ($name:literal, $row:ident) => {
+            let mut lines = Lines::new()?;
+            for row in case.rows::<store::response::$row>()? {
+                lines.add(&row);
+            }
+            lines.append(archive, concat!("tables/", $name, ".jsonl"))?;
+        };
+    }
+    response!("organisations", OrganisationRow);
+    response!("aliases", AliasRow);
+    response!("assets", AssetRow);
+    response!("contacts", ContactRow);
+    response!("responders", ResponderRow);
+    response!("merges", MergeRow);
+    response!("imports", ImportRow);
+    response!("observations", ObservationRow);
     let mut names = Vec::new();
     case.each_object(&mut |object| names.push(object.name))?;
     for name in names {
