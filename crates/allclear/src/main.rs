@@ -9,6 +9,8 @@ mod args;
 mod attest;
 mod case;
 mod check;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod exit;
 mod hunt;
 mod known;
@@ -46,6 +48,8 @@ fn main() -> ExitCode {
         Command::Rules(command) => rules::run(&command),
         Command::Known(KnownCommand::Make(make)) => known::make(&make),
         Command::Range(command) => range::run(&command),
+        #[cfg(feature = "cluster")]
+        Command::Cluster(command) => cluster::run(&command),
         Command::ReadWorker { reader_memory } => worker::run(reader_memory),
     };
     match outcome {

@@ -9,6 +9,8 @@ mod take;
 mod verify;
 
 pub(crate) use open::{failure, open, work_failure};
+#[cfg(feature = "cluster")]
+pub(crate) use open::{now, store_options};
 pub(crate) use run::{check, diff, report};
 
 use crate::Outcome;

@@ -31,7 +31,6 @@ pub(crate) fn check(
     let case = open_or_create(folder, &check.behind)?;
     let _run = case.begin_run().map_err(failure)?;
     let bar = progress_bar(check.readers.quiet);
-    let mut bytes = 0;
     let work = Work {
         case: &case,
         knowledge,
@@ -40,9 +39,20 @@ pub(crate) fn check(
         reread: check.reread,
         now: &now,
     };
-    let done = pipeline::case::check(&work, collections, &mut |progress| {
-        show(&bar, progress, &mut bytes);
-    });
+    let done = {
+        #[cfg(feature = "cluster")]
+        {
+            match crate::cluster::named(&check.cluster)? {
+                Some(cluster) => {
+                    bar.set_message("read by the cluster");
+                    crate::cluster::check(&cluster, &case, check, &work, collections)
+                }
+                None => here(&work, collections, &bar),
+            }
+        }
+        #[cfg(not(feature = "cluster"))]
+        here(&work, collections, &bar)
+    };
     bar.finish_and_clear();
     let done = done.map_err(work_failure)?;
     if let Some(path) = &check.manifest {
@@ -60,6 +70,18 @@ pub(crate) fn check(
     name_manifest(&mut report, check.manifest.as_deref().unwrap_or(folder));
     output::report(&report, &check.output)?;
     Ok(ExitCode::from(exit_code(&report)))
+}
+
+/// Has the collections read by processes of this machine.
+fn here(
+    work: &Work<'_>,
+    collections: &[Collection],
+    bar: &indicatif::ProgressBar,
+) -> Result<Done, pipeline::case::CaseError> {
+    let mut bytes = 0;
+    pipeline::case::check(work, collections, &mut |progress| {
+        show(bar, progress, &mut bytes);
+    })
 }
 
 fn write_manifest(case: &Case, hosts: &BTreeSet<String>, path: &Path) -> Result<(), Failure> {
