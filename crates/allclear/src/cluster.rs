@@ -39,6 +39,10 @@ pub(crate) struct Scheduler {
     /// Keys, as `allclear cluster keys` made them; without them only this machine is served.
     #[arg(long, value_name = "DIR")]
     keys: Option<PathBuf>,
+
+    /// Seconds after which an executor that says nothing is taken for dead, and its work is given to others.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(10..=86_400))]
+    executor_seconds: u64,
 }
 
 #[derive(Debug, Args)]
@@ -62,6 +66,10 @@ pub(crate) struct Executor {
     /// Keys, as `allclear cluster keys` made them; without them only this machine is served.
     #[arg(long, value_name = "DIR")]
     keys: Option<PathBuf>,
+
+    /// Seconds that others wait for collections that it had in hand when it died.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(3..=86_400))]
+    lease: u64,
 
     /// A folder for what it has in hand; only one executor uses it [default: one for temporary files].
     #[arg(long, value_name = "DIR")]
@@ -94,6 +102,7 @@ fn serve(given: &Scheduler) -> Outcome {
     let settings = scheduler::Settings {
         address: given.bind,
         tls: tls(given.keys.as_deref())?,
+        executor_seconds: given.executor_seconds,
         store_options: store_options(),
     };
     scheduler::run(&settings, &mut |address| {
@@ -128,6 +137,7 @@ fn work(given: &Executor) -> Outcome {
         tls: keys,
         jobs,
         memory_bytes: given.memory << 20,
+        lease: Duration::from_secs(given.lease),
         work,
         store_options: store_options(),
         crew,

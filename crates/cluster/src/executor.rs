@@ -26,6 +26,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tonic::transport::Server;
 use url::Url;
 
@@ -42,6 +43,8 @@ pub struct Settings {
     pub jobs: usize,
     /// Memory of questions, in bytes, over all parts.
     pub memory_bytes: u64,
+    /// How long others wait for collections that it had in hand when it died.
+    pub lease: Duration,
     /// A folder of its own for what it has in hand.
     pub work: PathBuf,
     pub store_options: BTreeMap<String, String>,
@@ -97,6 +100,7 @@ fn config(settings: Settings, cases: &Arc<Cases>) -> Result<ExecutorProcessConfi
         orders: Mutex::default(),
         crew: settings.crew,
         owner: id.clone(),
+        lease: settings.lease,
         work: settings.work.join("reading"),
         number: AtomicU64::new(0),
         clock: settings.clock,
@@ -192,6 +196,7 @@ struct Worker {
     orders: Mutex<Option<(Address, String, Arc<Order>)>>,
     crew: Crew,
     owner: String,
+    lease: Duration,
     work: PathBuf,
     /// So that no two parts share a folder.
     number: AtomicU64,
@@ -230,6 +235,7 @@ impl Hands for Worker {
             case: &case,
             crew: &self.crew,
             owner: &self.owner,
+            lease: self.lease,
             folder: &folder,
             now: &self.clock,
         };

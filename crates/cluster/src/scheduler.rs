@@ -18,9 +18,6 @@ use std::sync::Arc;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
-/// After so many seconds without a word an executor is taken for dead, and its parts are handed to others.
-const EXECUTOR_SECONDS: u64 = 30;
-
 /// Messages that are larger are refused.
 pub(crate) const MESSAGE_BYTES_MAX: u32 = 64 << 20;
 
@@ -29,6 +26,9 @@ pub(crate) const MESSAGE_BYTES_MAX: u32 = 64 << 20;
 pub struct Settings {
     pub address: SocketAddr,
     pub tls: Option<Tls>,
+    /// After so many seconds without a word an executor is taken for dead, and its parts are handed to others. Executors say
+    /// something every five seconds.
+    pub executor_seconds: u64,
     /// Options of stores, as the environment has them.
     pub store_options: BTreeMap<String, String>,
 }
@@ -69,7 +69,7 @@ async fn serve(
         bind_host: bound.ip().to_string(),
         bind_port: bound.port(),
         scheduling_policy: TaskSchedulingPolicy::PullStaged,
-        executor_timeout_seconds: EXECUTOR_SECONDS,
+        executor_timeout_seconds: settings.executor_seconds,
         expire_dead_executor_interval_seconds: 5,
         grpc_server_max_decoding_message_size: MESSAGE_BYTES_MAX,
         grpc_server_max_encoding_message_size: MESSAGE_BYTES_MAX,

@@ -28,8 +28,10 @@ use std::thread;
 use std::time::Duration;
 use store::{Case, Claim, micros};
 
-/// How long a process elsewhere holds a job without a sign of life, in microseconds. It gives one three times in this span.
-pub const LEASE_ELSEWHERE: i64 = 30 * 1_000_000;
+/// Collections of a batch, and their bytes: few enough that many processes have something to do, and enough that starting a
+/// reader for each batch is a small part of the work.
+const TOGETHER_MAX: usize = 8;
+const TOGETHER_BYTES_MAX: u64 = 16 << 20;
 
 /// How often it is looked whether a job that another process holds is done.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -166,7 +168,7 @@ pub fn check_elsewhere(
             bytes: digests.bytes.clone(),
             host: work.judgement.host.map(str::to_owned),
             reread: work.reread,
-            batches: batches(errands),
+            batches: batches(errands, TOGETHER_MAX, TOGETHER_BYTES_MAX),
         };
         failed = carried_out(&order).err();
     }
@@ -223,6 +225,9 @@ pub struct Seat<'a> {
     pub crew: &'a Crew,
     /// What the ledger calls this process.
     pub owner: &'a str,
+    /// How long it holds a job without a sign of life, which it gives three times in this span. Others wait as long for what
+    /// a process had in hand that died.
+    pub lease: Duration,
     /// A folder of its own for what it has in hand; emptied when it is done.
     pub folder: &'a Path,
     /// The clock.
@@ -232,6 +237,10 @@ pub struct Seat<'a> {
 impl Seat<'_> {
     fn micros(&self) -> i64 {
         micros((self.now)())
+    }
+
+    fn lease(&self) -> i64 {
+        i64::try_from(self.lease.as_micros()).unwrap_or(i64::MAX)
     }
 }
 
@@ -255,7 +264,7 @@ pub fn carry_out(seat: &Seat<'_>, order: &Order, batch: usize) -> Result<u64, Ca
             let now = seat.micros();
             match seat
                 .case
-                .claim_job(&errand.job, seat.owner, now, LEASE_ELSEWHERE)?
+                .claim_job(&errand.job, seat.owner, now, seat.lease())?
             {
                 Some(claim) => mine.push((errand, claim)),
                 None => {
@@ -291,7 +300,7 @@ fn held(
             .collect(),
     );
     let (stop, stopped) = channel::<()>();
-    let third = Duration::from_micros(LEASE_ELSEWHERE.unsigned_abs() / 3);
+    let third = seat.lease / 3;
     let outcome = thread::scope(|scope| {
         let open = &open;
         scope.spawn(move || {
@@ -299,7 +308,7 @@ fn held(
             while stopped.recv_timeout(third) == Err(RecvTimeoutError::Timeout) {
                 for claim in open.lock().unwrap_or_else(PoisonError::into_inner).values() {
                     // Whoever has lost a job learns it when committing.
-                    let _ = seat.case.renew(claim, seat.micros(), LEASE_ELSEWHERE);
+                    let _ = seat.case.renew(claim, seat.micros(), seat.lease());
                 }
             }
         });

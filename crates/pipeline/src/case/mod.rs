@@ -21,7 +21,7 @@ use crate::{Judgement, gather};
 use digest::Digests;
 use evidence::Collection;
 use gather::Part;
-pub use elsewhere::{LEASE_ELSEWHERE, Order, OrderError, Seat, carry_out, check_elsewhere};
+pub use elsewhere::{Order, OrderError, Seat, carry_out, check_elsewhere};
 pub use hunt::{Stored, hunt};
 use model::report::{PackUsed, Report};
 use model::{Accounting, Gap, ItemSeen, Timestamp};
@@ -295,7 +295,7 @@ fn take_in(
             Ok((read, known, hosts))
         });
         let mut outcome = Ok(());
-        for (number, batch) in batches(jobs).into_iter().enumerate() {
+        for (number, batch) in batches(jobs, TOGETHER_MAX, TOGETHER_BYTES_MAX).into_iter().enumerate() {
             let folder = staging.join(format!("read-{number}"));
             let read = std::fs::create_dir_all(&folder)
                 .map_err(CaseError::Staging)
@@ -342,15 +342,15 @@ trait Weighed {
     fn bytes(&self) -> u64;
 }
 
-/// Small collections together, large ones alone, in the order given.
-fn batches<T: Weighed>(jobs: Vec<T>) -> Vec<Vec<T>> {
+/// Small collections together, at most so many and so many bytes; large ones alone; in the order given.
+fn batches<T: Weighed>(jobs: Vec<T>, together_max: usize, bytes_max: u64) -> Vec<Vec<T>> {
     let mut batches: Vec<Vec<T>> = Vec::new();
     let mut bytes = 0_u64;
     for job in jobs {
         let own = job.bytes();
-        let fits = bytes.saturating_add(own) <= TOGETHER_BYTES_MAX;
+        let fits = bytes.saturating_add(own) <= bytes_max;
         match batches.last_mut() {
-            Some(batch) if fits && batch.len() < TOGETHER_MAX => {
+            Some(batch) if fits && batch.len() < together_max => {
                 bytes += own;
                 batch.push(job);
             }
