@@ -5,6 +5,7 @@ use crate::case::CaseCommand;
 use crate::cluster::ClusterCommand;
 use crate::packs::PackCommand;
 use crate::range::RangeCommand;
+use crate::registry::RegistryCommand;
 use crate::rules::RulesCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::Timestamp;
@@ -68,6 +69,9 @@ pub(crate) enum Command {
     #[cfg(feature = "cluster")]
     #[command(subcommand)]
     Cluster(ClusterCommand),
+    /// Organisations of a response, what they own, who speaks for them, who can help.
+    #[command(subcommand)]
+    Registry(RegistryCommand),
     /// Reads evidence for the process that started it.
     #[command(hide = true)]
     ReadWorker {

@@ -14,9 +14,11 @@ mod cluster;
 mod exit;
 mod hunt;
 mod known;
+mod lists;
 mod output;
 mod packs;
 mod range;
+mod registry;
 mod rules;
 mod settings;
 #[cfg(feature = "query")]
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Range(command) => range::run(&command),
         #[cfg(feature = "cluster")]
         Command::Cluster(command) => cluster::run(&command),
+        Command::Registry(command) => registry::run(&command),
         Command::ReadWorker { reader_memory } => worker::run(reader_memory),
     };
     match outcome {

@@ -27,7 +27,7 @@ pub(crate) fn open(at: &CaseAt) -> Result<Case, Failure> {
 }
 
 /// The case in this folder, made where there is none.
-pub(super) fn open_or_create(folder: &Path, behind: &CaseBehind) -> Result<Case, Failure> {
+pub(crate) fn open_or_create(folder: &Path, behind: &CaseBehind) -> Result<Case, Failure> {
     let settings = settings(behind);
     let opened = if Case::is_case(folder) {
         Case::open(folder, &settings)
