@@ -1,8 +1,11 @@
 //! The command line. `--help` is the reference, so the texts here are the documentation.
 
+use crate::audit::AuditCommand;
 use crate::case::CaseCommand;
+use crate::clearance::ClearanceCommand;
 #[cfg(feature = "cluster")]
 use crate::cluster::ClusterCommand;
+use crate::evict::EvictCommand;
 use crate::packs::PackCommand;
 use crate::range::RangeCommand;
 use crate::registry::RegistryCommand;
@@ -72,6 +75,15 @@ pub(crate) enum Command {
     /// Organisations of a response, what they own, who speaks for them, who can help.
     #[command(subcommand)]
     Registry(RegistryCommand),
+    /// The way out of a host that was entered, and what persons state about it.
+    #[command(subcommand)]
+    Evict(EvictCommand),
+    /// Signed statements that a host is clear.
+    #[command(subcommand)]
+    Clearance(ClearanceCommand),
+    /// The chain of all that was done with a case: verify it, sign its head.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Reads evidence for the process that started it.
     #[command(hide = true)]
     ReadWorker {

@@ -7,10 +7,13 @@
 mod above;
 mod args;
 mod attest;
+mod audit;
 mod case;
 mod check;
+mod clearance;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod evict;
 mod exit;
 mod hunt;
 mod known;
@@ -53,6 +56,9 @@ fn main() -> ExitCode {
         #[cfg(feature = "cluster")]
         Command::Cluster(command) => cluster::run(&command),
         Command::Registry(command) => registry::run(&command),
+        Command::Evict(command) => evict::run(&command),
+        Command::Clearance(command) => clearance::run(&command),
+        Command::Audit(command) => audit::run(&command),
         Command::ReadWorker { reader_memory } => worker::run(reader_memory),
     };
     match outcome {

@@ -87,6 +87,8 @@ fn write<W: Write>(case: &Case, archive: &mut tar::Builder<W>) -> Result<(), Sto
     response!("merges", MergeRow);
     response!("imports", ImportRow);
     response!("observations", ObservationRow);
+    response!("attestations", AttestationRow);
+    response!("clearances", ClearanceRow);
     let mut names = Vec::new();
     case.each_object(&mut |object| names.push(object.name))?;
     for name in names {

@@ -20,7 +20,7 @@ pub use forget::Forgotten;
 pub use jobs::{Claim, NewJob};
 pub use judgement::Changed;
 pub use run::Run;
-pub use verify::Verified;
+pub use verify::{Broken, Chain, Head, Verified, Wrong};
 
 use crate::CaseError;
 use crate::judged::whole;
