@@ -222,10 +222,11 @@ pub fn contrary(
 ) -> Vec<String> {
     let mut against = Vec::new();
     if !campaign.verdict.assures() {
+        let first = campaign.reasons.first().map(String::as_str);
         against.push(format!(
             "the verdict is {}: {}",
             campaign.verdict.name(),
-            campaign.reasons.join("; ")
+            first.unwrap_or("without a reason")
         ));
     }
     for gate in &campaign.eviction.gates {
