@@ -214,7 +214,12 @@ fn run_issue(given: &Issue) -> Outcome {
     bytes.push(b'\n');
     let sha256 = hex_sha256(&bytes);
     let path = given.out.join(format!("{}.json", document.id));
-    let signature = write_signed(&path, &bytes, &signer, &format!("clearance {}", document.id))?;
+    let signature = write_signed(
+        &path,
+        &bytes,
+        &signer,
+        &format!("clearance {}", document.id),
+    )?;
     let sheet = clearance::sheet(&document, &sha256);
     output::to_file(&path.with_extension("html"), &mut |out| {
         report::sheet_html(&sheet, out)
@@ -380,7 +385,10 @@ fn run_revoke(given: &Revoke) -> Outcome {
     let case = open(&given.at)?;
     let by = (!given.by.trim().is_empty()).then_some(given.by.as_str());
     if by.is_none() {
-        return Err(Failure::usage("--by is empty", "somebody revokes a clearance"));
+        return Err(Failure::usage(
+            "--by is empty",
+            "somebody revokes a clearance",
+        ));
     }
     match take_back(&case, &given.id, &given.why, by)? {
         Some(row) => {
@@ -439,8 +447,11 @@ fn run_watch(given: &Watch) -> Outcome {
             Ok(host) => match campaign_of(&host, &row.campaign) {
                 Ok(campaign) => {
                     let against = clearance::contrary(&host, campaign, &observations);
-                    let taken: Vec<Timestamp> =
-                        host.collections.iter().filter_map(|seen| seen.taken).collect();
+                    let taken: Vec<Timestamp> = host
+                        .collections
+                        .iter()
+                        .filter_map(|seen| seen.taken)
+                        .collect();
                     for look in looks(&document, &taken, as_of) {
                         let state = match (look.done, look.overdue) {
                             (Some(done), _) => format!("done {done}"),

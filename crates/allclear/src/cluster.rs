@@ -48,11 +48,7 @@ pub(crate) struct Scheduler {
 #[derive(Debug, Args)]
 pub(crate) struct Executor {
     /// The scheduler that it asks for work.
-    #[arg(
-        long,
-        value_name = "URL",
-        default_value = "df://127.0.0.1:50050"
-    )]
+    #[arg(long, value_name = "URL", default_value = "df://127.0.0.1:50050")]
     scheduler: String,
 
     /// Where others fetch what it computed; port 0 is any that is free.
@@ -149,7 +145,10 @@ fn work(given: &Executor) -> Outcome {
 
 fn make_keys(given: &Keys) -> Outcome {
     keys::make(&given.folder).map_err(|error| {
-        Failure::usage(error, "name a folder that holds no keys and that you may write to")
+        Failure::usage(
+            error,
+            "name a folder that holds no keys and that you may write to",
+        )
     })?;
     let folder = given.folder.display().to_string();
     output::to_standard_output(&mut |out| {

@@ -214,7 +214,10 @@ fn text(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
             visible(&foothold.title)
         )?;
     }
-    for (part, title) in [("contain", "Contain, at once"), ("evict", "Evict, in this order")] {
+    for (part, title) in [
+        ("contain", "Contain, at once"),
+        ("evict", "Evict, in this order"),
+    ] {
         writeln!(out, "\n{title}")?;
         let steps = plan.steps.iter().filter(|step| step.part == part);
         for (number, step) in steps.enumerate() {

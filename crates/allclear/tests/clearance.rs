@@ -16,7 +16,17 @@ const CAMPAIGN: [&str; 4] = ["--campaign", "proxylogon", "--pack", "proxylogon"]
 
 /// A server that was cleaned, and the statements about it, in a case without these.
 fn case(path: &Path) -> String {
-    let make = ["range", "make", "--scenario", "eviction", "--seed", "3", "--quiet", "--out", "made"];
+    let make = [
+        "range",
+        "make",
+        "--scenario",
+        "eviction",
+        "--seed",
+        "3",
+        "--quiet",
+        "--out",
+        "made",
+    ];
     assert_eq!(allclear(path, &make).code, 0);
     let check = [
         "check",
@@ -38,7 +48,18 @@ fn case(path: &Path) -> String {
 }
 
 fn issue(path: &Path, host: &str) -> Run {
-    let issue = ["clearance", "issue", "case", host, "--by", "A. Issuer", "--key", "key", "--out", "out"];
+    let issue = [
+        "clearance",
+        "issue",
+        "case",
+        host,
+        "--by",
+        "A. Issuer",
+        "--key",
+        "key",
+        "--out",
+        "out",
+    ];
     allclear(path, &[&issue[..], &CAMPAIGN].concat())
 }
 
@@ -69,12 +90,25 @@ fn a_server_is_cleared_by_its_last_gate_and_not_before() {
     }
     // A gate that evidence decides is nobody's to state.
     let attest = [
-        "evict", "attest", "case", host, "--gate", "footholds_absent", "--answer", "pass", "--by", "X", "--statement",
+        "evict",
+        "attest",
+        "case",
+        host,
+        "--gate",
+        "footholds_absent",
+        "--answer",
+        "pass",
+        "--by",
+        "X",
+        "--statement",
         "believe me",
     ];
     assert_eq!(allclear(path, &[&attest[..], &CAMPAIGN].concat()).code, 2);
 
-    let plan = allclear(path, &[&["evict", "plan", "case", host, "--json"][..], &CAMPAIGN].concat());
+    let plan = allclear(
+        path,
+        &[&["evict", "plan", "case", host, "--json"][..], &CAMPAIGN].concat(),
+    );
     assert_eq!(plan.code, 0, "{}", plan.stderr);
     let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
     let states: Vec<&str> = plan["steps"]
@@ -87,7 +121,15 @@ fn a_server_is_cleared_by_its_last_gate_and_not_before() {
     assert_eq!(
         states,
         [
-            "not_shown", "verified", "not_shown", "verified", "verified", "verified", "attested", "attested", "attested",
+            "not_shown",
+            "verified",
+            "not_shown",
+            "verified",
+            "verified",
+            "verified",
+            "attested",
+            "attested",
+            "attested",
             "attested"
         ]
     );
@@ -100,51 +142,131 @@ fn a_server_is_cleared_by_its_last_gate_and_not_before() {
     let verify = ["clearance", "verify", &file, "--key", "key.pub"];
     let verified = allclear(path, &verify);
     assert_eq!(verified.code, 0, "{}", verified.stdout);
-    assert!(verified.stdout.contains("person         Credentials"), "{}", verified.stdout);
+    assert!(
+        verified.stdout.contains("person         Credentials"),
+        "{}",
+        verified.stdout
+    );
     let page = read(&path.join(format!("out/{id}.html")));
     assert!(page.contains(host) && !page.contains("<script"));
-    assert!(fs::read(path.join(format!("out/{id}.pdf"))).unwrap().starts_with(b"%PDF"));
+    assert!(
+        fs::read(path.join(format!("out/{id}.pdf")))
+            .unwrap()
+            .starts_with(b"%PDF")
+    );
 
     // Changed, with another's key, and something else.
     let text = read(&path.join(&file));
     fs::write(path.join("changed.json"), text.replace("evicted", "clear")).unwrap();
-    fs::copy(path.join(format!("{file}.minisig")), path.join("changed.json.minisig")).unwrap();
-    let changed = allclear(path, &["clearance", "verify", "changed.json", "--key", "key.pub"]);
+    fs::copy(
+        path.join(format!("{file}.minisig")),
+        path.join("changed.json.minisig"),
+    )
+    .unwrap();
+    let changed = allclear(
+        path,
+        &["clearance", "verify", "changed.json", "--key", "key.pub"],
+    );
     assert_eq!(changed.code, 5, "{}", changed.stdout);
     assert_eq!(allclear(path, &["audit", "key", "new", "other"]).code, 0);
     let other = allclear(path, &["clearance", "verify", &file, "--key", "other.pub"]);
     assert_eq!(other.code, 6, "{}", other.stdout);
-    let sign = allclear(path, &["audit", "sign", "case", "--key", "key", "-o", "head.json"]);
+    let sign = allclear(
+        path,
+        &["audit", "sign", "case", "--key", "key", "-o", "head.json"],
+    );
     assert_eq!(sign.code, 0, "{}", sign.stderr);
-    let head = allclear(path, &["clearance", "verify", "head.json", "--key", "key.pub"]);
+    let head = allclear(
+        path,
+        &["clearance", "verify", "head.json", "--key", "key.pub"],
+    );
     assert_eq!(head.code, 7, "{}", head.stdout);
 
     // The weeks after it.
     let watch = ["clearance", "watch", "case", "--pack", "proxylogon"];
     let now = allclear(path, &watch);
-    assert_eq!((now.code, now.stdout.matches("waits").count()), (0, 4), "{}", now.stdout);
-    let late = allclear(path, &[&watch[..], &["--as-of", "2200-01-01T00:00:00Z"]].concat());
-    assert_eq!((late.code, late.stdout.matches("OVERDUE").count()), (1, 4), "{}", late.stdout);
+    assert_eq!(
+        (now.code, now.stdout.matches("waits").count()),
+        (0, 4),
+        "{}",
+        now.stdout
+    );
+    let late = allclear(
+        path,
+        &[&watch[..], &["--as-of", "2200-01-01T00:00:00Z"]].concat(),
+    );
+    assert_eq!(
+        (late.code, late.stdout.matches("OVERDUE").count()),
+        (1, 4),
+        "{}",
+        late.stdout
+    );
 
     // Somebody takes a statement back: the clearance does not hold any longer, and those who have it can learn it.
     let attest = [
-        "evict", "attest", "case", host, "--gate", "krbtgt_reset", "--answer", "fail", "--by", "M. Holm", "--statement",
+        "evict",
+        "attest",
+        "case",
+        host,
+        "--gate",
+        "krbtgt_reset",
+        "--answer",
+        "fail",
+        "--by",
+        "M. Holm",
+        "--statement",
         "only once, as it turns out",
     ];
     assert_eq!(allclear(path, &[&attest[..], &CAMPAIGN].concat()).code, 0);
     let contradicted = allclear(path, &watch);
     assert_eq!(contradicted.code, 1);
-    assert!(contradicted.stdout.contains("REVOKED: "), "{}", contradicted.stdout);
+    assert!(
+        contradicted.stdout.contains("REVOKED: "),
+        "{}",
+        contradicted.stdout
+    );
     assert_eq!(issue(path, host).code, 1);
-    let list = ["clearance", "list", "case", "--revocations", "list.json", "--key", "key"];
+    let list = [
+        "clearance",
+        "list",
+        "case",
+        "--revocations",
+        "list.json",
+        "--key",
+        "key",
+    ];
     assert!(allclear(path, &list).stdout.contains("REVOKED"));
-    let revoked = allclear(path, &[&verify[..], &["--revocations", "list.json"]].concat());
+    let revoked = allclear(
+        path,
+        &[&verify[..], &["--revocations", "list.json"]].concat(),
+    );
     assert_eq!(revoked.code, 1, "{}", revoked.stdout);
-    let again = ["clearance", "revoke", "case", &id, "--why", "x", "--by", "X"];
+    let again = [
+        "clearance",
+        "revoke",
+        "case",
+        &id,
+        "--why",
+        "x",
+        "--by",
+        "X",
+    ];
     assert_eq!(allclear(path, &again).code, 2);
 
-    let audit = ["audit", "verify", "case", "--head", "head.json", "--key", "key.pub"];
+    let audit = [
+        "audit",
+        "verify",
+        "case",
+        "--head",
+        "head.json",
+        "--key",
+        "key.pub",
+    ];
     let audit = allclear(path, &audit);
     assert_eq!(audit.code, 0, "{}", audit.stdout);
-    assert!(audit.stdout.contains("the signed head is part of it"), "{}", audit.stdout);
+    assert!(
+        audit.stdout.contains("the signed head is part of it"),
+        "{}",
+        audit.stdout
+    );
 }

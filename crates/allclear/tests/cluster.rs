@@ -314,10 +314,24 @@ fn strangers_are_not_served() {
     assert_eq!(allclear(path, &["cluster", "keys", "keys"]).code, 2);
     let cluster = Cluster::start(path, Some("keys"));
     let url = cluster.url();
-    let case = ["check", "evidence", "--case", "case", "--cluster", &url, "--quiet"];
+    let case = [
+        "check",
+        "evidence",
+        "--case",
+        "case",
+        "--cluster",
+        &url,
+        "--quiet",
+    ];
     let known = allclear(path, &[&case[..], &["--cluster-keys", "keys"]].concat());
     assert_eq!(known.code, 1, "{}", known.stderr);
-    let question = ["sql", "case", "SELECT COUNT(*) AS n FROM events", "--format", "csv"];
+    let question = [
+        "sql",
+        "case",
+        "SELECT COUNT(*) AS n FROM events",
+        "--format",
+        "csv",
+    ];
     let question = [&question[..], &["--deadline", "20", "--cluster", &url]].concat();
     let answered = allclear(path, &[&question[..], &["--cluster-keys", "keys"]].concat());
     assert_eq!(answered.stdout, "n\n181\n", "{}", answered.stderr);
@@ -338,9 +352,15 @@ fn a_cluster_that_does_nothing_is_not_waited_for() {
     assert_eq!(allclear(path, &check).code, 1);
     // Nobody listens there.
     let sql = ["sql", "case", "SELECT 1 FROM hosts", "--deadline", "3"];
-    let nobody = allclear(path, &[&sql[..], &["--cluster", "df://127.0.0.1:9"]].concat());
+    let nobody = allclear(
+        path,
+        &[&sql[..], &["--cluster", "df://127.0.0.1:9"]].concat(),
+    );
     assert_ne!(nobody.code, 0);
-    let wrong = allclear(path, &[&sql[..], &["--cluster", "http://127.0.0.1"]].concat());
+    let wrong = allclear(
+        path,
+        &[&sql[..], &["--cluster", "http://127.0.0.1"]].concat(),
+    );
     assert_eq!(wrong.code, 2, "{}", wrong.stderr);
     // A scheduler without any executor.
     let mut cluster = Cluster::start(path, None);
@@ -350,5 +370,9 @@ fn a_cluster_that_does_nothing_is_not_waited_for() {
     let url = cluster.url();
     let alone = allclear(path, &[&sql[..], &["--cluster", &url]].concat());
     assert_eq!(alone.code, 2, "{}", alone.stderr);
-    assert!(alone.stderr.contains("within 3 seconds"), "{}", alone.stderr);
+    assert!(
+        alone.stderr.contains("within 3 seconds"),
+        "{}",
+        alone.stderr
+    );
 }

@@ -211,10 +211,12 @@ impl Worker {
         {
             return Ok(Arc::clone(order));
         }
-        let case = self.cases.case(&reading.address).map_err(|error| told(&error))?;
+        let case = self
+            .cases
+            .case(&reading.address)
+            .map_err(|error| told(&error))?;
         let password = reading.password.as_ref().map(|secret| secret.0.clone());
-        let order =
-            Order::get(&case, &reading.order, password).map_err(|error| told(&error))?;
+        let order = Order::get(&case, &reading.order, password).map_err(|error| told(&error))?;
         let order = Arc::new(order);
         *orders = Some((
             reading.address.clone(),
@@ -228,7 +230,10 @@ impl Worker {
 impl Hands for Worker {
     fn carry_out(&self, reading: &Reading, batch: usize) -> Result<u64, String> {
         let order = self.order(reading)?;
-        let case = self.cases.case(&reading.address).map_err(|error| told(&error))?;
+        let case = self
+            .cases
+            .case(&reading.address)
+            .map_err(|error| told(&error))?;
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let folder = self.work.join(format!("{number}"));
         let seat = Seat {

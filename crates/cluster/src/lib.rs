@@ -27,7 +27,9 @@ use std::net::SocketAddr;
 #[derive(Debug, thiserror::Error)]
 pub enum MemberError {
     /// Whoever reaches such an address could make executors read any file of theirs.
-    #[error("{0} can be reached from other machines, and there are no keys by which members know each other")]
+    #[error(
+        "{0} can be reached from other machines, and there are no keys by which members know each other"
+    )]
     Open(SocketAddr),
     #[error("cannot listen at {0}")]
     Listen(SocketAddr, #[source] std::io::Error),

@@ -37,10 +37,7 @@ pub struct Settings {
 ///
 /// # Errors
 /// When the address is taken, or could be reached by strangers.
-pub fn run(
-    settings: &Settings,
-    listening: &mut dyn FnMut(SocketAddr),
-) -> Result<(), MemberError> {
+pub fn run(settings: &Settings, listening: &mut dyn FnMut(SocketAddr)) -> Result<(), MemberError> {
     refuse_open(settings.address, settings.tls.as_ref())?;
     let cases = Arc::new(Cases::new(
         settings.store_options.clone(),
@@ -62,7 +59,9 @@ async fn serve(
 ) -> Result<(), MemberError> {
     let address = settings.address;
     let failed = |error| MemberError::Listen(address, error);
-    let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     let config = Arc::new(SchedulerConfig {
         external_host: bound.ip().to_string(),

@@ -3,9 +3,7 @@
 use ballista_core::extension::EndpointOverrideFn;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tonic::transport::{
-    Certificate, ClientTlsConfig, Endpoint, Identity, ServerTlsConfig,
-};
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity, ServerTlsConfig};
 
 /// Files of a folder of keys.
 pub(crate) const AUTHORITY: &str = "authority.pem";

@@ -222,8 +222,8 @@ pub struct EventsAt {
 
 /// One collection in the form of [`places`].
 pub(crate) mod place {
-    use super::places::Written;
     use super::Collection;
+    use super::places::Written;
     use serde::de::Error as _;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

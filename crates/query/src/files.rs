@@ -37,8 +37,8 @@ pub(crate) const SCHEME: &str = "allclear";
 
 /// The address of the store of a case: it says where the case is, so that every process that is handed a part of a plan can open it.
 pub(crate) fn store_url(address: &Address) -> Result<ObjectStoreUrl> {
-    let json = serde_json::to_vec(address)
-        .map_err(|error| DataFusionError::External(Box::new(error)))?;
+    let json =
+        serde_json::to_vec(address).map_err(|error| DataFusionError::External(Box::new(error)))?;
     let mut url = format!("{SCHEME}://");
     for byte in json {
         // Hosts of addresses are not case-sensitive everywhere.

@@ -10,10 +10,10 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::datasource::view::ViewTable;
 use datafusion::error::DataFusionError;
-use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
@@ -143,8 +143,8 @@ impl Questions {
             .enable_all()
             .build()
             .map_err(|error| QueryError::Setup(error.to_string()))?;
-        let context = context(source, &limits, elsewhere)
-            .map_err(|error| QueryError::Setup(told(&error)))?;
+        let context =
+            context(source, &limits, elsewhere).map_err(|error| QueryError::Setup(told(&error)))?;
         let questions = Self {
             runtime: Some(runtime),
             context,
@@ -210,8 +210,7 @@ impl Questions {
             self.context.register_table(kind, Arc::new(files))?;
         }
         for table in TABLES {
-            let rows =
-                LedgerRows::new(Arc::clone(&source.ledger), source.address.clone(), table);
+            let rows = LedgerRows::new(Arc::clone(&source.ledger), source.address.clone(), table);
             self.context.register_table(table.name, Arc::new(rows))?;
         }
         for view in VIEWS {

@@ -35,8 +35,7 @@ impl Source {
         let case: Arc<Case> = case.into();
         let settings = case.settings();
         let address = Address {
-            folder: std::path::absolute(case.folder())
-                .unwrap_or_else(|_| case.folder().to_owned()),
+            folder: std::path::absolute(case.folder()).unwrap_or_else(|_| case.folder().to_owned()),
             database_url: settings.database_url.clone(),
             store_url: settings.store_url.clone(),
         };

@@ -160,9 +160,13 @@ impl Pages {
                 let share = |at: usize| f32::from(shares.get(at).copied().unwrap_or(10)) / 100.0;
                 let cells = |row: &'_ [String], face| -> Vec<(String, Face, f32)> {
                     let cells = row.iter().enumerate();
-                    cells.map(|(at, text)| (text.clone(), face, share(at))).collect()
+                    cells
+                        .map(|(at, text)| (text.clone(), face, share(at)))
+                        .collect()
                 };
-                for (row, face) in std::iter::once((heads, BOLD)).chain(rows.iter().map(|row| (row, PLAIN))) {
+                for (row, face) in
+                    std::iter::once((heads, BOLD)).chain(rows.iter().map(|row| (row, PLAIN)))
+                {
                     let cells = cells(row, face);
                     let cells: Vec<_> = cells
                         .iter()

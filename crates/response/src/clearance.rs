@@ -5,9 +5,7 @@
 
 use jiff::SignedDuration;
 use model::Timestamp;
-use model::report::{
-    CampaignReport, GateState, HostReport, PackUsed, VerdictName,
-};
+use model::report::{CampaignReport, GateState, HostReport, PackUsed, VerdictName};
 use pack::Watch;
 use report::{Block, Sheet};
 use serde::{Deserialize, Serialize};
@@ -153,7 +151,10 @@ pub fn document(request: &Request<'_>) -> Result<Clearance, Vec<String>> {
     let watch = request.watch.map(|watch| WatchPlan {
         every_days: watch.every_days,
         times: watch.times,
-        until: days_after(request.now, u32::from(watch.every_days) * u32::from(watch.times)),
+        until: days_after(
+            request.now,
+            u32::from(watch.every_days) * u32::from(watch.times),
+        ),
         source: watch.source.clone(),
     });
     // A host that nobody is known to have entered is not held to be watched for whoever comes back.
@@ -234,10 +235,9 @@ pub fn contrary(
         match gate.state {
             GateState::Pass | GateState::NotApplicable => {}
             GateState::Fail => against.push(format!("not passed: {}: {}", gate.title, gate.reason)),
-            GateState::CannotTell if attested => against.push(format!(
-                "cannot tell: {}: {}",
-                gate.title, gate.reason
-            )),
+            GateState::CannotTell if attested => {
+                against.push(format!("cannot tell: {}: {}", gate.title, gate.reason))
+            }
             GateState::CannotTell => against.push(format!(
                 "cannot tell: {}: {} (gate {})",
                 gate.title, gate.reason, gate.id
@@ -292,7 +292,10 @@ fn not_seen(campaign: &CampaignReport) -> Vec<String> {
         }
     }
     if lines.is_empty() {
-        lines.push("of what was needed nothing is missing; what the collections do not hold was not seen".to_owned());
+        lines.push(
+            "of what was needed nothing is missing; what the collections do not hold was not seen"
+                .to_owned(),
+        );
     }
     lines
 }
@@ -324,7 +327,8 @@ fn days_after(time: Timestamp, days: u32) -> Timestamp {
 
 /// The document for people. The signature is over the JSON alone, whose hash stands at the foot.
 pub fn sheet(clearance: &Clearance, sha256: &str) -> Sheet {
-    let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());
+    let time =
+        |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());
     let heading = |text: &str| Block::Heading(text.to_owned());
     let mut blocks = vec![
         Block::Facts(vec![
@@ -352,7 +356,10 @@ pub fn sheet(clearance: &Clearance, sha256: &str) -> Sheet {
                         "person" => format!(
                             "statement of {}{}",
                             gate.by.as_deref().unwrap_or("-"),
-                            gate.role.as_deref().map(|role| format!(", {role}")).unwrap_or_default()
+                            gate.role
+                                .as_deref()
+                                .map(|role| format!(", {role}"))
+                                .unwrap_or_default()
                         ),
                         "not_applicable" => "does not apply".to_owned(),
                         other => other.to_owned(),
@@ -364,7 +371,9 @@ pub fn sheet(clearance: &Clearance, sha256: &str) -> Sheet {
     }
     blocks.push(heading("Evidence"));
     blocks.push(Block::Table {
-        heads: ["Collection", "Taken", "SHA-256"].map(str::to_owned).to_vec(),
+        heads: ["Collection", "Taken", "SHA-256"]
+            .map(str::to_owned)
+            .to_vec(),
         shares: vec![26, 26, 48],
         rows: clearance
             .collections
@@ -380,7 +389,9 @@ pub fn sheet(clearance: &Clearance, sha256: &str) -> Sheet {
     });
     blocks.push(heading("What had to be seen"));
     blocks.push(Block::Table {
-        heads: ["Need", "From", "Until", "Seen"].map(str::to_owned).to_vec(),
+        heads: ["Need", "From", "Until", "Seen"]
+            .map(str::to_owned)
+            .to_vec(),
         shares: vec![40, 24, 24, 12],
         rows: clearance
             .window
@@ -460,7 +471,10 @@ pub fn verify(
         let list: Revocations =
             serde_json::from_slice(list).map_err(|error| Refused::Malformed(error.to_string()))?;
         if list.format != REVOCATIONS_FORMAT {
-            return Err(Refused::Malformed(format!("the list's form is {}", list.format)));
+            return Err(Refused::Malformed(format!(
+                "the list's form is {}",
+                list.format
+            )));
         }
         if let Some(revoked) = list.revoked.into_iter().find(|known| known.id == read.id) {
             return Err(Refused::Revoked(revoked.time, revoked.why));
@@ -489,11 +503,7 @@ pub struct Look {
 }
 
 /// The looks that a clearance asks for.
-pub fn looks(
-    clearance: &Clearance,
-    collected: &[Timestamp],
-    now: Timestamp,
-) -> Vec<Look> {
+pub fn looks(clearance: &Clearance, collected: &[Timestamp], now: Timestamp) -> Vec<Look> {
     let Some(watch) = &clearance.watch else {
         return Vec::new();
     };
@@ -518,7 +528,12 @@ pub fn looks(
 }
 
 /// The row that the case keeps of a clearance.
-pub fn row(clearance: &Clearance, document: String, sha256: String, signature: String) -> ClearanceRow {
+pub fn row(
+    clearance: &Clearance,
+    document: String,
+    sha256: String,
+    signature: String,
+) -> ClearanceRow {
     ClearanceRow {
         id: clearance.id.clone(),
         host: clearance.host.clone(),

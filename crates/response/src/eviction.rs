@@ -169,7 +169,10 @@ pub fn row(attestation: &Attestation, added: i64) -> AttestationRow {
         stated: attestation.time.as_microsecond(),
         statement: attestation.statement.clone(),
         label: attestation.place.item.clone(),
-        line: attestation.place.line.and_then(|line| i64::try_from(line).ok()),
+        line: attestation
+            .place
+            .line
+            .and_then(|line| i64::try_from(line).ok()),
         added,
     };
     row.id = crate::import::derived(

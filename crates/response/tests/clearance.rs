@@ -217,7 +217,10 @@ fn a_report_about_another_host_or_from_before_is_no_matter() {
     let about = |seen, name| contrary(&host, campaign, &[said("web_shell", seen, name)]);
     assert_eq!(about(Some("2021-04-01T00:00:00Z"), "EX01").len(), 0);
     assert_eq!(about(Some("2021-05-01T00:00:00Z"), "EX02").len(), 0);
-    assert_eq!(about(Some("2021-05-01T00:00:00Z"), "ex01.example.org").len(), 1);
+    assert_eq!(
+        about(Some("2021-05-01T00:00:00Z"), "ex01.example.org").len(),
+        1
+    );
     assert_eq!(about(None, "EX01").len(), 1);
 }
 
@@ -225,15 +228,24 @@ fn a_report_about_another_host_or_from_before_is_no_matter() {
 fn whoever_verifies_notices_every_change() {
     let host = host(
         VerdictName::Evicted,
-        vec![gate(0, GateState::Pass, false), gate(1, GateState::Pass, true)],
+        vec![
+            gate(0, GateState::Pass, false),
+            gate(1, GateState::Pass, true),
+        ],
     );
     let document = issue(&host, &[]).unwrap();
     let bytes = serde_json::to_vec_pretty(&document).unwrap();
     let key = new_key(None).unwrap();
     let signer = Signer::read(&key.secret, None).unwrap();
     let signature = signer.sign(&bytes, "a clearance").unwrap();
-    assert_eq!(verify(&bytes, &signature, &key.public, None).as_ref(), Ok(&document));
-    assert_eq!(verify(&bytes, &signature, &signer.public(), None), Ok(document.clone()));
+    assert_eq!(
+        verify(&bytes, &signature, &key.public, None).as_ref(),
+        Ok(&document)
+    );
+    assert_eq!(
+        verify(&bytes, &signature, &signer.public(), None),
+        Ok(document.clone())
+    );
     for at in 0..bytes.len() {
         let mut changed = bytes.clone();
         changed[at] ^= 1;
@@ -252,14 +264,23 @@ fn whoever_verifies_notices_every_change() {
         let answer = verify(&bytes, &changed, &key.public, None);
         // The first line is a comment that nobody signs; line ends and the words before comments are form.
         if at > first_line && answer.is_ok() {
-            assert!(!signature.as_bytes()[at].is_ascii_alphanumeric(), "byte {at}");
+            assert!(
+                !signature.as_bytes()[at].is_ascii_alphanumeric(),
+                "byte {at}"
+            );
         }
     }
     // Another document by the same key, and another key.
     let other = signer.sign(b"{}", "another").unwrap();
-    assert_eq!(verify(&bytes, &other, &key.public, None), Err(Refused::Tampered));
+    assert_eq!(
+        verify(&bytes, &other, &key.public, None),
+        Err(Refused::Tampered)
+    );
     let stranger = new_key(None).unwrap();
-    assert_eq!(verify(&bytes, &signature, &stranger.public, None), Err(Refused::OtherKey));
+    assert_eq!(
+        verify(&bytes, &signature, &stranger.public, None),
+        Err(Refused::OtherKey)
+    );
     let refused = verify(b"{}", &other, &key.public, None);
     assert!(matches!(refused, Err(Refused::Malformed(_))), "{refused:?}");
 }
@@ -290,7 +311,10 @@ fn looks_are_due_week_by_week_and_met_by_collections() {
         .map(|look| (look.done.is_some(), look.overdue))
         .collect();
     // The second week was missed, and the fourth is not over.
-    assert_eq!(told, [(true, false), (false, true), (true, false), (false, false)]);
+    assert_eq!(
+        told,
+        [(true, false), (false, true), (true, false), (false, false)]
+    );
     assert_eq!(looks[3].due, time("2021-05-29T00:00:00Z"));
     let page = sheet(&document, "00");
     assert!(page.title.contains("EX01"));

@@ -288,11 +288,7 @@ pub fn carry_out(seat: &Seat<'_>, order: &Order, batch: usize) -> Result<u64, Ca
 }
 
 /// Reads and commits what this process holds, and shows signs of life meanwhile.
-fn held(
-    seat: &Seat<'_>,
-    order: &Order,
-    mine: &[(&Errand, Claim)],
-) -> Result<u64, CaseError> {
+fn held(seat: &Seat<'_>, order: &Order, mine: &[(&Errand, Claim)]) -> Result<u64, CaseError> {
     // What is committed is not held any longer.
     let open: Mutex<BTreeMap<&str, &Claim>> = Mutex::new(
         mine.iter()

@@ -19,9 +19,9 @@ use crate::verdicts::{self, Judged};
 use crate::worker::Rules;
 use crate::{Judgement, gather};
 use digest::Digests;
+pub use elsewhere::{Order, OrderError, Seat, carry_out, check_elsewhere};
 use evidence::Collection;
 use gather::Part;
-pub use elsewhere::{Order, OrderError, Seat, carry_out, check_elsewhere};
 pub use hunt::{Stored, hunt};
 use model::report::{PackUsed, Report};
 use model::{Accounting, Gap, ItemSeen, Timestamp};
@@ -295,7 +295,10 @@ fn take_in(
             Ok((read, known, hosts))
         });
         let mut outcome = Ok(());
-        for (number, batch) in batches(jobs, TOGETHER_MAX, TOGETHER_BYTES_MAX).into_iter().enumerate() {
+        for (number, batch) in batches(jobs, TOGETHER_MAX, TOGETHER_BYTES_MAX)
+            .into_iter()
+            .enumerate()
+        {
             let folder = staging.join(format!("read-{number}"));
             let read = std::fs::create_dir_all(&folder)
                 .map_err(CaseError::Staging)
@@ -429,9 +432,7 @@ impl Commit<'_> {
             files,
             location: Some((location.0.to_owned(), location.1.to_owned())),
         };
-        let added = self
-            .case
-            .commit_collection(Some(claim), &new, self.now)?;
+        let added = self.case.commit_collection(Some(claim), &new, self.now)?;
         if added == Added::Known && self.reread {
             self.case.replace_parts(&new.row.id, &new.parts, self.now)?;
         }

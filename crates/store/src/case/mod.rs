@@ -300,7 +300,9 @@ fn connect(
 fn described(description: &Description, settings: &Settings) -> Settings {
     let settings = settings.clone();
     Settings {
-        database_url: settings.database_url.or_else(|| description.database.clone()),
+        database_url: settings
+            .database_url
+            .or_else(|| description.database.clone()),
         store_url: settings.store_url.or_else(|| description.store.clone()),
         store_options: settings.store_options,
     }

@@ -18,11 +18,7 @@ use crate::{Case, CaseError};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 /// What format 2 of the ledger added, a part a file.
-pub(crate) const TABLES: &[&[&str]] = &[
-    registry::TABLES,
-    observations::TABLES,
-    clearance::TABLES,
-];
+pub(crate) const TABLES: &[&[&str]] = &[registry::TABLES, observations::TABLES, clearance::TABLES];
 
 /// A row of a response, found again by its key.
 pub trait Record: TableRow {
