@@ -73,6 +73,8 @@ impl Cluster {
         let config = state.config().clone();
         let mut config = config
             .with_ballista_logical_extension_codec(Arc::new(tables))
+            // Plans that change while they run never end where a window stands over a join (Ballista 55.0.0, `epidemic_curve`).
+            .with_ballista_adaptive_query_planner(false)
             .with_ballista_grpc_client_max_message_size(MESSAGE_BYTES_MAX as usize);
         if let Some(tls) = &self.tls {
             config = config
@@ -82,7 +84,15 @@ impl Cluster {
         let state = SessionStateBuilder::new_from_existing(state)
             .with_config(config)
             .build();
-        state.upgrade_for_ballista(self.scheduler.clone())
+        let state = state.upgrade_for_ballista(self.scheduler.clone())?;
+        // Sort-merge joins, Ballista's default, never end for some outer joins of grouped rows (`epidemic_curve`).
+        let config = state
+            .config()
+            .clone()
+            .set_bool("datafusion.optimizer.prefer_hash_join", true);
+        Ok(SessionStateBuilder::new_from_existing(state)
+            .with_config(config)
+            .build())
     }
 
     /// Has an order carried out: until every batch was, or nothing goes on any more. A scheduler that dies is waited for, and
