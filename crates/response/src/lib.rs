@@ -5,5 +5,6 @@
 //! verdicts. Everything is a function of the case's rows and the time; only `store` touches a table, and only the caller
 //! knows the clock.
 
+pub mod notice;
 pub mod registry;
 pub mod standing;
