@@ -3,6 +3,7 @@
 use crate::case::CaseCommand;
 use crate::packs::PackCommand;
 use crate::range::RangeCommand;
+use crate::registry::RegistryCommand;
 use crate::rules::RulesCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::Timestamp;
@@ -62,6 +63,9 @@ pub(crate) enum Command {
     /// Synthetic servers with known truth, for trying Allclear out and for drills.
     #[command(subcommand)]
     Range(RangeCommand),
+    /// Organisations of a response, what they own, who speaks for them, who can help.
+    #[command(subcommand)]
+    Registry(RegistryCommand),
     /// Reads evidence for the process that started it.
     #[command(hide = true)]
     ReadWorker {

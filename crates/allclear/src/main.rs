@@ -12,9 +12,11 @@ mod check;
 mod exit;
 mod hunt;
 mod known;
+mod lists;
 mod output;
 mod packs;
 mod range;
+mod registry;
 mod rules;
 mod settings;
 #[cfg(feature = "query")]
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Rules(command) => rules::run(&command),
         Command::Known(KnownCommand::Make(make)) => known::make(&make),
         Command::Range(command) => range::run(&command),
+        Command::Registry(command) => registry::run(&command),
         Command::ReadWorker { reader_memory } => worker::run(reader_memory),
     };
     match outcome {

@@ -64,6 +64,11 @@ fn ranges() {
 }
 
 #[test]
+fn registries() {
+    transcript("registry");
+}
+
+#[test]
 fn a_clear_server() {
     transcript("clear");
 }

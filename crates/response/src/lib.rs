@@ -5,6 +5,8 @@
 //! verdicts. Everything is a function of the case's rows and the time; only `store` touches a table, and only the caller
 //! knows the clock.
 
+pub mod import;
 pub mod notice;
 pub mod registry;
 pub mod standing;
+pub mod table;

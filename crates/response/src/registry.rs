@@ -68,6 +68,21 @@ impl AssetKind {
     }
 }
 
+/// A name in the form in which names are compared: small letters and digits, one blank between words.
+pub fn folded(name: &str) -> String {
+    let mut folded = String::with_capacity(name.len());
+    for word in name.split(|c: char| !c.is_alphanumeric()) {
+        if word.is_empty() {
+            continue;
+        }
+        if !folded.is_empty() {
+            folded.push(' ');
+        }
+        folded.extend(word.chars().flat_map(char::to_lowercase));
+    }
+    folded
+}
+
 /// An organisation with everything that belongs to it and to those merged into it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Organisation {
@@ -97,6 +112,8 @@ pub struct Registry {
     /// From the id of a merged organisation to the one that was kept.
     kept: BTreeMap<String, String>,
     by_asset: BTreeMap<(AssetKind, String), BTreeSet<String>>,
+    /// By folded name.
+    by_name: BTreeMap<String, BTreeSet<String>>,
     /// Lengths of prefix that occur, the longest first.
     prefixes: BTreeSet<std::cmp::Reverse<u8>>,
 }
@@ -158,6 +175,13 @@ impl Registry {
         for alias in aliases {
             if let Some(organisation) = registry.at_mut(&alias.organisation) {
                 organisation.aliases.insert(alias.name.clone());
+            }
+        }
+        for (id, organisation) in &registry.organisations {
+            let names = organisation.aliases.iter().chain([&organisation.row.name]);
+            for name in names {
+                let ids = registry.by_name.entry(folded(name)).or_default();
+                ids.insert(id.clone());
             }
         }
         for asset in assets {
@@ -240,16 +264,47 @@ impl Registry {
 
     fn exact(&self, kind: AssetKind, value: &str) -> Owner<'_> {
         // The key is owned, and lookups come by the hundred thousand; a copy of a short text is what that costs.
-        let Some(owners) = self.by_asset.get(&(kind, value.to_owned())) else {
-            return Owner::Nobody;
-        };
-        let mut owners = owners.iter().map(String::as_str);
-        match (owners.next(), owners.next()) {
-            (None, _) => Owner::Nobody,
-            (Some(one), None) => Owner::One(one),
-            (Some(one), Some(two)) => {
-                Owner::Several([one, two].into_iter().chain(owners).collect())
+        owner_among(self.by_asset.get(&(kind, value.to_owned())))
+    }
+
+    /// Who has this name, or is also known by it; signs and capitals do not matter.
+    pub fn named(&self, name: &str) -> Owner<'_> {
+        owner_among(self.by_name.get(&folded(name)))
+    }
+
+    /// Who has this id, name or asset, each as a person would write it.
+    pub fn find(&self, text: &str) -> Owner<'_> {
+        if let Some(organisation) = self.organisation(text) {
+            return Owner::One(&organisation.row.id);
+        }
+        let named = self.named(text);
+        if named != Owner::Nobody {
+            return named;
+        }
+        // A network would be found by the address in it as well: the narrower question comes first.
+        let kinds = [
+            AssetKind::Address,
+            AssetKind::Network,
+            AssetKind::Certificate,
+            AssetKind::Host,
+        ];
+        for kind in kinds {
+            if let Some(value) = kind.normalise(text) {
+                let owner = self.owner(kind, &value);
+                if owner != Owner::Nobody {
+                    return owner;
+                }
             }
         }
+        Owner::Nobody
+    }
+}
+
+fn owner_among(owners: Option<&BTreeSet<String>>) -> Owner<'_> {
+    let mut owners = owners.into_iter().flatten().map(String::as_str);
+    match (owners.next(), owners.next()) {
+        (None, _) => Owner::Nobody,
+        (Some(one), None) => Owner::One(one),
+        (Some(one), Some(two)) => Owner::Several([one, two].into_iter().chain(owners).collect()),
     }
 }

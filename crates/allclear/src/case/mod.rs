@@ -8,7 +8,7 @@ mod show;
 mod take;
 mod verify;
 
-pub(crate) use open::{failure, open, work_failure};
+pub(crate) use open::{failure, now, open, open_or_create, work_failure};
 pub(crate) use run::{check, diff, report};
 
 use crate::Outcome;

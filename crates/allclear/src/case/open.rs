@@ -27,7 +27,7 @@ pub(crate) fn open(at: &CaseAt) -> Result<Case, Failure> {
 }
 
 /// The case in this folder, made where there is none.
-pub(super) fn open_or_create(folder: &Path, behind: &CaseBehind) -> Result<Case, Failure> {
+pub(crate) fn open_or_create(folder: &Path, behind: &CaseBehind) -> Result<Case, Failure> {
     let settings = settings(behind);
     let opened = if Case::is_case(folder) {
         Case::open(folder, &settings)
@@ -56,7 +56,7 @@ fn settings(behind: &CaseBehind) -> Settings {
     clippy::disallowed_methods,
     reason = "the clock is read here, and handed down"
 )]
-pub(super) fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }
 

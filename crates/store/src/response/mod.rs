@@ -68,6 +68,12 @@ impl Change<'_> {
         insert(self.connection, rows, &conflict).await
     }
 
+    /// All rows of a table, in the order of their key.
+    pub async fn rows<T: Record>(&mut self) -> Result<Vec<T>, CaseError> {
+        let rest = format!("ORDER BY {}", T::KEY.join(", "));
+        many(self.connection, &rest, vec![]).await
+    }
+
     /// The rows with this value in a column, in the order of their key. The column must be one of the row's.
     pub async fn rows_where<T: Record>(
         &mut self,
