@@ -13,6 +13,7 @@ mod exit;
 mod hunt;
 mod known;
 mod lists;
+mod notice;
 mod output;
 mod packs;
 mod range;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Command::Known(KnownCommand::Make(make)) => known::make(&make),
         Command::Range(command) => range::run(&command),
         Command::Registry(command) => registry::run(&command),
+        Command::Notice(command) => notice::run(&command),
         Command::ReadWorker { reader_memory } => worker::run(reader_memory),
     };
     match outcome {

@@ -215,7 +215,8 @@ fn each_organisation_goes_the_best_way_and_each_recipient_gets_one_notice() {
     let first = world.queue();
     assert_eq!(
         shown(&first),
-        "notice admin@a.example manual full [a]: a contact of its own that a person entered\n\
+        "notice admin@a.example manual full [a]: a contact of its own that a person entered; abuse@a.example looks after none of its \
+         servers\n\
          notice cert@bund.example national_cert servers [b c]: the national CERT; there is not a contact of its own that a \
          person entered, nor a contact of its own that was verified\n"
     );
@@ -521,7 +522,7 @@ fn suppressed_addresses_are_not_written_to() {
         ("domain", "a.example"),
         ("organisation", "a"),
     ] {
-        let mut world = World::new(&[("a", "vulnerable")], vec![abuse.clone()]);
+        let mut world = World::new(&[("a", "web_shell")], vec![abuse.clone()]);
         assert_eq!(world.queue().written.len(), 1);
         world.suppressions = Suppressions::of(vec![row(kind, value)]);
         assert!(world.queue().written.is_empty(), "{kind}");
