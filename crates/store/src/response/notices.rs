@@ -102,7 +102,7 @@ row! {
 row! {
     /// Who is not to be written to.
     SuppressionRow in "suppressions" {
-        /// `address`, `domain` or `organisation`.
+        /// `address`, `domain`, `organisation` or `notice`.
         kind: String,
         value: String,
         why: String,
