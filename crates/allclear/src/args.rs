@@ -1,6 +1,7 @@
 //! The command line. `--help` is the reference, so the texts here are the documentation.
 
 use crate::case::CaseCommand;
+use crate::disclose::DiscloseCommand;
 use crate::notice::NoticeCommand;
 use crate::packs::PackCommand;
 use crate::range::RangeCommand;
@@ -70,6 +71,9 @@ pub(crate) enum Command {
     /// Tell organisations: who is told what by which way, who released it, what came back.
     #[command(subcommand)]
     Notice(NoticeCommand),
+    /// Duties to report: when what is due, drafts from what is known, forms.
+    #[command(subcommand)]
+    Disclose(DiscloseCommand),
     /// Reads evidence for the process that started it.
     #[command(hide = true)]
     ReadWorker {

@@ -9,6 +9,7 @@ mod args;
 mod attest;
 mod case;
 mod check;
+mod disclose;
 mod exit;
 mod hunt;
 mod known;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Command::Known(KnownCommand::Make(make)) => known::make(&make),
         Command::Range(command) => range::run(&command),
         Command::Registry(command) => registry::run(&command),
+        Command::Disclose(command) => disclose::run(&command),
         Command::Notice(command) => notice::run(&command),
         Command::ReadWorker { reader_memory } => worker::run(reader_memory),
     };

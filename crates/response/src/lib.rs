@@ -5,6 +5,7 @@
 //! verdicts. Everything is a function of the case's rows and the time; only `store` touches a table, and only the caller
 //! knows the clock.
 
+pub mod disclose;
 pub mod import;
 pub mod notice;
 pub mod registry;

@@ -53,9 +53,10 @@ fn observation(id: &str, number: u8, claim: &str) -> ObservationRow {
         id: format!("o-{id}-{claim}"),
         campaign: CAMPAIGN.to_owned(),
         asset_kind: if is_shell { "url" } else { "address" }.to_owned(),
-        asset: match is_shell {
-            true => format!("https://mail.{id}.example/aspnet_client/{SECRET}.aspx?key=orange"),
-            false => format!("192.0.2.{number}"),
+        asset: if is_shell {
+            format!("https://mail.{id}.example/aspnet_client/{SECRET}.aspx?key=orange")
+        } else {
+            format!("192.0.2.{number}")
         },
         claim: claim.to_owned(),
         seen: Some(NOW - DAY),

@@ -85,9 +85,10 @@ pub(super) fn run(contacts: &Contacts) -> Outcome {
         for line in &told {
             writeln!(out, "{}", report::visible(line))?;
         }
-        match contacts.dry_run {
-            true => writeln!(out, "{} contacts (nothing was changed)", rows.len()),
-            false => writeln!(out, "{} contacts, {added} of them new", rows.len()),
+        if contacts.dry_run {
+            writeln!(out, "{} contacts (nothing was changed)", rows.len())
+        } else {
+            writeln!(out, "{} contacts, {added} of them new", rows.len())
         }
     })?;
     Ok(ExitCode::from(if refused == 0 {

@@ -303,6 +303,10 @@ pub(crate) struct Send {
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false, id = "outcome")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a word of the command line, and one of them is given"
+)]
 struct ResolveTo {
     /// It was sent, or posted: a log or a person says so.
     #[arg(long)]

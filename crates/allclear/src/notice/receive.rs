@@ -92,12 +92,13 @@ fn one(
     let to = wanted.filter(|to| from.is_some_and(|from| from.may_become(*to)));
     let stranger =
         received.kind == MailKind::Answer && received.sender != notice.address.to_lowercase();
-    let why = match stranger {
-        true => format!(
+    let why = if stranger {
+        format!(
             "{} (from another address: {})",
             received.why, received.sender
-        ),
-        false => received.why.clone(),
+        )
+    } else {
+        received.why.clone()
     };
     let outcome = match (to, wanted) {
         (Some(to), _) => to.name(),

@@ -170,9 +170,10 @@ fn claim(
         }
         let claimed = advance(change, next, State::InDoubt, now, None, "taken in hand").await?;
         change.note("notice sending", &detail).await?;
-        match claimed {
-            true => change.row::<NoticeRow>(&[&next.id]).await,
-            false => Ok(None),
+        if claimed {
+            change.row::<NoticeRow>(&[&next.id]).await
+        } else {
+            Ok(None)
         }
     })
     .map_err(failure)

@@ -7,7 +7,7 @@ use lettre::transport::smtp::client::{SmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail as MailCommand, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use response::notice::mail::Mail;
-use std::net::ToSocketAddrs;
+use std::net::{IpAddr, ToSocketAddrs};
 use std::time::Duration;
 use url::Url;
 
@@ -65,13 +65,11 @@ impl Wire {
         host.trim_matches(['[', ']']).to_owned()
     }
 
+    /// Whether the server is on this machine: only then nobody can listen. A name may lead anywhere, but `localhost`.
     fn is_here(&self) -> bool {
-        match self.url.host() {
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-            None => false,
-        }
+        let host = self.host();
+        let address = host.parse::<IpAddr>();
+        address.is_ok_and(|address| address.is_loopback()) || host.eq_ignore_ascii_case("localhost")
     }
 
     fn connect(&mut self) -> Result<SmtpConnection, Error> {
@@ -79,9 +77,10 @@ impl Wire {
         let is_tls = self.url.scheme() == "smtps";
         let port = self.url.port().unwrap_or(if is_tls { 465 } else { 25 });
         let hello = ClientId::default();
-        let tls = match is_tls || !self.is_here() {
-            true => Some(TlsParameters::new(host.clone())?),
-            false => None,
+        let tls = if is_tls || !self.is_here() {
+            Some(TlsParameters::new(host.clone())?)
+        } else {
+            None
         };
         // Each address of the host in turn, as the library does; names are looked up once a session.
         let addresses: Vec<_> = (host.as_str(), port)
@@ -154,9 +153,12 @@ fn deliver(connection: &mut SmtpConnection, mail: &Mail) -> Delivery {
         options.push(MailParameter::Body(MailBodyParameter::EightBitMime));
     }
     // Until the last line of the mail has gone, nothing can have been taken.
-    let before = |error: &Error| match error.is_permanent() {
-        true => Delivery::Refused(error.to_string()),
-        false => Delivery::NotYet(error.to_string()),
+    let before = |error: &Error| {
+        if error.is_permanent() {
+            Delivery::Refused(error.to_string())
+        } else {
+            Delivery::NotYet(error.to_string())
+        }
     };
     if let Err(error) = connection.command(MailCommand::new(mail.envelope.from().cloned(), options))
     {

@@ -112,9 +112,10 @@ pub fn subjects(
                 exploited: facts.exploited == Answer::Yes && !rid,
                 web_shell: facts.web_shell == Answer::Yes && !rid,
                 seen: seen.get(&key).copied(),
-                shells: match rid {
-                    true => BTreeSet::new(),
-                    false => shells.remove(&key).unwrap_or_default(),
+                shells: if rid {
+                    BTreeSet::new()
+                } else {
+                    shells.remove(&key).unwrap_or_default()
                 },
             };
             if server.vulnerable || server.exploited || server.web_shell {

@@ -199,9 +199,10 @@ fn encryption_key(key: &SignedPublicKey, now: i64) -> Result<Usable<'_>, String>
     }) {
         return Ok(Usable::Primary(key));
     }
-    Err(match has_expired {
-        true => "its encryption key has expired".to_owned(),
-        false => "it has no encryption key".to_owned(),
+    Err(if has_expired {
+        "its encryption key has expired".to_owned()
+    } else {
+        "it has no encryption key".to_owned()
     })
 }
 

@@ -4,7 +4,7 @@ use super::code::code;
 use super::facts::{Headline, Subject};
 use super::route::{Choice, Contacts, Level, Suppressions, audience, choose, looks_after};
 use super::state::{self, State};
-use super::text::{Occasion, Sender, Templates, Text, TextError, View};
+use super::text::{Occasion, Sender, Style, Templates, Text, TextError, View};
 use super::{day, hex, mail};
 use crate::registry::{Organisation, Registry};
 use sha2::{Digest, Sha256};
@@ -309,9 +309,11 @@ pub(super) fn write(
         .collect();
     let view = View::of(key.level, given.registry, &about);
     let text = given.templates.write(
-        kind,
-        key.audience,
-        &key.language,
+        &Style {
+            kind,
+            audience: key.audience,
+            language: &key.language,
+        },
         key.level,
         &view,
         given.sender,

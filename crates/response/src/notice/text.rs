@@ -235,6 +235,15 @@ pub fn harmless(text: &str) -> String {
     }
 }
 
+/// Which words are taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Style<'a> {
+    /// `notice`, `reminder` or `retraction`.
+    pub kind: &'a str,
+    pub audience: &'a str,
+    pub language: &'a str,
+}
+
 /// Why a template cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TextError {
@@ -311,17 +320,20 @@ impl Templates {
         if there { primary } else { FALLBACK }.to_owned()
     }
 
-    /// Writes a notice of a kind (`notice`, `reminder`, `retraction`).
+    /// Writes a notice.
     pub fn write(
         &self,
-        kind: &str,
-        audience: &str,
-        language: &str,
+        style: &Style<'_>,
         level: Level,
         view: &View,
         sender: &Sender,
         occasion: &Occasion,
     ) -> Result<Text, TextError> {
+        let Style {
+            kind,
+            audience,
+            language,
+        } = *style;
         let frame = format!("{kind}.{language}");
         let about = [language, FALLBACK]
             .iter()
