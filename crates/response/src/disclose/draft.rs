@@ -165,12 +165,8 @@ fn facts(fact: Fact, row: &DisclosureRow, known: &Known<'_>) -> Vec<String> {
             .iter()
             .map(|row| {
                 let host = harmless(&row.host);
-                match row.sufficient {
-                    true => format!("{host}: all evidence that a judgement needs was seen"),
-                    false => {
-                        format!("{host}: part of the evidence that a judgement needs was not seen")
-                    }
-                }
+                let part = if row.sufficient { "all" } else { "only a part" };
+                format!("{host}: {part} of the evidence that a judgement needs was seen")
             })
             .collect(),
         Fact::Person => Vec::new(),
