@@ -5,7 +5,9 @@ use crate::case::CaseCommand;
 use crate::clearance::ClearanceCommand;
 #[cfg(feature = "cluster")]
 use crate::cluster::ClusterCommand;
+use crate::disclose::DiscloseCommand;
 use crate::evict::EvictCommand;
+use crate::notice::NoticeCommand;
 use crate::packs::PackCommand;
 use crate::range::RangeCommand;
 use crate::registry::RegistryCommand;
@@ -84,6 +86,10 @@ pub(crate) enum Command {
     /// The chain of all that was done with a case: verify it, sign its head.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Tell organisations: who is told what by which way, who released it, what came back.
+    Notice(NoticeCommand),
+    /// Duties to report: when what is due, drafts from what is known, forms.
+    Disclose(DiscloseCommand),
     /// Reads evidence for the process that started it.
     #[command(hide = true)]
     ReadWorker {

@@ -13,11 +13,13 @@ mod check;
 mod clearance;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod disclose;
 mod evict;
 mod exit;
 mod hunt;
 mod known;
 mod lists;
+mod notice;
 mod output;
 mod packs;
 mod range;
@@ -59,6 +61,8 @@ fn main() -> ExitCode {
         Command::Evict(command) => evict::run(&command),
         Command::Clearance(command) => clearance::run(&command),
         Command::Audit(command) => audit::run(&command),
+        Command::Disclose(command) => disclose::run(&command),
+        Command::Notice(command) => notice::run(&command),
         Command::ReadWorker { reader_memory } => worker::run(reader_memory),
     };
     match outcome {

@@ -6,8 +6,10 @@
 //! knows the clock.
 
 pub mod clearance;
+pub mod disclose;
 pub mod eviction;
 pub mod import;
+pub mod notice;
 pub mod registry;
 pub mod signing;
 pub mod standing;
