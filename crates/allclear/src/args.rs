@@ -87,8 +87,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Tell organisations: who is told what by which way, who released it, what came back.
+    #[command(subcommand)]
     Notice(NoticeCommand),
     /// Duties to report: when what is due, drafts from what is known, forms.
+    #[command(subcommand)]
     Disclose(DiscloseCommand),
     /// Reads evidence for the process that started it.
     #[command(hide = true)]
