@@ -8,6 +8,7 @@ use crate::cluster::ClusterCommand;
 use crate::disclose::DiscloseCommand;
 use crate::evict::EvictCommand;
 use crate::notice::NoticeCommand;
+use crate::observe::ObserveCommand;
 use crate::packs::PackCommand;
 use crate::range::RangeCommand;
 use crate::registry::RegistryCommand;
@@ -92,6 +93,9 @@ pub(crate) enum Command {
     /// Duties to report: when what is due, drafts from what is known, forms.
     #[command(subcommand)]
     Disclose(DiscloseCommand),
+    /// What others say of servers: lists taken in, counted once, followed over time.
+    #[command(subcommand)]
+    Observe(ObserveCommand),
     /// Reads evidence for the process that started it.
     #[command(hide = true)]
     ReadWorker {

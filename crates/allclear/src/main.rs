@@ -20,6 +20,7 @@ mod hunt;
 mod known;
 mod lists;
 mod notice;
+mod observe;
 mod output;
 mod packs;
 mod range;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         Command::Range(command) => range::run(&command),
         #[cfg(feature = "cluster")]
         Command::Cluster(command) => cluster::run(&command),
+        Command::Observe(command) => observe::run(&command),
         Command::Registry(command) => registry::run(&command),
         Command::Evict(command) => evict::run(&command),
         Command::Clearance(command) => clearance::run(&command),

@@ -6,11 +6,14 @@
 //! knows the clock.
 
 pub mod clearance;
+pub mod count;
 pub mod disclose;
 pub mod eviction;
 pub mod import;
 pub mod notice;
+pub mod observe;
 pub mod registry;
 pub mod signing;
 pub mod standing;
 pub mod table;
+pub mod trend;
