@@ -1,6 +1,7 @@
 //! The command line. `--help` is the reference, so the texts here are the documentation.
 
 use crate::case::CaseCommand;
+use crate::observe::ObserveCommand;
 use crate::packs::PackCommand;
 use crate::range::RangeCommand;
 use crate::registry::RegistryCommand;
@@ -66,6 +67,9 @@ pub(crate) enum Command {
     /// Organisations of a response, what they own, who speaks for them, who can help.
     #[command(subcommand)]
     Registry(RegistryCommand),
+    /// What others say of servers: lists taken in, counted once, followed over time.
+    #[command(subcommand)]
+    Observe(ObserveCommand),
     /// Reads evidence for the process that started it.
     #[command(hide = true)]
     ReadWorker {

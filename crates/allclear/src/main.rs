@@ -13,6 +13,7 @@ mod exit;
 mod hunt;
 mod known;
 mod lists;
+mod observe;
 mod output;
 mod packs;
 mod range;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Rules(command) => rules::run(&command),
         Command::Known(KnownCommand::Make(make)) => known::make(&make),
         Command::Range(command) => range::run(&command),
+        Command::Observe(command) => observe::run(&command),
         Command::Registry(command) => registry::run(&command),
         Command::ReadWorker { reader_memory } => worker::run(reader_memory),
     };

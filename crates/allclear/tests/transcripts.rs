@@ -64,6 +64,11 @@ fn ranges() {
 }
 
 #[test]
+fn observations() {
+    transcript("observe");
+}
+
+#[test]
 fn registries() {
     transcript("registry");
 }

@@ -5,7 +5,10 @@
 //! verdicts. Everything is a function of the case's rows and the time; only `store` touches a table, and only the caller
 //! knows the clock.
 
+pub mod count;
 pub mod import;
+pub mod observe;
 pub mod registry;
 pub mod standing;
 pub mod table;
+pub mod trend;

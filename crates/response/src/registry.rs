@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use store::response::{AliasRow, AssetRow, MergeRow, OrganisationRow};
+use store::response::{AliasRow, AssetRow, ContactRow, MergeRow, ObservationRow, OrganisationRow};
 use store::{Case, CaseError};
 
 /// Merges in a row that are followed; a ring of merges ends here.
@@ -116,17 +116,50 @@ pub struct Registry {
     by_name: BTreeMap<String, BTreeSet<String>>,
     /// Lengths of prefix that occur, the longest first.
     prefixes: BTreeSet<std::cmp::Reverse<u8>>,
+    /// Networks and domains in which a provider's customers sit: being in one tells nothing of whose a server is.
+    shared: BTreeSet<(AssetKind, String)>,
+}
+
+/// What a statement from outside says that may tell whose server it speaks of.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Traces<'a> {
+    /// A name that the server itself answers to.
+    pub host: Option<&'a str>,
+    pub address: Option<&'a str>,
+    /// The organisation as the list names it.
+    pub organisation: Option<&'a str>,
+    /// A name that somebody gave the address.
+    pub reverse: Option<&'a str>,
+}
+
+impl<'a> From<&'a ObservationRow> for Traces<'a> {
+    fn from(row: &'a ObservationRow) -> Self {
+        let asset = |kind: AssetKind| (row.asset_kind == kind.name()).then_some(row.asset.as_str());
+        Self {
+            host: row.host.as_deref().or(asset(AssetKind::Host)),
+            address: row.address.as_deref().or(asset(AssetKind::Address)),
+            organisation: row.organisation.as_deref(),
+            reverse: row.reverse.as_deref(),
+        }
+    }
 }
 
 impl Registry {
     /// Reads the registry of a case.
     pub fn load(case: &Case) -> Result<Self, CaseError> {
-        Ok(Self::of(
-            case.rows()?,
-            &case.rows()?,
-            &case.rows()?,
-            &case.rows()?,
-        ))
+        let registry = Self::of(case.rows()?, &case.rows()?, &case.rows()?, &case.rows()?);
+        Ok(registry.with_providers(&case.rows_where("role", "provider")?))
+    }
+
+    /// Says in which networks and domains customers sit: those that contacts of providers speak for.
+    #[must_use]
+    pub fn with_providers(mut self, contacts: &[ContactRow]) -> Self {
+        for contact in contacts.iter().filter(|contact| contact.role == "provider") {
+            if let Some(kind) = AssetKind::parse(&contact.scope) {
+                self.shared.insert((kind, contact.subject.clone()));
+            }
+        }
+        self
     }
 
     /// The registry that these rows make. Rows of organisations that are not there, and kinds that are not known, are left
@@ -223,43 +256,91 @@ impl Registry {
     }
 
     /// Whose an asset is; the value in its normal form. A host belongs to the owner of its domain, an address to the owner
-    /// of its network, where nobody claims it itself: the longest name or prefix counts.
+    /// of its network, where nobody claims it itself: the longest name or prefix counts. What lies where a provider's
+    /// customers sit is nobody's by that alone.
     pub fn owner(&self, kind: AssetKind, value: &str) -> Owner<'_> {
         let exact = self.exact(kind, value);
         if exact != Owner::Nobody {
             return exact;
         }
         match kind {
-            AssetKind::Host | AssetKind::Domain => {
-                let mut rest = value;
-                loop {
-                    let owner = self.exact(AssetKind::Domain, rest);
-                    if owner != Owner::Nobody {
-                        return owner;
-                    }
-                    match rest.split_once('.') {
-                        Some((_, parent)) => rest = parent,
-                        None => return Owner::Nobody,
-                    }
-                }
-            }
-            AssetKind::Address => {
-                let Ok(address) = value.parse::<IpAddr>() else {
-                    return Owner::Nobody;
-                };
-                for std::cmp::Reverse(length) in &self.prefixes {
-                    let Ok(network) = IpNet::new(address, *length) else {
-                        continue;
-                    };
-                    let owner = self.exact(AssetKind::Network, &network.trunc().to_string());
-                    if owner != Owner::Nobody {
-                        return owner;
-                    }
-                }
-                Owner::Nobody
-            }
+            AssetKind::Host | AssetKind::Domain => self.owner_of_domain(value),
+            AssetKind::Address => self.owner_of_network(value),
             AssetKind::Network | AssetKind::Certificate => Owner::Nobody,
         }
+    }
+
+    /// Whose server a statement speaks of: by the name that it answers to, its address, the organisation's name in the list, the
+    /// network it is in, the name that somebody gave its address; the first of these that one organisation alone has.
+    pub fn whose<'a>(&'a self, traces: &Traces<'_>) -> Owner<'a> {
+        let mut several = Owner::Nobody;
+        let address = || {
+            traces
+                .address
+                .map(|address| self.exact(AssetKind::Address, address))
+        };
+        let steps: [&dyn Fn() -> Option<Owner<'a>>; 5] = [
+            &|| traces.host.map(|host| self.owner(AssetKind::Host, host)),
+            &address,
+            &|| traces.organisation.map(|name| self.named(name)),
+            // Where several have the very address, whoever has the network around it is none of them.
+            &|| match address()? {
+                Owner::Nobody => Some(self.owner_of_network(traces.address?)),
+                _ => None,
+            },
+            &|| {
+                traces
+                    .reverse
+                    .map(|reverse| self.owner(AssetKind::Host, reverse))
+            },
+        ];
+        for step in steps {
+            match step() {
+                Some(Owner::One(one)) => return Owner::One(one),
+                Some(claimed @ Owner::Several(_)) if several == Owner::Nobody => several = claimed,
+                _ => {}
+            }
+        }
+        several
+    }
+
+    fn owner_of_domain(&self, value: &str) -> Owner<'_> {
+        let mut rest = value;
+        loop {
+            let key = (AssetKind::Domain, rest.to_owned());
+            if self.shared.contains(&key) {
+                return Owner::Nobody;
+            }
+            let owner = owner_among(self.by_asset.get(&key));
+            if owner != Owner::Nobody {
+                return owner;
+            }
+            match rest.split_once('.') {
+                Some((_, parent)) => rest = parent,
+                None => return Owner::Nobody,
+            }
+        }
+    }
+
+    fn owner_of_network(&self, value: &str) -> Owner<'_> {
+        let Ok(address) = value.parse::<IpAddr>() else {
+            return Owner::Nobody;
+        };
+        for std::cmp::Reverse(length) in &self.prefixes {
+            let Ok(network) = IpNet::new(address, *length) else {
+                continue;
+            };
+            let key = (AssetKind::Network, network.trunc().to_string());
+            let owner = owner_among(self.by_asset.get(&key));
+            if owner != Owner::Nobody {
+                return if self.shared.contains(&key) {
+                    Owner::Nobody
+                } else {
+                    owner
+                };
+            }
+        }
+        Owner::Nobody
     }
 
     fn exact(&self, kind: AssetKind, value: &str) -> Owner<'_> {

@@ -195,7 +195,7 @@ fn separated(bytes: &[u8]) -> Result<Table, TableError> {
     };
     let mut record = ByteRecord::new();
     while reader.read_byte_record(&mut record).map_err(wrong)? {
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, |at| line_of(bytes, at));
         if table.rows_in() >= ROWS_MAX {
             return Err(TableError::Rows(ROWS_MAX));
         }
@@ -216,6 +216,15 @@ fn separated(bytes: &[u8]) -> Result<Table, TableError> {
         }
     }
     Ok(table)
+}
+
+/// The line that a record stands on: the reader tells where it began to look, which may be at empty lines before it.
+fn line_of(bytes: &[u8], at: &csv::Position) -> u64 {
+    let start = usize::try_from(at.byte()).unwrap_or(usize::MAX);
+    let rest = bytes.get(start..).unwrap_or_default().iter();
+    let blank = rest.take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    let lines = blank.filter(|byte| **byte == b'\n').count();
+    at.line() + lines as u64
 }
 
 fn elements(bytes: &[u8]) -> Result<Table, TableError> {

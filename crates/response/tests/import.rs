@@ -12,7 +12,7 @@ mod lists;
 #[path = "../../store/tests/support/mod.rs"]
 mod support;
 
-use lists::{Given, after, registry};
+use lists::{Given, registry};
 use proptest::prelude::*;
 use response::import::{Kind, Outcome, Rows, Tables};
 use response::registry::{AssetKind, Owner};
@@ -36,6 +36,15 @@ fn manual(kind: Kind, text: &str) -> Given {
         manual: true,
         ..given(kind, text)
     }
+}
+
+/// The registry after these lists.
+fn after<'a>(lists: impl Iterator<Item = &'a Given>) -> Rows {
+    let mut rows = Rows::default();
+    for list in lists {
+        list.plan(&mut rows);
+    }
+    rows
 }
 
 #[test]

@@ -25,15 +25,6 @@ impl Given {
     }
 }
 
-/// The registry after these lists.
-pub(crate) fn after<'a>(lists: impl Iterator<Item = &'a Given>) -> Rows {
-    let mut rows = Rows::default();
-    for list in lists {
-        list.plan(&mut rows);
-    }
-    rows
-}
-
 /// The rows that these lists bring to an empty registry.
 pub(crate) fn tables<'a>(lists: impl Iterator<Item = &'a Given>) -> Tables {
     let mut rows = Rows::default();

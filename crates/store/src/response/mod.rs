@@ -6,7 +6,7 @@
 mod observations;
 mod registry;
 
-pub use observations::{ImportRow, ObservationRow};
+pub use observations::{HeardRow, ImportRow, ObservationRow};
 pub use registry::{AliasRow, AssetRow, ContactRow, MergeRow, OrganisationRow, ResponderRow};
 
 use crate::case::audit;
@@ -116,6 +116,20 @@ impl Case {
     ) -> Result<Vec<T>, CaseError> {
         let (rest, binds) = filter::<T>(column, value);
         self.ledger.all(&rest, binds)
+    }
+
+    /// Gives what every observation says, of one campaign or of all, to `visit`, in no order.
+    pub fn each_heard(
+        &self,
+        campaign: Option<&str>,
+        visit: &mut dyn FnMut(HeardRow),
+    ) -> Result<(), CaseError> {
+        match campaign {
+            None => self.ledger.each("", vec![], visit),
+            Some(campaign) => self
+                .ledger
+                .each("WHERE campaign = $1", texts(&[campaign]), visit),
+        }
     }
 
     /// The row with this key, whose parts are texts.
