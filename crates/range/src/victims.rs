@@ -4,7 +4,7 @@
 //! which a later version sees more, addresses that several organisations share, names that a provider gave, organisations that
 //! nobody registered. Names are made up; addresses are of the ranges kept for benchmarks and documentation (RFC 2544, RFC 3849).
 //!
-//! Lists are written in the forms of their publishers: reports of Shadowserver, events of IntelMQ, a scan's table, a table of names.
+//! Lists are written in the forms of their publishers: reports of Shadowserver, events of `IntelMQ`, a scan's table, a table of names.
 
 use crate::Error;
 use crate::random::Random;

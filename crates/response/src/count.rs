@@ -7,7 +7,7 @@
 use crate::registry::{Owner, Registry, Traces};
 use crate::standing::Claim;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use store::VerdictRow;
 use store::response::HeardRow;
 
@@ -53,6 +53,14 @@ pub struct Said {
     pub verdicts: usize,
 }
 
+/// What a row speaks of.
+#[derive(Clone, Copy, Debug)]
+struct Thing {
+    whose: Whose,
+    server: u32,
+    address: Option<u32>,
+}
+
 /// Gathers what was said, a row at a time.
 #[derive(Debug)]
 pub struct Gather<'a> {
@@ -66,6 +74,8 @@ pub struct Gather<'a> {
     addresses: BTreeMap<String, u32>,
     /// Each thing's way to the thing that stands for its server.
     joined: Vec<u32>,
+    /// By what a row names. Only looked up, so that its order shows nowhere.
+    known: HashMap<String, Thing>,
 }
 
 fn number(index: usize) -> u32 {
@@ -83,6 +93,7 @@ impl<'a> Gather<'a> {
             things: BTreeMap::new(),
             addresses: BTreeMap::new(),
             joined: Vec::new(),
+            known: HashMap::new(),
         }
     }
 
@@ -91,20 +102,9 @@ impl<'a> Gather<'a> {
         let Some(claim) = Claim::parse(&row.claim) else {
             return;
         };
-        let traces = Traces {
-            host: row.host.as_deref(),
-            address: row.address.as_deref(),
-            organisation: row.organisation.as_deref(),
-            reverse: row.reverse.as_deref(),
-        };
-        let whose = self.whose(&traces);
-        let Some(server) = self.server(whose, row.address.as_deref(), row.host.as_deref()) else {
+        let Some(thing) = self.thing(&row) else {
             return;
         };
-        let address = row.address.map(|address| {
-            let next = number(self.addresses.len());
-            *self.addresses.entry(address).or_insert(next)
-        });
         let method = self.method(Method {
             source: row.source,
             method: row.method,
@@ -114,13 +114,44 @@ impl<'a> Gather<'a> {
             self.lists.insert(row.import);
         }
         self.said.words.push(Word {
-            whose,
-            server,
-            address,
+            whose: thing.whose,
+            server: thing.server,
+            address: thing.address,
             claim,
             method,
             seen: row.seen,
         });
+    }
+
+    /// What a row speaks of. Lists name the same servers again and again.
+    fn thing(&mut self, row: &HeardRow) -> Option<Thing> {
+        let parts = [&row.host, &row.address, &row.organisation, &row.reverse];
+        let mut key = String::new();
+        for part in parts {
+            key.push_str(part.as_deref().unwrap_or_default());
+            key.push('\0');
+        }
+        if let Some(known) = self.known.get(&key) {
+            return Some(*known);
+        }
+        let whose = self.whose(&Traces {
+            host: row.host.as_deref(),
+            address: row.address.as_deref(),
+            organisation: row.organisation.as_deref(),
+            reverse: row.reverse.as_deref(),
+        });
+        let server = self.server(whose, row.address.as_deref(), row.host.as_deref())?;
+        let address = row.address.as_ref().map(|address| {
+            let next = number(self.addresses.len());
+            *self.addresses.entry(address.clone()).or_insert(next)
+        });
+        let thing = Thing {
+            whose,
+            server,
+            address,
+        };
+        self.known.insert(key, thing);
+        Some(thing)
     }
 
     /// Takes a verdict of our own: what it says is what our own evidence showed.
@@ -153,19 +184,18 @@ impl<'a> Gather<'a> {
     }
 
     fn whose(&mut self, traces: &Traces<'_>) -> Whose {
-        match self.registry.whose(traces) {
-            Owner::One(id) => match self.organisations.get(id) {
-                Some(known) => Whose::One(*known),
-                None => {
-                    let next = number(self.said.organisations.len());
-                    self.organisations.insert(id.to_owned(), next);
-                    self.said.organisations.push(id.to_owned());
-                    Whose::One(next)
-                }
-            },
-            Owner::Several(_) => Whose::Several,
-            Owner::Nobody => Whose::Nobody,
+        let id = match self.registry.whose(traces) {
+            Owner::One(id) => id,
+            Owner::Several(_) => return Whose::Several,
+            Owner::Nobody => return Whose::Nobody,
+        };
+        if let Some(known) = self.organisations.get(id) {
+            return Whose::One(*known);
         }
+        let next = number(self.said.organisations.len());
+        self.organisations.insert(id.to_owned(), next);
+        self.said.organisations.push(id.to_owned());
+        Whose::One(next)
     }
 
     fn method(&mut self, method: Method) -> u32 {

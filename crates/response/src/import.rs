@@ -12,6 +12,7 @@ use crate::table::{Refused, Table};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use store::response::{
     AliasRow, AssetRow, ContactRow, MergeRow, OrganisationRow, Record, ResponderRow,
 };
@@ -407,11 +408,9 @@ pub fn derived(prefix: &str, parts: &[&str]) -> String {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }
-    let hex: String = hash
-        .finalize()
-        .iter()
-        .take(10)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("{prefix}-{hex}")
+    let mut id = format!("{prefix}-");
+    for byte in hash.finalize().iter().take(10) {
+        write!(id, "{byte:02x}").expect("a string takes all");
+    }
+    id
 }

@@ -16,7 +16,7 @@ pub const ROWS_MAX: usize = 5_000_000;
 /// Of one row, once lists inside of objects are laid out flat. Event records of pipelines have some eighty.
 const COLUMNS_MAX: usize = 512;
 
-/// The longest text that has a place in a registry is an OpenPGP key with many signatures.
+/// The longest text that has a place in a registry is an `OpenPGP` key with many signatures.
 const CELL_BYTES_MAX: usize = 64 << 10;
 
 /// What a workbook may hold when it is unpacked, and in how many parts.
@@ -178,7 +178,7 @@ fn columns<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<String>, Tabl
 
 fn separated(bytes: &[u8]) -> Result<Table, TableError> {
     let head = bytes.split(|byte| *byte == b'\n').next().unwrap_or(bytes);
-    let count = |sign: u8| head.iter().filter(|byte| **byte == sign).count();
+    let count = |sign: u8| head.split(|byte| *byte == sign).count();
     // The first of those that occur as often: a comma, where there is one column.
     let sign = [b'\t', b';', b',']
         .into_iter()

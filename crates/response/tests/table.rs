@@ -1,5 +1,7 @@
 //! Tables as people send them, and as an attacker would.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use response::table::{Table, TableError};
 use std::io::{Cursor, Write as _};
 

@@ -77,7 +77,7 @@ pub(crate) struct Import {
 enum FormOf {
     /// Reports of Shadowserver: `scan_exchange`, `special`, `compromised_website`.
     Shadowserver,
-    /// Events of IntelMQ.
+    /// Events of `IntelMQ`.
     Intelmq,
     /// Scans: ip, host, ptr, timestamp, scanner, `scanner_version`, result.
     Divd,

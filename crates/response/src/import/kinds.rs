@@ -42,13 +42,10 @@ pub(super) fn organisation(
 ) -> Done {
     let name = cells.name("name")?.ok_or("the name is missing")?;
     let country = cells.country()?;
-    let id = match cells.id()? {
-        Some(id) => id,
-        None => {
-            let country = country.as_deref().unwrap_or_default();
-            derived("o", &["organisation", &folded(&name), country])
-        }
-    };
+    let id = cells.id()?.unwrap_or_else(|| {
+        let country = country.as_deref().unwrap_or_default();
+        derived("o", &["organisation", &folded(&name), country])
+    });
     let before = rows.organisations.get(&id);
     let mut row = before.cloned().unwrap_or_else(|| OrganisationRow {
         id: id.clone(),
@@ -297,10 +294,9 @@ pub(super) fn responder(
     planned: &mut Planned,
 ) -> Done {
     let name = cells.name("name")?.ok_or("the name is missing")?;
-    let id = match cells.id()? {
-        Some(id) => id,
-        None => derived("r", &["responder", &folded(&name)]),
-    };
+    let id = cells
+        .id()?
+        .unwrap_or_else(|| derived("r", &["responder", &folded(&name)]));
     let before = rows.responders.get(&id);
     let mut row = before.cloned().unwrap_or_else(|| ResponderRow {
         id: id.clone(),
