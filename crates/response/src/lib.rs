@@ -6,6 +6,8 @@
 //! knows the clock.
 
 pub mod import;
+pub mod plan;
+pub mod priority;
 pub mod registry;
 pub mod standing;
 pub mod table;

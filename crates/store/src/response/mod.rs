@@ -4,9 +4,11 @@
 //! [`Case::change`] writes, in one transaction that also adds to the audit chain. What rows mean is not known here.
 
 mod observations;
+mod planning;
 mod registry;
 
 pub use observations::{ImportRow, ObservationRow};
+pub use planning::{KnownExploitedRow, PlanRow, PlanTaskRow};
 pub use registry::{AliasRow, AssetRow, ContactRow, MergeRow, OrganisationRow, ResponderRow};
 
 use crate::case::audit;
@@ -16,7 +18,7 @@ use crate::{Case, CaseError};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 /// What format 2 of the ledger added, a part a file.
-pub(crate) const TABLES: &[&[&str]] = &[registry::TABLES, observations::TABLES];
+pub(crate) const TABLES: &[&[&str]] = &[registry::TABLES, observations::TABLES, planning::TABLES];
 
 /// A row of a response, found again by its key.
 pub trait Record: TableRow {
