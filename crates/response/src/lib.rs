@@ -12,6 +12,8 @@ pub mod eviction;
 pub mod import;
 pub mod notice;
 pub mod observe;
+pub mod plan;
+pub mod priority;
 pub mod registry;
 pub mod signing;
 pub mod standing;

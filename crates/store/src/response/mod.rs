@@ -6,6 +6,7 @@
 mod clearance;
 mod notices;
 mod observations;
+mod planning;
 mod registry;
 
 pub use clearance::{AttestationRow, ClearanceRow};
@@ -14,6 +15,7 @@ pub use notices::{
     SuppressionRow,
 };
 pub use observations::{HeardRow, ImportRow, ObservationRow};
+pub use planning::{KnownExploitedRow, PlanRow, PlanTaskRow};
 pub use registry::{AliasRow, AssetRow, ContactRow, MergeRow, OrganisationRow, ResponderRow};
 
 use crate::case::audit;
@@ -28,6 +30,7 @@ pub(crate) const TABLES: &[&[&str]] = &[
     observations::TABLES,
     clearance::TABLES,
     notices::TABLES,
+    planning::TABLES,
 ];
 
 /// A row of a response, found again by its key.
