@@ -3,9 +3,16 @@
 //! Rows are plain structs, read and written by two general functions each: [`Case::rows`] and [`Case::rows_where`] read,
 //! [`Case::change`] writes, in one transaction that also adds to the audit chain. What rows mean is not known here.
 
+mod clearance;
+mod notices;
 mod observations;
 mod registry;
 
+pub use clearance::{AttestationRow, ClearanceRow};
+pub use notices::{
+    DisclosureRow, NoticeMailRow, NoticeRow, NoticeSettingRow, NoticeStepRow, NoticeSubjectRow,
+    SuppressionRow,
+};
 pub use observations::{HeardRow, ImportRow, ObservationRow};
 pub use registry::{AliasRow, AssetRow, ContactRow, MergeRow, OrganisationRow, ResponderRow};
 
@@ -16,7 +23,12 @@ use crate::{Case, CaseError};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 /// What format 2 of the ledger added, a part a file.
-pub(crate) const TABLES: &[&[&str]] = &[registry::TABLES, observations::TABLES];
+pub(crate) const TABLES: &[&[&str]] = &[
+    registry::TABLES,
+    observations::TABLES,
+    clearance::TABLES,
+    notices::TABLES,
+];
 
 /// A row of a response, found again by its key.
 pub trait Record: TableRow {
