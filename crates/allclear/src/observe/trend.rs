@@ -8,12 +8,13 @@ use model::Timestamp;
 use report::visible;
 use response::registry::Registry;
 use response::standing::Claim;
-use response::trend::{Known, Period, Plateau, Step, Trend as Course, trend};
+use response::trend::{Known, Period, Plateau, Step, Told, Trend as Course, trend};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::process::ExitCode;
-use store::response::ContactRow;
+use store::response::{ContactRow, NoticeSubjectRow};
+use store::{Case, CaseError, Value as StoreValue};
 
 pub(super) fn run(arguments: &Trend) -> Outcome {
     let claim = Claim::parse(&arguments.claim).ok_or_else(|| {
@@ -35,14 +36,16 @@ pub(super) fn run(arguments: &Trend) -> Outcome {
         .filter_map(|contact| registry.organisation(&contact.subject))
         .map(|organisation| organisation.row.id.clone())
         .collect();
-    let known = Known {
-        contacted: Some(&contacted),
-        told: None,
-    };
-    let all: Vec<(String, Course)> = said(&case, &registry, arguments.campaign.as_deref())?
-        .into_iter()
-        .map(|(campaign, said)| (campaign, trend(&said, claim, period, known)))
-        .collect();
+    let mut all: Vec<(String, Course)> = Vec::new();
+    for (campaign, said) in said(&case, &registry, arguments.campaign.as_deref())? {
+        let told = told(&case, &registry, &campaign).map_err(failure)?;
+        let known = Known {
+            contacted: Some(&contacted),
+            told: Some(&told),
+        };
+        let course = trend(&said, claim, period, known);
+        all.push((campaign, course));
+    }
     output::to_standard_output(&mut |out| {
         if arguments.json {
             let campaigns: Vec<Value> = all
@@ -58,6 +61,55 @@ pub(super) fn run(arguments: &Trend) -> Outcome {
         Ok(())
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How far telling each organisation of a campaign came.
+fn told(
+    case: &Case,
+    registry: &Registry,
+    campaign: &str,
+) -> Result<BTreeMap<String, Told>, CaseError> {
+    let mut states = BTreeMap::new();
+    let columns = ["id", "campaign", "kind", "state"];
+    case.each_row("notices", &columns, &mut |row| {
+        if let [
+            StoreValue::Text(id),
+            StoreValue::Text(of),
+            StoreValue::Text(kind),
+            StoreValue::Text(state),
+        ] = row
+            && of == campaign
+            && kind != "retraction"
+            && let Some(told) = state_of(state)
+        {
+            states.insert(id.clone(), told);
+        }
+        true
+    })?;
+    let mut all: BTreeMap<String, Told> = BTreeMap::new();
+    let subjects: Vec<NoticeSubjectRow> = case.rows()?;
+    for subject in subjects {
+        let organisation = registry.organisation(&subject.organisation);
+        let (Some(told), Some(organisation)) = (states.get(&subject.notice), organisation) else {
+            continue;
+        };
+        let furthest = all.entry(organisation.row.id.clone()).or_insert(*told);
+        *furthest = (*told).max(*furthest);
+    }
+    Ok(all)
+}
+
+/// What a notice's state says of telling; nothing where it is as if there had been none.
+fn state_of(state: &str) -> Option<Told> {
+    Some(match state {
+        "queued" | "released" | "in_doubt" => Told::Waiting,
+        "bounced" => Told::Bounced,
+        "sent" | "delivered" => Told::Sent,
+        "refuted" => Told::Refuted,
+        "acknowledged" => Told::Answered,
+        "acted" => Told::Acted,
+        _ => return None,
+    })
 }
 
 fn day(micros: i64) -> String {
