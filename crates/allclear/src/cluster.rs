@@ -18,7 +18,7 @@ use std::time::Duration;
 use store::Case;
 
 /// How long a check waits while no executor takes anything: longer than a member needs to be started again.
-const PATIENCE: Patience = Patience(Duration::from_secs(180));
+const PATIENCE: Patience = Patience(Duration::from_mins(3));
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClusterCommand {

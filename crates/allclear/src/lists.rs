@@ -27,15 +27,21 @@ pub(crate) fn read(path: &Path) -> Result<List, Failure> {
             "give CSV with the names of the columns in its first line, JSON (a list of objects, or an object a line), or XLSX",
         )
     })?;
-    let mut sha256 = String::new();
-    for byte in Sha256::digest(&bytes) {
-        write!(sha256, "{byte:02x}").expect("a string takes all");
-    }
+    let sha256 = hex(&Sha256::digest(&bytes));
     Ok(List {
         label,
         sha256,
         table,
     })
+}
+
+/// Each byte as two digits, in lower case.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("a string takes all");
+    }
+    text
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {

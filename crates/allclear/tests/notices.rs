@@ -21,7 +21,8 @@ const SECRET: &str = "supp0rt.aspx";
 
 /// A case with this many organisations, each with a server, a verified contact and a shell.
 fn make_case(folder: &Path, organisations: usize) {
-    let case = Case::create(&folder.join("case"), &Settings::default(), NOW_MICROS).unwrap();
+    let case =
+        Case::create(&folder.join("case"), &Settings::default(), NOW_MICROS).expect("a new case");
     let (mut rows, mut assets, mut contacts, mut observations) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for n in 0..organisations {
@@ -74,7 +75,7 @@ fn make_case(folder: &Path, organisations: usize) {
         change.put(&[import]).await?;
         change.put(&observations).await
     })
-    .unwrap();
+    .expect("rows of a case");
     let setup = [
         "notice",
         "setup",
@@ -102,7 +103,7 @@ fn good(folder: &Path, arguments: &[&str]) -> String {
 fn notices(folder: &Path) -> Vec<serde_json::Value> {
     let text = good(folder, &["notice", "list", "case", "--json"]);
     text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
+        .map(|line| serde_json::from_str(line).expect("an object a line"))
         .collect()
 }
 
@@ -366,6 +367,7 @@ struct Server {
 
 impl Server {
     /// `None`, and a word about it, where no mail server is installed.
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
     fn start(folder: &Path) -> Option<Self> {
         let there = Command::new("/usr/bin/python3")
             .args(["-c", "import aiosmtpd"])
@@ -376,18 +378,17 @@ impl Server {
             return None;
         }
         let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port")
             .port();
         let log = folder.join("mails.log");
-        fs::write(&log, "").unwrap();
+        fs::write(&log, "").expect("an empty log");
         let child = Command::new("/usr/bin/python3")
             .args(["-c", SERVER, &port.to_string()])
             .arg(&log)
             .stdin(Stdio::piped())
             .spawn()
-            .unwrap();
+            .expect("a server");
         let since = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(
@@ -462,7 +463,7 @@ fn what_comes_back_moves_a_notice_on() {
             folder.join("mail/new").join(name),
             mail.replace('\n', "\r\n"),
         )
-        .unwrap()
+        .unwrap();
     };
     write(
         "1",

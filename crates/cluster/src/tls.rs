@@ -33,6 +33,7 @@ pub enum TlsError {
 impl Tls {
     /// The keys of a folder that [`crate::keys::make`] made.
     pub fn of_folder(folder: &Path) -> Result<Self, TlsError> {
+        #[expect(clippy::disallowed_methods, reason = "keys are settings, no evidence")]
         let read = |name: &str| {
             let path = folder.join(name);
             let mut bytes = Vec::new();

@@ -236,7 +236,7 @@ pub fn contrary(
             GateState::Pass | GateState::NotApplicable => {}
             GateState::Fail => against.push(format!("not passed: {}: {}", gate.title, gate.reason)),
             GateState::CannotTell if attested => {
-                against.push(format!("cannot tell: {}: {}", gate.title, gate.reason))
+                against.push(format!("cannot tell: {}: {}", gate.title, gate.reason));
             }
             GateState::CannotTell => against.push(format!(
                 "cannot tell: {}: {} (gate {})",

@@ -13,7 +13,7 @@ use store::Head;
 use store::response::ObservationRow;
 
 fn time(text: &str) -> Timestamp {
-    text.parse().unwrap()
+    text.parse().expect("it is a time")
 }
 
 fn attested(gate: &str, answer: Answer) -> Attestation {

@@ -27,10 +27,7 @@ pub(super) fn run(contacts: &Contacts) -> Outcome {
                     "--about names the domain or network that the files were asked for",
                 )
             })?;
-        let digest: String = Sha256::digest(&bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = crate::lists::hex(&Sha256::digest(&bytes));
         let id = format!("{}-{}", kind.name(), digest.get(..16).unwrap_or_default());
         let count = found.refused.values().sum::<u64>();
         refused += count;

@@ -77,7 +77,7 @@ impl Settings {
         }
         let mut bytes = [0_u8; 32];
         getrandom::fill(&mut bytes).map_err(Failure::fault)?;
-        let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let secret = crate::lists::hex(&bytes);
         let row = setting("secret", &secret, person, now);
         case.change(now, async |change| {
             // Whoever came first wins: all codes are made of one secret.

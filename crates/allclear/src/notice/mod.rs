@@ -283,7 +283,7 @@ pub(crate) struct Send {
     #[arg(long, requires_all = ["smtp", "from"])]
     really: bool,
 
-    /// The mail server: smtp://HOST:PORT (encrypted by STARTTLS, except on this machine) or smtps://HOST. A user's password
+    /// The mail server: smtp://HOST:PORT (encrypted by STARTTLS, except on this machine) or <smtps://HOST>. A user's password
     /// comes from `ALLCLEAR_SMTP_PASSWORD`.
     #[arg(long, value_name = "URL")]
     smtp: Option<String>,

@@ -149,11 +149,7 @@ pub(super) fn keep(
         subjects.extend(one.subjects.iter().cloned());
         steps.push(one.step.clone());
     }
-    let digest: String = hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digest = crate::lists::hex(&hash.finalize());
     let detail = serde_json::json!({
         "by": person, "campaign": notices.first().map(|row| row.campaign.clone()), "notices": notices.len(),
         "organisations": subjects.len(), "sha256": digest,

@@ -133,7 +133,8 @@ pub(super) fn run(send: &Send) -> Outcome {
             tally.sent += 1;
             continue;
         };
-        let Some(claimed) = claim(&case, pending.take(), &notice, store::micros(time))? else {
+        let Some(claimed) = claim(&case, pending.take().as_ref(), &notice, store::micros(time))?
+        else {
             // Another sender has it.
             tally.others += 1;
             continue;
@@ -157,13 +158,13 @@ pub(super) fn run(send: &Send) -> Outcome {
 /// Writes down how the one before ended and takes the next in hand, in one transaction; `None` where somebody else has it.
 fn claim(
     case: &Case,
-    before: Option<(NoticeRow, State, String)>,
+    before: Option<&(NoticeRow, State, String)>,
     next: &NoticeRow,
     now: i64,
 ) -> Result<Option<NoticeRow>, Failure> {
     case.change(now, async |change| {
         let mut detail = serde_json::json!({ "claimed": next.id });
-        if let Some((notice, to, why)) = &before {
+        if let Some((notice, to, why)) = before {
             advance(change, notice, *to, now, None, why).await?;
             detail =
                 serde_json::json!({ "claimed": next.id, "notice": notice.id, "state": to.name() });

@@ -12,7 +12,7 @@ use std::time::Duration;
 use url::Url;
 
 /// A server that says nothing for so long has gone.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 /// Servers end a session after some mails; better to begin a new one before.
 const MAILS_A_SESSION: usize = 100;
 

@@ -196,19 +196,18 @@ fn take_stock(
     for id in jobs {
         let job = case.job(id)?;
         let collection = job.as_ref().and_then(|job| job.collection.clone());
-        match collection.filter(|_| job.as_ref().is_some_and(|job| job.state == "done")) {
-            Some(collection) => {
-                if known.insert(collection.clone()) {
-                    done.read += 1;
-                } else {
-                    done.known += 1;
-                }
-                read.insert(collection);
+        if let Some(collection) =
+            collection.filter(|_| job.as_ref().is_some_and(|job| job.state == "done"))
+        {
+            if known.insert(collection.clone()) {
+                done.read += 1;
+            } else {
+                done.known += 1;
             }
-            None => {
-                not_read += 1;
-                first = first.or(job.and_then(|job| job.error));
-            }
+            read.insert(collection);
+        } else {
+            not_read += 1;
+            first = first.or(job.and_then(|job| job.error));
         }
     }
     case.each_part(&mut |part| {
@@ -262,16 +261,15 @@ pub fn carry_out(seat: &Seat<'_>, order: &Order, batch: usize) -> Result<u64, Ca
         let mut others = Vec::new();
         for errand in left {
             let now = seat.micros();
-            match seat
+            if let Some(claim) = seat
                 .case
                 .claim_job(&errand.job, seat.owner, now, seat.lease())?
             {
-                Some(claim) => mine.push((errand, claim)),
-                None => {
-                    let job = seat.case.job(&errand.job)?;
-                    if job.is_some_and(|job| job.state == "running") {
-                        others.push(errand);
-                    }
+                mine.push((errand, claim));
+            } else {
+                let job = seat.case.job(&errand.job)?;
+                if job.is_some_and(|job| job.state == "running") {
+                    others.push(errand);
                 }
             }
         }

@@ -102,15 +102,14 @@ fn whole(facts: Answered, known: &Known<'_>) -> String {
             let told = known.subject.map_or(0, |subject| subject.servers.len());
             let mut text = format!("{} servers were examined.", known.verdicts.len());
             if !unseen.is_empty() {
-                text.push_str(&format!(
-                    " Part of the evidence was not seen on: {}.",
-                    unseen.join(", ")
-                ));
+                text.push_str(" Part of the evidence was not seen on: ");
+                text.push_str(&unseen.join(", "));
+                text.push('.');
             }
             if told > 0 {
-                text.push_str(&format!(
-                    " {told} servers are named by reports of others and may be further ones."
-                ));
+                text.push(' ');
+                text.push_str(&told.to_string());
+                text.push_str(" servers are named by reports of others and may be further ones.");
             }
             text.push_str(
                 " Empty cells are not known from evidence and must be filled in by a person.",

@@ -93,7 +93,7 @@ mod tests {
             format!("<{}@cert.example>", made.to_lowercase()),
             format!("done, {}.", made.replace('0', "o").replace('1', "l")),
         ] {
-            assert_eq!(quoted(&text), [made.clone()], "{text}");
+            assert_eq!(quoted(&text), std::slice::from_ref(&made), "{text}");
         }
         assert!(quoted("AC- AC-12 AC-1234-5678 ac-----------").is_empty());
         assert_eq!(quoted(&format!("{made}\n> {made}")).len(), 1);

@@ -220,10 +220,10 @@ impl Found {
             let line = line.trim();
             if let Some(comment) = line.strip_prefix('%') {
                 // `% Abuse contact for '192.0.2.0 - 192.0.2.255' is 'abuse@example.net'`
-                if comment.trim_start().starts_with("Abuse contact for") {
-                    if let Some(address) = comment.rsplit('\'').nth(1) {
-                        self.add("abuse", address, None);
-                    }
+                if comment.trim_start().starts_with("Abuse contact for")
+                    && let Some(address) = comment.rsplit('\'').nth(1)
+                {
+                    self.add("abuse", address, None);
                 }
                 continue;
             }
@@ -340,6 +340,7 @@ fn decoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Write as _;
 
     const NOW: i64 = 1_614_643_200_000_000;
 
@@ -421,9 +422,10 @@ mod tests {
             "`nonsense` is no domain and no network"
         );
         assert!(check("{\"entities\": [", None).starts_with("it is no JSON"));
-        let many: String = (0..100)
-            .map(|n| format!("abuse-mailbox: a{n}@b.example\n"))
-            .collect();
+        let mut many = String::new();
+        for n in 0..100 {
+            writeln!(many, "abuse-mailbox: a{n}@b.example").expect("a string takes all");
+        }
         assert!(
             check(&many, Some("example.org")).ends_with("68 more contacts than a file may have")
         );

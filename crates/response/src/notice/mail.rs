@@ -81,7 +81,7 @@ pub fn mail(notice: &NoticeRow, from: &Mailbox, now: Timestamp) -> Result<Mail, 
                     address: notice.address.clone(),
                     why,
                 })?;
-            builder.multipart(pgp_mime(&boundary, encrypted))?
+            builder.multipart(pgp_mime(&boundary, &encrypted))?
         }
     };
     let envelope =
@@ -93,11 +93,10 @@ pub fn mail(notice: &NoticeRow, from: &Mailbox, now: Timestamp) -> Result<Mail, 
 }
 
 /// RFC 3156, section 4.
-fn pgp_mime(boundary: &str, encrypted: String) -> MultiPart {
+fn pgp_mime(boundary: &str, encrypted: &str) -> MultiPart {
     let kind = |text| ContentType::parse(text).expect("it is a content type");
     let plain = |text: String| {
-        Body::new_with_encoding(text, ContentTransferEncoding::SevenBit)
-            .unwrap_or_else(|text| Body::new(text))
+        Body::new_with_encoding(text, ContentTransferEncoding::SevenBit).unwrap_or_else(Body::new)
     };
     let version = SinglePart::builder()
         .header(kind("application/pgp-encrypted"))
@@ -158,7 +157,7 @@ fn encryption_key(key: &SignedPublicKey, now: i64) -> Result<Usable<'_>, String>
         .collect();
     let newest = own
         .iter()
-        .max_by_key(|signature| signature.created().map(|time| time.as_secs()));
+        .max_by_key(|signature| signature.created().map(pgp::types::Timestamp::as_secs));
     if newest
         .is_some_and(|signature| is_over(created, signature.key_expiration_time().map(Into::into)))
     {
@@ -175,7 +174,7 @@ fn encryption_key(key: &SignedPublicKey, now: i64) -> Result<Usable<'_>, String>
             .signatures
             .iter()
             .filter(|signature| signature.typ() == Some(SignatureType::SubkeyBinding))
-            .max_by_key(|signature| signature.created().map(|time| time.as_secs()));
+            .max_by_key(|signature| signature.created().map(pgp::types::Timestamp::as_secs));
         let Some(binding) = binding else { continue };
         let flags = binding.key_flags();
         if revoked || !(flags.encrypt_comms() || flags.encrypt_storage()) {

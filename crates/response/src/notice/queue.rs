@@ -224,9 +224,9 @@ pub(super) fn group<'a>(
         {
             // Details that were to be encrypted are not sent in the clear instead.
             level = Level::Bare;
-            reason.push_str(&format!(
-                "; its OpenPGP key cannot be used ({problem}), so details are held back"
-            ));
+            reason = format!(
+                "{reason}; its OpenPGP key cannot be used ({problem}), so details are held back"
+            );
             contact.pgp_key = None;
         }
         let key = GroupKey {

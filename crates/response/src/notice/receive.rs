@@ -264,14 +264,14 @@ fn said(text: &str, words: &[Words]) -> (State, String) {
     let first = head(text)
         .lines()
         .take(LINES_MAX)
-        .map(|line| line.trim())
+        .map(str::trim)
         .find(|line| !line.is_empty() && !line.starts_with('>'));
     let spoken = first.unwrap_or_default().to_lowercase();
     let spoken = spoken.trim_matches(|c: char| !c.is_alphanumeric());
     let spoken: Vec<&str> = spoken.split_whitespace().collect();
     let spoken = spoken.join(" ");
     for words in words {
-        let is = |list: &[String]| list.iter().any(|word| *word == spoken);
+        let is = |list: &[String]| list.contains(&spoken);
         if is(&words.refuted) {
             return (
                 State::Refuted,
@@ -396,9 +396,8 @@ mod tests {
         // However deep parts are nested, and however a bounce ends, it is read or refused.
         let mut nested = String::from("Subject: CODE\n");
         for depth in 0..2_000 {
-            nested.push_str(&format!(
-                "Content-Type: multipart/mixed; boundary=b{depth}\n\n--b{depth}\n"
-            ));
+            let part = format!("Content-Type: multipart/mixed; boundary=b{depth}\n\n--b{depth}\n");
+            nested.push_str(&part);
         }
         check(&nested);
         for end in 0..BOUNCE.len() {

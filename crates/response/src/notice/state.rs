@@ -86,14 +86,8 @@ impl State {
                 Self::Refuted,
                 Self::Retracted,
             ],
-            // A copy may have come through after all, and then somebody answers.
-            Self::Bounced => &[
-                Self::Acknowledged,
-                Self::Acted,
-                Self::Refuted,
-                Self::Retracted,
-            ],
-            Self::Delivered => &[
+            // A copy of a bounced one may have come through after all, and then somebody answers.
+            Self::Bounced | Self::Delivered => &[
                 Self::Acknowledged,
                 Self::Acted,
                 Self::Refuted,

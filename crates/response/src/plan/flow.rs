@@ -249,9 +249,9 @@ pub fn bottlenecks(
             kinds[kind] = Some(step);
         }
         // A kind whose every class is taken goes with the last of them.
-        for kind in 0..work.len() {
-            if kinds[kind].is_none() && open(kind, &classes).is_empty() {
-                kinds[kind] = groups.able[kind]
+        for (kind, step_of) in kinds.iter_mut().enumerate() {
+            if step_of.is_none() && open(kind, &classes).is_empty() {
+                *step_of = groups.able[kind]
                     .iter()
                     .filter_map(|class| classes[*class])
                     .max();

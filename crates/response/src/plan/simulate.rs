@@ -96,6 +96,7 @@ pub fn play(jobs: &[Job], responders: &[Responder], policy: Policy) -> Course {
     let steps = kind_step.iter().flatten().max().map_or(0, |most| most + 1);
     let mut left_of_step = vec![0_i64; steps];
     let mut pace_of_step = vec![0_i64; steps];
+    let mut slowest_of_step = vec![i64::MAX; steps];
     for (kind, step) in kind_step.iter().enumerate() {
         if let Some(step) = step {
             left_of_step[*step] += work[kind];
@@ -104,6 +105,11 @@ pub fn play(jobs: &[Job], responders: &[Responder], policy: Policy) -> Course {
     for (class, step) in class_step.iter().enumerate() {
         if let Some(step) = step {
             pace_of_step[*step] += a_week[class];
+            let hours = groups.members[class]
+                .iter()
+                .map(|at| responders[*at].minutes_a_week);
+            let slowest = hours.filter(|minutes| *minutes > 0).min();
+            slowest_of_step[*step] = slowest_of_step[*step].min(slowest.unwrap_or(i64::MAX));
         }
     }
     let mut free: BinaryHeap<Reverse<(i64, &str, usize)>> = responders
@@ -125,17 +131,26 @@ pub fn play(jobs: &[Job], responders: &[Responder], policy: Policy) -> Course {
         let chosen = if policy == Policy::Ours {
             let step = class_step[class];
             let mine = || every.clone().filter(|kind| kind_step[*kind] == step);
-            // At the end the long ones go first, so that nobody waits for one that was begun last.
-            let ending = step.is_some_and(|step| left_of_step[step] < pace_of_step[step]);
-            let longest = || {
-                let of = mine().filter_map(|kind| lengths[kind].last());
-                of.max_by_key(|(minutes, rank)| (*minutes, Reverse(*rank)))
-                    .map(|(_, rank)| (*rank, order[*rank]))
-            };
-            let own = if ending {
-                longest()
-            } else {
-                first(&mut mine())
+            // Near the end each takes the longest that it still ends with all others, so that nobody waits for a long one
+            // that was begun last, or by somebody with few hours.
+            let longest = mine().filter_map(|kind| lengths[kind].last()).max();
+            let ending = longest.zip(step).is_some_and(|((minutes, _), step)| {
+                left_of_step[step].saturating_mul(slowest_of_step[step])
+                    < minutes.saturating_mul(pace_of_step[step])
+            });
+            let own = match step {
+                Some(step) if ending => {
+                    let a_week = responders[responder].minutes_a_week;
+                    let fits =
+                        left_of_step[step].saturating_mul(a_week) / pace_of_step[step].max(1);
+                    let longest = mine()
+                        .filter_map(|kind| lengths[kind].range(..=(fits, usize::MAX)).next_back())
+                        .max_by_key(|(minutes, rank)| (*minutes, Reverse(*rank)));
+                    let shortest = || mine().filter_map(|kind| lengths[kind].first()).min();
+                    let chosen = longest.or_else(shortest);
+                    chosen.map(|(_, rank)| (*rank, order[*rank]))
+                }
+                _ => first(&mut mine()),
             };
             own.or_else(|| first(&mut every.clone()))
         } else {
@@ -186,7 +201,7 @@ fn course(jobs: &[Job], policy: Policy, ends: &[(i64, usize)], impossible: usize
     }
 }
 
-/// A generator of numbers with a seed (SplitMix64, Steele and others 2014).
+/// A generator of numbers with a seed (`SplitMix64`, Steele and others 2014).
 struct Dice(u64);
 
 impl Dice {

@@ -379,14 +379,13 @@ fn score(
             },
             "size" => {
                 let size = organisation.row.size.as_deref();
-                match size.and_then(|size| Some((size, tables.points("size", size)?))) {
-                    Some((size, (points, source))) => {
-                        term(points, points, format!("size {size}"), source.to_owned())
-                    }
-                    None => {
-                        unknown.push("its size".to_owned());
-                        open("its size is not known")
-                    }
+                if let Some((size, (points, source))) =
+                    size.and_then(|size| Some((size, tables.points("size", size)?)))
+                {
+                    term(points, points, format!("size {size}"), source.to_owned())
+                } else {
+                    unknown.push("its size".to_owned());
+                    open("its size is not known")
                 }
             }
             "servers" => {

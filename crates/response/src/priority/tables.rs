@@ -188,6 +188,7 @@ pub struct Weight {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the table's columns")]
 struct Points {
     category: String,
     value: String,
@@ -196,6 +197,7 @@ struct Points {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the table's columns")]
 struct Sector {
     sector: String,
     level: String,
