@@ -96,6 +96,17 @@ pub fn play(jobs: &[Job], responders: &[Responder], policy: Policy) -> Course {
     let steps = kind_step.iter().flatten().max().map_or(0, |most| most + 1);
     let mut left_of_step = vec![0_i64; steps];
     let mut pace_of_step = vec![0_i64; steps];
+    // The most hours that anybody has who is kept for a kind.
+    let fastest_of_kind: Vec<i64> = (groups.able.iter().zip(&kind_step))
+        .map(|(classes, step)| {
+            let kept = classes.iter().filter(|class| class_step[**class] == *step);
+            let members = kept.flat_map(|class| &groups.members[*class]);
+            members
+                .map(|at| responders[*at].minutes_a_week)
+                .max()
+                .unwrap_or_default()
+        })
+        .collect();
     let mut slowest_of_step = vec![i64::MAX; steps];
     for (kind, step) in kind_step.iter().enumerate() {
         if let Some(step) = step {
@@ -146,13 +157,29 @@ pub fn play(jobs: &[Job], responders: &[Responder], policy: Policy) -> Course {
                     let longest = mine()
                         .filter_map(|kind| lengths[kind].range(..=(fits, usize::MAX)).next_back())
                         .max_by_key(|(minutes, rank)| (*minutes, Reverse(*rank)));
-                    let shortest = || mine().filter_map(|kind| lengths[kind].first()).min();
+                    // What none ends in time is left to those with many hours.
+                    let shortest = || {
+                        let kinds = mine().filter(|kind| 2 * a_week >= fastest_of_kind[*kind]);
+                        kinds.filter_map(|kind| lengths[kind].first()).min()
+                    };
                     let chosen = longest.or_else(shortest);
                     chosen.map(|(_, rank)| (*rank, order[*rank]))
                 }
                 _ => first(&mut mine()),
             };
-            own.or_else(|| first(&mut every.clone()))
+            // Help for others' work, where it does not make that end later.
+            own.or_else(|| {
+                let fits = |kind: &usize| {
+                    let (Some(step), Some((_, at))) = (kind_step[*kind], waiting[*kind].first())
+                    else {
+                        return true;
+                    };
+                    let a_week = i128::from(responders[responder].minutes_a_week);
+                    i128::from(jobs[*at].minutes) * i128::from(pace_of_step[step])
+                        <= i128::from(left_of_step[step]) * a_week
+                };
+                first(&mut every.clone().filter(fits))
+            })
         } else {
             first(&mut every.clone())
         };
