@@ -10,6 +10,8 @@ use crate::evict::EvictCommand;
 use crate::notice::NoticeCommand;
 use crate::observe::ObserveCommand;
 use crate::packs::PackCommand;
+use crate::plan::PlanCommand;
+use crate::priority::PriorityCommand;
 use crate::range::RangeCommand;
 use crate::registry::RegistryCommand;
 use crate::rules::RulesCommand;
@@ -78,6 +80,12 @@ pub(crate) enum Command {
     /// Organisations of a response, what they own, who speaks for them, who can help.
     #[command(subcommand)]
     Registry(RegistryCommand),
+    /// Who goes first, and why.
+    #[command(subcommand)]
+    Priority(PriorityCommand),
+    /// Who helps whom in the next weeks, and what is left undone.
+    #[command(subcommand)]
+    Plan(PlanCommand),
     /// The way out of a host that was entered, and what persons state about it.
     #[command(subcommand)]
     Evict(EvictCommand),

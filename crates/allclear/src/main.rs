@@ -23,6 +23,8 @@ mod notice;
 mod observe;
 mod output;
 mod packs;
+mod plan;
+mod priority;
 mod range;
 mod registry;
 mod rules;
@@ -60,6 +62,8 @@ fn main() -> ExitCode {
         Command::Cluster(command) => cluster::run(&command),
         Command::Observe(command) => observe::run(&command),
         Command::Registry(command) => registry::run(&command),
+        Command::Priority(command) => priority::run(&command),
+        Command::Plan(command) => plan::run(&command),
         Command::Evict(command) => evict::run(&command),
         Command::Clearance(command) => clearance::run(&command),
         Command::Audit(command) => audit::run(&command),
