@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// Folders inside a pack that are looked into.
-const FOLDERS: [&str; 2] = ["rules", "examples"];
+const FOLDERS: [&str; 3] = ["rules", "examples", "notices"];
 
 fn main() {
     if let Err(error) = embed_packs().and_then(|()| list_builds()) {

@@ -23,6 +23,13 @@ pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
         .args(arguments)
         .current_dir(crate::root())
         .env_remove("UPDATE_EXPECT");
+    // What cargo says of this program to itself makes a cargo below it build `ring`, and all that stands on it, once more.
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name.as_ref());
+        }
+    }
     command
 }
 

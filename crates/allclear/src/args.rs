@@ -1,8 +1,19 @@
 //! The command line. `--help` is the reference, so the texts here are the documentation.
 
+use crate::audit::AuditCommand;
 use crate::case::CaseCommand;
+use crate::clearance::ClearanceCommand;
+#[cfg(feature = "cluster")]
+use crate::cluster::ClusterCommand;
+use crate::disclose::DiscloseCommand;
+use crate::evict::EvictCommand;
+use crate::notice::NoticeCommand;
+use crate::observe::ObserveCommand;
 use crate::packs::PackCommand;
+use crate::plan::PlanCommand;
+use crate::priority::PriorityCommand;
 use crate::range::RangeCommand;
+use crate::registry::RegistryCommand;
 use crate::rules::RulesCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::Timestamp;
@@ -62,6 +73,37 @@ pub(crate) enum Command {
     /// Synthetic servers with known truth, for trying Allclear out and for drills.
     #[command(subcommand)]
     Range(RangeCommand),
+    /// Members of a cluster that does the work of `check --case` and `sql` on many machines.
+    #[cfg(feature = "cluster")]
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
+    /// Organisations of a response, what they own, who speaks for them, who can help.
+    #[command(subcommand)]
+    Registry(RegistryCommand),
+    /// Who goes first, and why.
+    #[command(subcommand)]
+    Priority(PriorityCommand),
+    /// Who helps whom in the next weeks, and what is left undone.
+    #[command(subcommand)]
+    Plan(PlanCommand),
+    /// The way out of a host that was entered, and what persons state about it.
+    #[command(subcommand)]
+    Evict(EvictCommand),
+    /// Signed statements that a host is clear.
+    #[command(subcommand)]
+    Clearance(ClearanceCommand),
+    /// The chain of all that was done with a case: verify it, sign its head.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Tell organisations: who is told what by which way, who released it, what came back.
+    #[command(subcommand)]
+    Notice(NoticeCommand),
+    /// Duties to report: when what is due, drafts from what is known, forms.
+    #[command(subcommand)]
+    Disclose(DiscloseCommand),
+    /// What others say of servers: lists taken in, counted once, followed over time.
+    #[command(subcommand)]
+    Observe(ObserveCommand),
     /// Reads evidence for the process that started it.
     #[command(hide = true)]
     ReadWorker {
@@ -102,6 +144,11 @@ pub(crate) struct Check {
     /// Read evidence again although the case has read it and it looks unchanged.
     #[arg(long, requires = "case")]
     pub(crate) reread: bool,
+
+    /// Have the evidence read by the executors of a cluster; they must see evidence and case under the same paths.
+    #[cfg(feature = "cluster")]
+    #[command(flatten)]
+    pub(crate) cluster: OnCluster,
 
     /// Write the manifest, one JSON object for each item, to this file.
     #[arg(long, value_name = "FILE")]
@@ -335,6 +382,23 @@ pub(crate) struct CaseAccess {
     /// Seconds after which a question is given up.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=604_800))]
     pub(crate) deadline: u64,
+
+    #[cfg(feature = "cluster")]
+    #[command(flatten)]
+    pub(crate) cluster: OnCluster,
+}
+
+/// Where work is done by a cluster.
+#[cfg(feature = "cluster")]
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OnCluster {
+    /// Have the work done by the cluster whose scheduler is here, such as `df://127.0.0.1:50050`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) cluster: Option<String>,
+
+    /// The folder of keys of that cluster, as `allclear cluster keys` made it.
+    #[arg(long, value_name = "DIR", requires = "cluster")]
+    pub(crate) cluster_keys: Option<PathBuf>,
 }
 
 #[cfg(feature = "query")]

@@ -40,6 +40,13 @@ pub(crate) fn run(check: &Check) -> Outcome {
     if let Some(folder) = &check.case {
         return case::check(check, folder, &collections, &knowledge, &judgement);
     }
+    #[cfg(feature = "cluster")]
+    if check.cluster.cluster.is_some() {
+        return Err(Failure::usage(
+            "executors read into a case, and none is named",
+            "add --case DIR, where they can reach it",
+        ));
+    }
     let mut keep = Manifest::new(check.manifest.as_deref())?;
     let bar = progress_bar(check.readers.quiet);
     let mut bytes = 0;

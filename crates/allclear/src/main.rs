@@ -7,14 +7,26 @@
 mod above;
 mod args;
 mod attest;
+mod audit;
 mod case;
 mod check;
+mod clearance;
+#[cfg(feature = "cluster")]
+mod cluster;
+mod disclose;
+mod evict;
 mod exit;
 mod hunt;
 mod known;
+mod lists;
+mod notice;
+mod observe;
 mod output;
 mod packs;
+mod plan;
+mod priority;
 mod range;
+mod registry;
 mod rules;
 mod settings;
 #[cfg(feature = "query")]
@@ -46,6 +58,17 @@ fn main() -> ExitCode {
         Command::Rules(command) => rules::run(&command),
         Command::Known(KnownCommand::Make(make)) => known::make(&make),
         Command::Range(command) => range::run(&command),
+        #[cfg(feature = "cluster")]
+        Command::Cluster(command) => cluster::run(&command),
+        Command::Observe(command) => observe::run(&command),
+        Command::Registry(command) => registry::run(&command),
+        Command::Priority(command) => priority::run(&command),
+        Command::Plan(command) => plan::run(&command),
+        Command::Evict(command) => evict::run(&command),
+        Command::Clearance(command) => clearance::run(&command),
+        Command::Audit(command) => audit::run(&command),
+        Command::Disclose(command) => disclose::run(&command),
+        Command::Notice(command) => notice::run(&command),
         Command::ReadWorker { reader_memory } => worker::run(reader_memory),
     };
     match outcome {

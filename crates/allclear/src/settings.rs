@@ -1,6 +1,7 @@
 //! Reads what the arguments name: packs, rules, indicators, tables, a password.
 
 use crate::args::Knowledge as Given;
+use crate::case;
 use crate::exit::Failure;
 use crate::packs::{self, Trust};
 use detect::Extra;
@@ -12,6 +13,7 @@ use std::fs;
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 use std::thread;
+use store::Case;
 
 /// Files of rules or indicators; more than any published set has.
 const SETTINGS_BYTES_MAX: u64 = 64 << 20;
@@ -111,16 +113,49 @@ pub(crate) fn packs(knowledge: &Knowledge) -> Result<Vec<Pack>, Failure> {
 
 /// The tables of shipped files, the built-in one first.
 pub(crate) fn shipped_files(paths: &[PathBuf]) -> Result<ShippedFiles, Failure> {
+    let tables: Result<Vec<_>, Failure> = paths
+        .iter()
+        .map(|path| Ok((path.display().to_string(), as_text(&read(path)?))))
+        .collect();
+    shipped_of(&tables?)
+}
+
+/// The same of tables that were read already: their names and texts.
+pub(crate) fn shipped_of(tables: &[(String, String)]) -> Result<ShippedFiles, Failure> {
     let mut shipped = ShippedFiles::builtin();
-    for path in paths {
-        let file = open(path)?;
-        let table = ShippedFiles::from_csv(file, &path.display().to_string()).map_err(|error| {
+    for (name, text) in tables {
+        let table = ShippedFiles::from_csv(text.as_bytes(), name).map_err(|error| {
             Failure::usage(
-                format!("{}: {error}", path.display()),
+                format!("{name}: {error}"),
                 "a table has the columns build,path,sha256; `allclear known make` writes one",
             )
         })?;
         shipped.merge(table);
+    }
+    Ok(shipped)
+}
+
+/// Under which a case keeps tables of shipped files.
+const KNOWN: &str = "known_files";
+
+/// The tables of shipped files that the case was judged by, and these; from now on the case keeps them too.
+pub(crate) fn shipped_of_case(case: &Case, paths: &[PathBuf]) -> Result<ShippedFiles, Failure> {
+    let kept = case.meta(KNOWN).map_err(case::failure)?;
+    let mut tables: Vec<(String, String)> = match &kept {
+        Some(json) => serde_json::from_str(json).map_err(Failure::fault)?,
+        None => Vec::new(),
+    };
+    let before = tables.len();
+    for path in paths {
+        let text = as_text(&read(path)?);
+        if !tables.iter().any(|(_, known)| *known == text) {
+            tables.push((path.display().to_string(), text));
+        }
+    }
+    let shipped = shipped_of(&tables)?;
+    if tables.len() > before {
+        let json = serde_json::to_string(&tables).map_err(Failure::fault)?;
+        case.set_meta(KNOWN, &json).map_err(case::failure)?;
     }
     Ok(shipped)
 }

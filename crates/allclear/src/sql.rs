@@ -57,6 +57,11 @@ pub(crate) fn open(access: &CaseAccess) -> Result<Questions, Failure> {
         ..Limits::new(case.staging())
     };
     let source = Source::of(case).map_err(case::failure)?;
+    #[cfg(feature = "cluster")]
+    if let Some(cluster) = crate::cluster::named(&access.cluster)? {
+        let elsewhere = |state| cluster.session(state);
+        return Questions::over_elsewhere(&source, limits, &elsewhere).map_err(failure);
+    }
     Questions::over(&source, limits).map_err(failure)
 }
 

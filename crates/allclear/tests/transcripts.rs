@@ -64,6 +64,16 @@ fn ranges() {
 }
 
 #[test]
+fn observations() {
+    transcript("observe");
+}
+
+#[test]
+fn registries() {
+    transcript("registry");
+}
+
+#[test]
 fn a_clear_server() {
     transcript("clear");
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 const EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/packs.rs"));
 
 /// Folders inside a pack that are looked into.
-pub(crate) const FOLDERS: [&str; 2] = ["rules", "examples"];
+pub(crate) const FOLDERS: [&str; 3] = ["rules", "examples", "notices"];
 
 /// Larger than any table a person keeps; stops a folder that is no pack from filling the memory.
 pub(crate) const FILE_BYTES_MAX: u64 = 16 << 20;

@@ -107,6 +107,7 @@ pub(crate) fn is_used(path: &str) -> bool {
         || is_sigma(path)
         || is_yara(path)
         || is_example(path)
+        || is_notice(path)
         || path.to_ascii_lowercase().ends_with("readme.md")
 }
 
@@ -120,6 +121,11 @@ fn is_yara(path: &str) -> bool {
 
 fn is_example(path: &str) -> bool {
     path.starts_with("examples/") && has_ending(path, &["yml", "yaml"])
+}
+
+/// What notices say of a campaign, by audience and language: `notices/administrator.en.txt`.
+fn is_notice(path: &str) -> bool {
+    path.starts_with("notices/") && has_ending(path, &["txt"])
 }
 
 fn has_ending(path: &str, endings: &[&str]) -> bool {

@@ -297,6 +297,9 @@ pub struct Remediation {
     pub evict: Vec<Step>,
     /// What must be shown before anybody says `evicted`.
     pub gates: Vec<GateRule>,
+    /// How often the host is looked at again afterwards.
+    #[serde(default)]
+    pub watch: Option<Watch>,
     /// Published mitigations that evidence can show to act. A host is `mitigated` while they all do.
     #[serde(default)]
     pub mitigations: Vec<Mitigation>,
@@ -339,6 +342,23 @@ pub struct Step {
     pub how_long: String,
     pub verified_by: String,
     pub breaks: String,
+    pub source: String,
+    /// Id of the gate that shows whether it was done; absent where none does.
+    #[serde(default)]
+    pub gate: Option<String>,
+    /// Countermeasures of CISA's COUN7ER that it corresponds to, such as `CM0106`.
+    #[serde(default)]
+    pub coun7er: Vec<String>,
+}
+
+/// How often a host is looked at again once it is held to be clean.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Watch {
+    /// Days between two collections.
+    pub every_days: u16,
+    pub times: u16,
     pub source: String,
 }
 

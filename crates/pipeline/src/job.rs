@@ -220,6 +220,28 @@ pub struct EventsAt {
     pub rows: u64,
 }
 
+/// One collection in the form of [`places`].
+pub(crate) mod place {
+    use super::Collection;
+    use super::places::Written;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(
+        collection: &Collection,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        Written::of(collection).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Collection, D::Error> {
+        let written = Written::deserialize(deserializer)?;
+        written.read().ok_or_else(|| D::Error::custom("no path"))
+    }
+}
+
 /// Collections with their places on this machine as numbers: names of files need not be text.
 mod places {
     use super::{Collection, Cow};
@@ -228,35 +250,42 @@ mod places {
     use std::path::{Path, PathBuf};
 
     #[derive(Serialize, Deserialize)]
-    struct Written {
+    pub(super) struct Written {
         location: Vec<u32>,
         label: String,
         container: String,
+    }
+
+    impl Written {
+        pub(super) fn of(collection: &Collection) -> Self {
+            Self {
+                location: units(&collection.location),
+                label: collection.label.clone(),
+                container: collection.container.clone(),
+            }
+        }
+
+        pub(super) fn read(self) -> Option<Collection> {
+            Some(Collection {
+                location: path(&self.location)?,
+                label: self.label,
+                container: self.container,
+            })
+        }
     }
 
     pub(super) fn serialize<S: Serializer>(
         collections: &[Collection],
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(collections.iter().map(|collection| Written {
-            location: units(&collection.location),
-            label: collection.label.clone(),
-            container: collection.container.clone(),
-        }))
+        serializer.collect_seq(collections.iter().map(Written::of))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Cow<'static, [Collection]>, D::Error> {
         let written: Vec<Written> = Vec::deserialize(deserializer)?;
-        let read = |written: Written| {
-            let location = path(&written.location).ok_or_else(|| D::Error::custom("no path"))?;
-            Ok(Collection {
-                location,
-                label: written.label,
-                container: written.container,
-            })
-        };
+        let read = |written: Written| written.read().ok_or_else(|| D::Error::custom("no path"));
         let read: Result<_, _> = written.into_iter().map(read).collect();
         read.map(Cow::Owned)
     }

@@ -4,7 +4,7 @@
 //! a predicate on either leaves the others alone, and the time of its first and last event. Inside an object the statistics
 //! of its row groups answer for `time`, and its bloom filters for addresses.
 
-use crate::source::{Ledger, Object};
+use crate::source::{Address, Ledger, Object};
 use async_trait::async_trait;
 use datafusion::arrow::array::{
     ArrayRef, BooleanArray, StringArray, TimestampMicrosecondArray, UInt64Array,
@@ -28,10 +28,37 @@ use datafusion::physical_plan::ExecutionPlan;
 use object_store::ObjectMeta;
 use object_store::path::Path;
 use std::collections::HashSet;
+use std::fmt::Write;
 use std::sync::Arc;
+use url::Url;
 
-/// Under this address `DataFusion` knows the store of the case; it leads nowhere else.
-pub(crate) const STORE: &str = "allclear://case/";
+/// The scheme of the addresses under which `DataFusion` knows stores of cases; they lead nowhere else.
+pub(crate) const SCHEME: &str = "allclear";
+
+/// The address of the store of a case: it says where the case is, so that every process that is handed a part of a plan can open it.
+pub(crate) fn store_url(address: &Address) -> Result<ObjectStoreUrl> {
+    let json =
+        serde_json::to_vec(address).map_err(|error| DataFusionError::External(Box::new(error)))?;
+    let mut url = format!("{SCHEME}://");
+    for byte in json {
+        // Hosts of addresses are not case-sensitive everywhere.
+        let _infallible = write!(url, "{byte:02x}");
+    }
+    ObjectStoreUrl::parse(url)
+}
+
+/// The case whose store has this address.
+pub(crate) fn address_of(url: &Url) -> Option<Address> {
+    if url.scheme() != SCHEME {
+        return None;
+    }
+    let digits = url.host_str()?.as_bytes();
+    let bytes: Option<Vec<u8>> = digits
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect();
+    serde_json::from_slice(&bytes?).ok()
+}
 
 /// The columns whose value is the same in all rows of an object, and known to the ledger.
 const HOST: &str = "host";
@@ -44,14 +71,21 @@ const TIME: &str = "time";
 #[derive(Debug)]
 pub(crate) struct Files {
     ledger: Arc<dyn Ledger>,
-    kind: &'static str,
+    pub(crate) address: Address,
+    pub(crate) kind: &'static str,
     schema: SchemaRef,
 }
 
 impl Files {
-    pub(crate) fn new(ledger: Arc<dyn Ledger>, kind: &'static str, schema: SchemaRef) -> Self {
+    pub(crate) fn new(
+        ledger: Arc<dyn Ledger>,
+        address: Address,
+        kind: &'static str,
+        schema: SchemaRef,
+    ) -> Self {
         Self {
             ledger,
+            address,
             kind,
             schema,
         }
@@ -123,7 +157,7 @@ impl TableProvider for Files {
         let source =
             ParquetSource::new(TableSchema::from(&self.schema)).with_table_parquet_options(options);
         let groups = FileGroup::new(files).split_files(state.config().target_partitions());
-        let store = ObjectStoreUrl::parse(STORE)?;
+        let store = store_url(&self.address)?;
         let config = FileScanConfigBuilder::new(store, Arc::new(source))
             .with_file_groups(groups)
             .with_projection_indices(projection.cloned())?

@@ -1,6 +1,6 @@
 //! A table of the ledger, streamed in batches: a fleet's findings need not fit into memory.
 
-use crate::source::{Cell, Ledger};
+use crate::source::{Address, Cell, Ledger};
 use crate::tables::{Kind, LedgerTable};
 use async_trait::async_trait;
 use datafusion::arrow::array::{
@@ -9,12 +9,19 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, EmissionType, ReplaceChildrenOptions,
+};
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
-use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
+};
+use std::fmt;
 use std::sync::Arc;
 
 /// Rows that are handed over at once: a few MiB of findings with their evidence.
@@ -27,14 +34,20 @@ const BATCHES_AHEAD: usize = 2;
 #[derive(Debug)]
 pub(crate) struct LedgerRows {
     ledger: Arc<dyn Ledger>,
-    table: &'static LedgerTable,
+    pub(crate) address: Address,
+    pub(crate) table: &'static LedgerTable,
     schema: SchemaRef,
 }
 
 impl LedgerRows {
-    pub(crate) fn new(ledger: Arc<dyn Ledger>, table: &'static LedgerTable) -> Self {
+    pub(crate) fn new(
+        ledger: Arc<dyn Ledger>,
+        address: Address,
+        table: &'static LedgerTable,
+    ) -> Self {
         Self {
             ledger,
+            address,
             table,
             schema: table.schema(),
         }
@@ -56,43 +69,102 @@ impl TableProvider for LedgerRows {
         _: &dyn Session,
         projection: Option<&Vec<usize>>,
         _: &[Expr],
-        limit: Option<usize>,
+        _: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let every = || (0..self.table.columns.len()).collect();
         let columns: Vec<usize> = projection.cloned().unwrap_or_else(every);
-        let schema = Arc::new(self.schema.project(&columns)?);
-        let rows = Rows {
-            ledger: Arc::clone(&self.ledger),
-            table: self.table,
+        Ok(Arc::new(LedgerScan::new(
+            Arc::clone(&self.ledger),
+            self.address.clone(),
+            self.table,
             columns,
-            schema: Arc::clone(&schema),
-        };
-        let plan =
-            StreamingTableExec::try_new(schema, vec![Arc::new(rows)], None, [], false, limit)?;
-        Ok(Arc::new(plan))
+        )?))
     }
 }
 
-/// Some columns of every row.
+/// Some columns of every row, as a step of a plan.
 #[derive(Debug)]
-struct Rows {
+pub(crate) struct LedgerScan {
     ledger: Arc<dyn Ledger>,
-    table: &'static LedgerTable,
-    columns: Vec<usize>,
-    schema: SchemaRef,
+    pub(crate) address: Address,
+    pub(crate) table: &'static LedgerTable,
+    pub(crate) columns: Vec<usize>,
+    properties: Arc<PlanProperties>,
 }
 
-impl PartitionStream for Rows {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
+impl LedgerScan {
+    pub(crate) fn new(
+        ledger: Arc<dyn Ledger>,
+        address: Address,
+        table: &'static LedgerTable,
+        columns: Vec<usize>,
+    ) -> Result<Self> {
+        let schema = Arc::new(table.schema().project(&columns)?);
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        Ok(Self {
+            ledger,
+            address,
+            table,
+            columns,
+            properties: Arc::new(properties),
+        })
+    }
+}
+
+impl DisplayAs for LedgerScan {
+    fn fmt_as(&self, _: DisplayFormatType, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.columns.iter().map(|&at| self.table.columns[at].name);
+        let names: Vec<&str> = names.collect();
+        write!(out, "LedgerScan: {}, columns={names:?}", self.table.name)
+    }
+}
+
+impl ExecutionPlan for LedgerScan {
+    fn name(&self) -> &'static str {
+        "LedgerScan"
     }
 
-    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let mut stream =
-            RecordBatchReceiverStream::builder(Arc::clone(&self.schema), BATCHES_AHEAD);
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        leaf(self, &children)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        leaf(self, &children)
+    }
+
+    fn execute(&self, _: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let schema = self.schema();
+        let mut stream = RecordBatchReceiverStream::builder(Arc::clone(&schema), BATCHES_AHEAD);
         let sender = stream.tx();
         let (ledger, table) = (Arc::clone(&self.ledger), self.table);
-        let (columns, schema) = (self.columns.clone(), Arc::clone(&self.schema));
+        let columns = self.columns.clone();
         stream.spawn_blocking(move || {
             let names: Vec<&str> = columns.iter().map(|&at| table.columns[at].name).collect();
             let kinds = columns.iter().map(|&at| table.columns[at].kind);
@@ -116,7 +188,22 @@ impl PartitionStream for Rows {
             }
             Ok(())
         });
-        stream.build()
+        Ok(stream.build())
+    }
+}
+
+/// A step that begins a plan, which it stays.
+pub(crate) fn leaf(
+    step: Arc<dyn ExecutionPlan>,
+    children: &[Arc<dyn ExecutionPlan>],
+) -> Result<Arc<dyn ExecutionPlan>> {
+    if children.is_empty() {
+        Ok(step)
+    } else {
+        Err(DataFusionError::Internal(format!(
+            "{} has no input",
+            step.name()
+        )))
     }
 }
 

@@ -7,6 +7,7 @@
 //! This crate does not know how evidence is read, never prints, and reads no clock but for a question's deadline.
 
 pub mod above;
+pub mod distant;
 mod files;
 mod ledger;
 mod output;
@@ -17,7 +18,7 @@ pub mod timeline;
 mod views;
 
 pub use output::{Csv, JsonLines, Parquet, Sink, Table};
-pub use question::{Answer, Limits, QueryError, Questions};
-pub use source::{Cell, Ledger, LedgerError, Object, Source};
+pub use question::{Answer, Elsewhere, Limits, QueryError, Questions};
+pub use source::{Address, Cell, Ledger, LedgerError, Object, Opener, Source};
 pub use tables::{Column, Kind, LedgerTable, TABLES};
 pub use views::{VIEWS, View};

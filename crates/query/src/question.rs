@@ -1,6 +1,6 @@
 //! Asks a case: one query at a time, read-only, with bounds on memory, time and rows.
 
-use crate::files::{Files, STORE};
+use crate::files::{Files, store_url};
 use crate::ledger::LedgerRows;
 use crate::output::Sink;
 use crate::source::Source;
@@ -10,10 +10,10 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::datasource::view::ViewTable;
 use datafusion::error::DataFusionError;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
@@ -107,6 +107,9 @@ pub struct Answer {
     pub cut: bool,
 }
 
+/// Makes a session hand its plans to other processes.
+pub type Elsewhere<'a> = dyn Fn(SessionState) -> Result<SessionState, DataFusionError> + 'a;
+
 /// A case, open for questions.
 pub struct Questions {
     // Dropped first: what still runs in it may use the context.
@@ -118,12 +121,30 @@ pub struct Questions {
 impl Questions {
     /// Opens a case for questions. Reads the ledger when a question is asked, not before.
     pub fn over(source: &Source, limits: Limits) -> Result<Self, QueryError> {
+        Self::open(source, limits, None)
+    }
+
+    /// As [`over`](Self::over), but the questions are answered by other processes.
+    pub fn over_elsewhere(
+        source: &Source,
+        limits: Limits,
+        elsewhere: &Elsewhere<'_>,
+    ) -> Result<Self, QueryError> {
+        Self::open(source, limits, Some(elsewhere))
+    }
+
+    fn open(
+        source: &Source,
+        limits: Limits,
+        elsewhere: Option<&Elsewhere<'_>>,
+    ) -> Result<Self, QueryError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(limits.threads.get())
             .enable_all()
             .build()
             .map_err(|error| QueryError::Setup(error.to_string()))?;
-        let context = context(source, &limits).map_err(|error| QueryError::Setup(told(&error)))?;
+        let context =
+            context(source, &limits, elsewhere).map_err(|error| QueryError::Setup(told(&error)))?;
         let questions = Self {
             runtime: Some(runtime),
             context,
@@ -180,11 +201,16 @@ impl Questions {
 
     async fn register(&self, source: &Source) -> Result<(), DataFusionError> {
         for (kind, schema) in [("events", &source.events), ("items", &source.items)] {
-            let files = Files::new(Arc::clone(&source.ledger), kind, Arc::clone(schema));
+            let files = Files::new(
+                Arc::clone(&source.ledger),
+                source.address.clone(),
+                kind,
+                Arc::clone(schema),
+            );
             self.context.register_table(kind, Arc::new(files))?;
         }
         for table in TABLES {
-            let rows = LedgerRows::new(Arc::clone(&source.ledger), table);
+            let rows = LedgerRows::new(Arc::clone(&source.ledger), source.address.clone(), table);
             self.context.register_table(table.name, Arc::new(rows))?;
         }
         for view in VIEWS {
@@ -279,7 +305,11 @@ fn told(error: &DataFusionError) -> String {
     error.find_root().strip_backtrace()
 }
 
-fn context(source: &Source, limits: &Limits) -> Result<SessionContext, DataFusionError> {
+fn context(
+    source: &Source,
+    limits: &Limits,
+    elsewhere: Option<&Elsewhere<'_>>,
+) -> Result<SessionContext, DataFusionError> {
     let memory = FairSpillPool::new(limits.memory_bytes);
     let named = NonZeroUsize::new(CONSUMERS_NAMED).unwrap_or(NonZeroUsize::MIN);
     let spill = DiskManagerBuilder::default()
@@ -289,9 +319,8 @@ fn context(source: &Source, limits: &Limits) -> Result<SessionContext, DataFusio
         .with_memory_pool(Arc::new(TrackConsumersPool::new(memory, named)))
         .with_disk_manager_builder(spill)
         .build_arc()?;
-    let store =
-        url::Url::parse(STORE).map_err(|error| DataFusionError::External(Box::new(error)))?;
-    environment.register_object_store(&store, Arc::clone(&source.objects));
+    let store = store_url(&source.address)?;
+    environment.register_object_store(store.as_ref(), Arc::clone(&source.objects));
 
     let mut config = SessionConfig::new()
         .with_information_schema(true)
@@ -308,6 +337,10 @@ fn context(source: &Source, limits: &Limits) -> Result<SessionContext, DataFusio
         .with_runtime_env(environment)
         .with_default_features()
         .build();
+    let state = match elsewhere {
+        Some(elsewhere) => elsewhere(state)?,
+        None => state,
+    };
     Ok(SessionContext::new_with_state(state))
 }
 

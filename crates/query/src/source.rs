@@ -2,8 +2,10 @@
 
 use datafusion::arrow::datatypes::SchemaRef;
 use object_store::ObjectStore;
+use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::fmt::Debug;
+use std::path::PathBuf;
 use std::sync::Arc;
 use store::{Case, CaseError};
 
@@ -16,6 +18,8 @@ pub type LedgerError = Box<dyn Error + Send + Sync>;
 /// A case as far as questions need it.
 #[derive(Clone, Debug)]
 pub struct Source {
+    /// Where other processes find the same case.
+    pub address: Address,
     pub ledger: Arc<dyn Ledger>,
     /// The store whose names are those of [`Object::name`].
     pub objects: Arc<dyn ObjectStore>,
@@ -27,13 +31,61 @@ pub struct Source {
 
 impl Source {
     /// The parts of a case that questions read.
-    pub fn of(case: Case) -> Result<Self, CaseError> {
+    pub fn of(case: impl Into<Arc<Case>>) -> Result<Self, CaseError> {
+        let case: Arc<Case> = case.into();
+        let settings = case.settings();
+        let address = Address {
+            folder: std::path::absolute(case.folder()).unwrap_or_else(|_| case.folder().to_owned()),
+            database_url: settings.database_url.clone(),
+            store_url: settings.store_url.clone(),
+        };
         Ok(Self {
+            address,
             objects: case.object_store()?,
-            ledger: Arc::new(case),
+            ledger: case,
             events: store::events::schema(),
             items: store::events::items_schema(),
         })
+    }
+}
+
+/// Where a case is: as much as another process needs to open it. Keys of stores are not in it; each process has its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Address {
+    /// The case's folder, on a disk that the machines share, or on one machine.
+    pub folder: PathBuf,
+    /// Where its ledger is, unless that lies in the folder.
+    pub database_url: Option<String>,
+    /// Where its objects are, unless these lie in the folder.
+    pub store_url: Option<String>,
+}
+
+/// Opens cases by their address.
+pub trait Opener: Debug + Send + Sync {
+    /// Called on a thread that may block.
+    fn open(&self, address: &Address) -> Result<Source, LedgerError>;
+}
+
+/// A ledger that is opened when it is first asked.
+#[derive(Debug)]
+pub(crate) struct Distant {
+    pub(crate) address: Address,
+    pub(crate) opener: Arc<dyn Opener>,
+}
+
+impl Ledger for Distant {
+    fn objects(&self, kind: &str) -> Result<Vec<Object>, LedgerError> {
+        self.opener.open(&self.address)?.ledger.objects(kind)
+    }
+
+    fn rows(
+        &self,
+        table: &str,
+        columns: &[&str],
+        row: &mut dyn FnMut(&[Cell]) -> bool,
+    ) -> Result<(), LedgerError> {
+        let source = self.opener.open(&self.address)?;
+        source.ledger.rows(table, columns, row)
     }
 }
 

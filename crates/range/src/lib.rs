@@ -72,6 +72,7 @@ mod story;
 mod traffic;
 mod truth;
 pub mod verdict;
+mod victims;
 mod windows;
 mod witness;
 
@@ -91,6 +92,10 @@ pub use story::{
 pub use truth::{
     Attestation, BuildSpan, CampaignTruth, CollectionTruth, FleetTruth, Foothold, HostTruth,
     KnownFile, Organisation, SCHEMA, Step, attestations_csv, known_files_csv,
+};
+pub use victims::{
+    ORGANISATIONS_MAX, VICTIMS_CAMPAIGN, VICTIMS_SCHEMA, VictimsOptions, VictimsScore,
+    VictimsTruth, make_victims,
 };
 
 use jiff::Timestamp;

@@ -4,7 +4,7 @@
 //! shell. A fact of an organisation is `Yes` as soon as it is so for one of its servers, and `No` only where it is denied for
 //! every server that anybody spoke of; all else stays undetermined.
 
-use crate::registry::{AssetKind, Owner, Registry};
+use crate::registry::{AssetKind, Owner, Registry, Traces};
 use std::collections::{BTreeMap, BTreeSet};
 use store::VerdictRow;
 use store::response::ObservationRow;
@@ -104,7 +104,7 @@ pub fn standings(
         else {
             continue;
         };
-        let Owner::One(owner) = registry.owner(kind, &row.asset) else {
+        let Owner::One(owner) = registry.whose(&Traces::from(row)) else {
             continue;
         };
         let standing = standing(&mut all, owner, &row.campaign);

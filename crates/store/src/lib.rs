@@ -16,8 +16,8 @@ pub mod response;
 mod rows;
 
 pub use case::{
-    Added, Case, Changed, Claim, FileKind, Forgotten, NewCollection, NewFile, NewJob, NewPart, Run,
-    Settings, Value, Verified,
+    Added, Broken, Case, Chain, Changed, Claim, FileKind, Forgotten, Head, NewCollection, NewFile,
+    NewJob, NewPart, Run, Settings, Value, Verified, Wrong,
 };
 pub use error::CaseError;
 pub use judged::{Judged, micros};

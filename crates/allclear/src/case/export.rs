@@ -87,6 +87,18 @@ fn write<W: Write>(case: &Case, archive: &mut tar::Builder<W>) -> Result<(), Sto
     response!("merges", MergeRow);
     response!("imports", ImportRow);
     response!("observations", ObservationRow);
+    response!("attestations", AttestationRow);
+    response!("clearances", ClearanceRow);
+    response!("notices", NoticeRow);
+    response!("notice_subjects", NoticeSubjectRow);
+    response!("notice_steps", NoticeStepRow);
+    response!("suppressions", SuppressionRow);
+    response!("notice_mails", NoticeMailRow);
+    response!("notice_settings", NoticeSettingRow);
+    response!("disclosures", DisclosureRow);
+    response!("known_exploited", KnownExploitedRow);
+    response!("plans", PlanRow);
+    response!("plan_tasks", PlanTaskRow);
     let mut names = Vec::new();
     case.each_object(&mut |object| names.push(object.name))?;
     for name in names {

@@ -8,8 +8,10 @@ mod show;
 mod take;
 mod verify;
 
-pub(crate) use open::{failure, open, work_failure};
-pub(crate) use run::{check, diff, report};
+#[cfg(feature = "cluster")]
+pub(crate) use open::store_options;
+pub(crate) use open::{failure, failure as case_failure, now, open, open_or_create, work_failure};
+pub(crate) use run::{check, diff, judged_now, report};
 
 use crate::Outcome;
 use crate::args::{CaseAt, Knowledge, Readers};

@@ -27,7 +27,7 @@ pub(crate) fn open(at: &CaseAt) -> Result<Case, Failure> {
 }
 
 /// The case in this folder, made where there is none.
-pub(super) fn open_or_create(folder: &Path, behind: &CaseBehind) -> Result<Case, Failure> {
+pub(crate) fn open_or_create(folder: &Path, behind: &CaseBehind) -> Result<Case, Failure> {
     let settings = settings(behind);
     let opened = if Case::is_case(folder) {
         Case::open(folder, &settings)
@@ -37,18 +37,22 @@ pub(super) fn open_or_create(folder: &Path, behind: &CaseBehind) -> Result<Case,
     opened.map_err(failure)
 }
 
-#[expect(clippy::disallowed_methods, reason = "settings are read here")]
 fn settings(behind: &CaseBehind) -> Settings {
+    Settings {
+        database_url: behind.database_url.clone(),
+        store_url: behind.store.clone(),
+        store_options: store_options(),
+    }
+}
+
+/// Keys and endpoints of stores, by the names of `object_store`.
+#[expect(clippy::disallowed_methods, reason = "settings are read here")]
+pub(crate) fn store_options() -> BTreeMap<String, String> {
     let set = STORE_VARIABLES.iter().filter_map(|name| {
         let value = std::env::var(name).ok()?;
         Some((name.to_lowercase(), value))
     });
-    let store_options: BTreeMap<String, String> = set.collect();
-    Settings {
-        database_url: behind.database_url.clone(),
-        store_url: behind.store.clone(),
-        store_options,
-    }
+    set.collect()
 }
 
 /// The wall clock: when something was written into a case. No judgement rests on it.
@@ -56,7 +60,7 @@ fn settings(behind: &CaseBehind) -> Settings {
     clippy::disallowed_methods,
     reason = "the clock is read here, and handed down"
 )]
-pub(super) fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }
 
@@ -100,6 +104,9 @@ pub(crate) fn work_failure(error: WorkError) -> Failure {
         error @ (WorkError::NoHost(_) | WorkError::NoEarlier(_)) => Failure::usage(
             error,
             "`allclear case show CASE HOST` tells which collections there are",
+        ),
+        error @ WorkError::NotRead { .. } => Failure::fault(error).with_advice(
+            "what was read is judged and kept; put right what is said there, and run the same command again",
         ),
         error => Failure::fault(error),
     }

@@ -6,7 +6,7 @@ use crate::args::{Check, Diff, Report as ReportArguments};
 use crate::check::{crew, exit_code, manifest_line, name_manifest, progress_bar, show};
 use crate::exit::{self, Failure};
 use crate::settings::{self, Tables};
-use crate::{Outcome, attest, output};
+use crate::{Outcome, attest, evict, output};
 use evidence::{Collection, Options};
 use pipeline::Judgement;
 use pipeline::case::{Change, Done, Times, Work};
@@ -30,8 +30,19 @@ pub(crate) fn check(
 ) -> Outcome {
     let case = open_or_create(folder, &check.behind)?;
     let _run = case.begin_run().map_err(failure)?;
+    // What persons stated once holds for every later run.
+    evict::keep(&case, judgement.attestations)?;
+    let attestations = evict::kept(&case)?;
+    let shipped = settings::shipped_of_case(&case, &check.known)?;
+    let tables = Tables::builtin();
+    let judgement = &Judgement {
+        packs: judgement.packs,
+        knowledge: tables.knowledge(&shipped),
+        host: judgement.host,
+        as_of: judgement.as_of,
+        attestations: &attestations,
+    };
     let bar = progress_bar(check.readers.quiet);
-    let mut bytes = 0;
     let work = Work {
         case: &case,
         knowledge,
@@ -40,9 +51,20 @@ pub(crate) fn check(
         reread: check.reread,
         now: &now,
     };
-    let done = pipeline::case::check(&work, collections, &mut |progress| {
-        show(&bar, progress, &mut bytes);
-    });
+    let done = {
+        #[cfg(feature = "cluster")]
+        {
+            match crate::cluster::named(&check.cluster)? {
+                Some(cluster) => {
+                    bar.set_message("read by the cluster");
+                    crate::cluster::check(&cluster, &case, check, &work, collections)
+                }
+                None => here(&work, collections, &bar),
+            }
+        }
+        #[cfg(not(feature = "cluster"))]
+        here(&work, collections, &bar)
+    };
     bar.finish_and_clear();
     let done = done.map_err(work_failure)?;
     if let Some(path) = &check.manifest {
@@ -60,6 +82,18 @@ pub(crate) fn check(
     name_manifest(&mut report, check.manifest.as_deref().unwrap_or(folder));
     output::report(&report, &check.output)?;
     Ok(ExitCode::from(exit_code(&report)))
+}
+
+/// Has the collections read by processes of this machine.
+fn here(
+    work: &Work<'_>,
+    collections: &[Collection],
+    bar: &indicatif::ProgressBar,
+) -> Result<Done, pipeline::case::CaseError> {
+    let mut bytes = 0;
+    pipeline::case::check(work, collections, &mut |progress| {
+        show(bar, progress, &mut bytes);
+    })
 }
 
 fn write_manifest(case: &Case, hosts: &BTreeSet<String>, path: &Path) -> Result<(), Failure> {
@@ -104,9 +138,13 @@ fn changes(changes: &[Change], out: &mut dyn Write) -> io::Result<()> {
 pub(super) fn judge(judge: &Judge) -> Outcome {
     let knowledge = settings::knowledge(&judge.knowledge, Options::default())?;
     let packs = settings::packs(&knowledge)?;
-    let shipped = settings::shipped_files(&judge.known)?;
-    let attestations = attest::read(&judge.attest, &packs)?;
+    let stated = attest::read(&judge.attest, &packs)?;
     let tables = Tables::builtin();
+    let case = open(&judge.at)?;
+    let _run = case.begin_run().map_err(failure)?;
+    evict::keep(&case, &stated)?;
+    let shipped = settings::shipped_of_case(&case, &judge.known)?;
+    let attestations = evict::kept(&case)?;
     let judgement = Judgement {
         packs: &packs,
         knowledge: tables.knowledge(&shipped),
@@ -114,8 +152,6 @@ pub(super) fn judge(judge: &Judge) -> Outcome {
         as_of: judge.as_of,
         attestations: &attestations,
     };
-    let case = open(&judge.at)?;
-    let _run = case.begin_run().map_err(failure)?;
     let work = Work {
         case: &case,
         knowledge: &knowledge,
@@ -139,6 +175,42 @@ pub(super) fn judge(judge: &Judge) -> Outcome {
         changes(&done.changes, out)
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A host of the case, judged by these packs and by what persons have stated. Only hosts of which something is new are judged.
+pub(crate) fn judged_now(
+    case: &Case,
+    knowledge: &Knowledge,
+    packs: &[pack::Pack],
+    host: &str,
+) -> Result<model::report::Report, Failure> {
+    let tables = Tables::builtin();
+    let _run = case.begin_run().map_err(failure)?;
+    let shipped = settings::shipped_of_case(case, &[])?;
+    let attestations = evict::kept(case)?;
+    let judgement = Judgement {
+        packs,
+        knowledge: tables.knowledge(&shipped),
+        host: None,
+        as_of: None,
+        attestations: &attestations,
+    };
+    let work = Work {
+        case,
+        knowledge,
+        crew: &pipeline::supervise::Crew {
+            workers: 1,
+            command: None,
+            item_seconds: 0,
+            seconds_per_mib: 0,
+        },
+        judgement: &judgement,
+        reread: false,
+        now: &now,
+    };
+    pipeline::case::check(&work, &[], &mut |_progress| {}).map_err(work_failure)?;
+    let wanted = BTreeSet::from([host.to_owned()]);
+    pipeline::case::report(case, Some(&wanted)).map_err(work_failure)
 }
 
 /// `allclear report CASE`: the same answers, so the same exit code.

@@ -2,6 +2,7 @@
 
 use super::drill::DrillCommand;
 use super::score::RangeScore;
+use super::victims::{RangeCountVictims, RangeVictims};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -16,6 +17,10 @@ pub(crate) enum RangeCommand {
     /// Evidence for a team to train on, the truth sealed until its answers are scored.
     #[command(subcommand)]
     Drill(DrillCommand),
+    /// Write a registry of organisations, the lists that tell of them, and the truth beside them.
+    Victims(RangeVictims),
+    /// Hold the victims that a case counts against the truth.
+    CountVictims(RangeCountVictims),
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ mod args;
 mod drill;
 mod make;
 mod score;
+mod victims;
 
 pub(crate) use args::RangeCommand;
 
@@ -21,6 +22,8 @@ pub(crate) fn run(command: &RangeCommand) -> Outcome {
         RangeCommand::Scenarios => scenarios(),
         RangeCommand::Score(arguments) => score::score(arguments),
         RangeCommand::Drill(command) => drill::run(command),
+        RangeCommand::Victims(arguments) => victims::make(arguments),
+        RangeCommand::CountVictims(arguments) => victims::count(arguments),
     }
 }
 

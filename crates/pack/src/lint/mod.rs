@@ -530,6 +530,17 @@ impl Check<'_> {
         self.need_unique(REMEDIATION, "step", evict);
         for step in steps() {
             self.step(step);
+            let gates = &remediation.gates;
+            if let Some(gate) = &step.gate
+                && !gates.iter().any(|known| known.id == *gate)
+            {
+                let what = format!("the step {} is shown by a gate that there is not", step.id);
+                let help = "name the id of one of the gates below";
+                self.tell(Code::UnknownSource, REMEDIATION, what, help, gate);
+            }
+        }
+        if let Some(watch) = &remediation.watch {
+            self.need_source(REMEDIATION, &watch.source, "watch");
         }
         let gates = remediation.gates.iter().map(|gate| gate.id.as_str());
         self.need_unique(REMEDIATION, "gate", gates);

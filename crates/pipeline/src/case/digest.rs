@@ -4,6 +4,7 @@ use crate::Judgement;
 use crate::gather::hex;
 use crate::job::Knowledge;
 use model::Attestation;
+use pack::Pack;
 use sha2::{Digest, Sha256};
 use std::fmt::{self, Debug, Write};
 
@@ -20,16 +21,7 @@ pub(crate) struct Digests {
 
 impl Digests {
     pub(crate) fn of(knowledge: &Knowledge, judgement: &Judgement<'_>) -> Self {
-        let extra = &knowledge.extra;
-        let packs = judgement.packs;
-        let bytes = {
-            let yara: Vec<_> = packs
-                .iter()
-                .map(|pack| (&pack.manifest.name, &pack.yara))
-                .collect();
-            hash(&(VERSION, yara, &extra.yara))
-        };
-        let detection = hash(&(VERSION, packs, &extra.sigma, &extra.yara, &extra.indicators));
+        let (detection, bytes) = of_detection(knowledge, judgement.packs);
         let given = &judgement.knowledge;
         let judgement = hash(&(&detection, given.shipped, judgement.as_of, judgement.host));
         Self {
@@ -43,6 +35,18 @@ impl Digests {
     pub(crate) fn of_host(&self, attestations: &[Attestation]) -> String {
         hash(&(&self.judgement, attestations))
     }
+}
+
+/// Over every rule and indicator, and over what looks at the bytes of files.
+pub(super) fn of_detection(knowledge: &Knowledge, packs: &[Pack]) -> (String, String) {
+    let extra = &knowledge.extra;
+    let yara: Vec<_> = packs
+        .iter()
+        .map(|pack| (&pack.manifest.name, &pack.yara))
+        .collect();
+    let bytes = hash(&(VERSION, yara, &extra.yara));
+    let detection = hash(&(VERSION, packs, &extra.sigma, &extra.yara, &extra.indicators));
+    (detection, bytes)
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -280,7 +280,7 @@ fn detect_again(work: &Work<'_>, digests: &Digests, rules: &Rules<'_>) -> Result
         again.extend(told);
         let parts: Vec<_> = again
             .into_iter()
-            .map(|(bytes, part)| new_part(digests, &bytes, part))
+            .map(|(bytes, part)| new_part(&digests.detection, &bytes, part))
             .collect();
         let now = micros((work.now)());
         work.case.replace_parts(&collection, &parts, now)?;

@@ -3,8 +3,12 @@
 //! [`check`] goes on wherever a run before it ended: what is committed is not done again. First the evidence that is new is
 //! read ([`read`]); then, where packs, rules or indicators are others than before, detection runs once more over the stored
 //! events ([`crate::again`]); then every host is judged of which something is new ([`judge`]).
+//!
+//! Other processes can do the reading ([`check_elsewhere`]): they are given an [`Order`], each carries out some of its parts, and
+//! commits to the same case by the tokens of its jobs.
 
 mod digest;
+mod elsewhere;
 mod hunt;
 mod judge;
 mod read;
@@ -15,6 +19,7 @@ use crate::verdicts::{self, Judged};
 use crate::worker::Rules;
 use crate::{Judgement, gather};
 use digest::Digests;
+pub use elsewhere::{Order, OrderError, Seat, carry_out, check_elsewhere};
 use evidence::Collection;
 use gather::Part;
 pub use hunt::{Stored, hunt};
@@ -74,6 +79,11 @@ pub enum CaseError {
     /// Temporary files, or whoever takes the matches.
     #[error("cannot write the matches")]
     Output(#[source] std::io::Error),
+    /// What others were asked to read and did not.
+    #[error("{count} collections were not read; {first}")]
+    NotRead { count: usize, first: String },
+    #[error(transparent)]
+    Order(#[from] OrderError),
     #[error("the case has no host {0}")]
     NoHost(String),
     #[error("the case knows {0} by one collection only, or by none up to that time")]
@@ -180,6 +190,12 @@ struct ToRead {
     claim: Claim,
 }
 
+impl Weighed for ToRead {
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
 /// Writes down what is to be read, and takes it in hand. Of what the case knows already only the hosts are noted.
 fn jobs(
     work: &Work<'_>,
@@ -260,7 +276,15 @@ fn take_in(
             for (taken, folder) in hear {
                 for (job, taken) in taken {
                     hosts.extend(taken.shared.parts.iter().map(|part| part.host.clone()));
-                    match commit(work, digests, &job, taken, &folder)? {
+                    let commit = Commit {
+                        case: work.case,
+                        detection: &digests.detection,
+                        bytes: &digests.bytes,
+                        reread: work.reread,
+                        now: micros((work.now)()),
+                    };
+                    let location = (job.location.as_str(), job.fingerprint.as_str());
+                    match commit.collection(&job.claim, location, taken, &folder)? {
                         Added::New => read += 1,
                         Added::Known => known += 1,
                     }
@@ -271,7 +295,10 @@ fn take_in(
             Ok((read, known, hosts))
         });
         let mut outcome = Ok(());
-        for (number, batch) in batches(jobs).into_iter().enumerate() {
+        for (number, batch) in batches(jobs, TOGETHER_MAX, TOGETHER_BYTES_MAX)
+            .into_iter()
+            .enumerate()
+        {
             let folder = staging.join(format!("read-{number}"));
             let read = std::fs::create_dir_all(&folder)
                 .map_err(CaseError::Staging)
@@ -313,15 +340,20 @@ fn take_in(
     })
 }
 
-/// Small collections together, large ones alone, in the order given.
-fn batches(jobs: Vec<ToRead>) -> Vec<Vec<ToRead>> {
-    let mut batches: Vec<Vec<ToRead>> = Vec::new();
+/// What is put into batches by its size.
+trait Weighed {
+    fn bytes(&self) -> u64;
+}
+
+/// Small collections together, at most so many and so many bytes; large ones alone; in the order given.
+fn batches<T: Weighed>(jobs: Vec<T>, together_max: usize, bytes_max: u64) -> Vec<Vec<T>> {
+    let mut batches: Vec<Vec<T>> = Vec::new();
     let mut bytes = 0_u64;
     for job in jobs {
-        let own = job.bytes;
-        let fits = bytes.saturating_add(own) <= TOGETHER_BYTES_MAX;
+        let own = job.bytes();
+        let fits = bytes.saturating_add(own) <= bytes_max;
         match batches.last_mut() {
-            Some(batch) if fits && batch.len() < TOGETHER_MAX => {
+            Some(batch) if fits && batch.len() < together_max => {
                 bytes += own;
                 batch.push(job);
             }
@@ -334,74 +366,87 @@ fn batches(jobs: Vec<ToRead>) -> Vec<Vec<ToRead>> {
     batches
 }
 
-/// Commits one collection as a whole.
-fn commit(
-    work: &Work<'_>,
-    digests: &Digests,
-    job: &ToRead,
-    taken: Taken,
-    folder: &Path,
-) -> Result<Added, CaseError> {
-    let seen = &taken.shared.seen;
-    let own = folder.join(format!("out-{}", taken.number));
-    std::fs::create_dir_all(&own).map_err(CaseError::Staging)?;
-    let written = store::events::write(&taken.staged, &seen.id, &own, SORT_BYTES_MAX)?;
-    let mut files: Vec<NewFile> = written
-        .into_iter()
-        .map(|written| NewFile {
-            kind: FileKind::Events,
-            host: written.host,
-            file: written.file,
-            rows: written.rows,
-            first: written.first,
-            last: written.last,
-        })
-        .collect();
-    for (number, part) in taken.shared.parts.iter().enumerate() {
-        let file = own.join(format!("items-{number}.parquet"));
-        let items = &part.seen.items;
-        store::events::write_items(items, &part.host, &seen.id, &file)?;
-        files.push(NewFile {
-            kind: FileKind::Items,
-            host: part.host.clone(),
-            file,
-            rows: items.len() as u64,
-            first: None,
-            last: None,
-        });
+/// Where and how what was read is committed.
+struct Commit<'a> {
+    case: &'a Case,
+    /// Digests over the rules and indicators that were run, and over those for bytes.
+    detection: &'a str,
+    bytes: &'a str,
+    /// Whether what the case has of a collection is replaced.
+    reread: bool,
+    /// The clock, in microseconds since 1970.
+    now: i64,
+}
+
+impl Commit<'_> {
+    /// Commits one collection as a whole, if the claim still holds.
+    fn collection(
+        &self,
+        claim: &Claim,
+        location: (&str, &str),
+        taken: Taken,
+        folder: &Path,
+    ) -> Result<Added, CaseError> {
+        let seen = &taken.shared.seen;
+        let own = folder.join(format!("out-{}", taken.number));
+        std::fs::create_dir_all(&own).map_err(CaseError::Staging)?;
+        let written = store::events::write(&taken.staged, &seen.id, &own, SORT_BYTES_MAX)?;
+        let mut files: Vec<NewFile> = written
+            .into_iter()
+            .map(|written| NewFile {
+                kind: FileKind::Events,
+                host: written.host,
+                file: written.file,
+                rows: written.rows,
+                first: written.first,
+                last: written.last,
+            })
+            .collect();
+        for (number, part) in taken.shared.parts.iter().enumerate() {
+            let file = own.join(format!("items-{number}.parquet"));
+            let items = &part.seen.items;
+            store::events::write_items(items, &part.host, &seen.id, &file)?;
+            files.push(NewFile {
+                kind: FileKind::Items,
+                host: part.host.clone(),
+                file,
+                rows: items.len() as u64,
+                first: None,
+                last: None,
+            });
+        }
+        let mut accounting = Accounting::default();
+        for item in &seen.items {
+            accounting.add(item);
+        }
+        let row = row(&taken.shared.seen, &accounting);
+        let parts = taken
+            .shared
+            .parts
+            .into_iter()
+            .map(|part| new_part(self.detection, self.bytes, part))
+            .collect();
+        let new = NewCollection {
+            row,
+            parts,
+            files,
+            location: Some((location.0.to_owned(), location.1.to_owned())),
+        };
+        let added = self.case.commit_collection(Some(claim), &new, self.now)?;
+        if added == Added::Known && self.reread {
+            self.case.replace_parts(&new.row.id, &new.parts, self.now)?;
+        }
+        Ok(added)
     }
-    let mut accounting = Accounting::default();
-    for item in &seen.items {
-        accounting.add(item);
-    }
-    let row = row(&taken.shared.seen, &accounting);
-    let parts = taken
-        .shared
-        .parts
-        .into_iter()
-        .map(|part| new_part(digests, &digests.bytes, part))
-        .collect();
-    let new = NewCollection {
-        row,
-        parts,
-        files,
-        location: Some((job.location.clone(), job.fingerprint.clone())),
-    };
-    let now = micros((work.now)());
-    let added = work.case.commit_collection(Some(&job.claim), &new, now)?;
-    if added == Added::Known && work.reread {
-        work.case.replace_parts(&new.row.id, &new.parts, now)?;
-    }
-    Ok(added)
 }
 
 /// A part as it is kept, when it was looked at by the rules of now; those for bytes may be older.
-fn new_part(digests: &Digests, bytes: &str, part: Part) -> NewPart {
+fn new_part(detection: &str, bytes: &str, part: Part) -> NewPart {
     NewPart {
         host: part.host.clone(),
         rule: part.host_rule.clone(),
         bytes: encode(&KeptPart {
-            detection: digests.detection.clone(),
+            detection: detection.to_owned(),
             bytes: bytes.to_owned(),
             part,
         }),

@@ -281,6 +281,7 @@ impl TestCase {
         std::fs::create_dir_all(self.objects()).expect("a folder can be made");
         let store = LocalFileSystem::new_with_prefix(self.objects()).expect("the folder is there");
         let source = Source {
+            address: query::Address::default(),
             ledger: Arc::new(self.ledger.clone()),
             objects: Arc::new(store),
             events: store::events::schema(),

@@ -159,6 +159,18 @@ impl Case {
         self.ledger.one("WHERE id = $1", vec![text(id)])
     }
 
+    /// How far jobs of this kind are: how many are done, and until when the last of the leases runs, in microseconds. Either
+    /// changes while anybody works.
+    pub fn progress(&self, kind: &str) -> Result<(i64, i64), CaseError> {
+        self.ledger.read(async |connection| {
+            let sql = "SELECT COUNT(*) FROM jobs WHERE kind = $1 AND state = 'done'";
+            let done = count(connection, sql, vec![text(kind)]).await?;
+            let sql = "SELECT COALESCE(MAX(lease_until), 0) FROM jobs WHERE kind = $1 AND state = 'running'";
+            let lease = count(connection, sql, vec![text(kind)]).await?;
+            Ok((done, lease))
+        })
+    }
+
     fn change_job(
         &self,
         claim: &Claim,

@@ -20,7 +20,7 @@ pub use forget::Forgotten;
 pub use jobs::{Claim, NewJob};
 pub use judgement::Changed;
 pub use run::Run;
-pub use verify::Verified;
+pub use verify::{Broken, Chain, Head, Verified, Wrong};
 
 use crate::CaseError;
 use crate::judged::whole;
@@ -72,6 +72,7 @@ pub struct Case {
     id: String,
     pub(crate) ledger: Ledger,
     objects: Objects,
+    settings: Settings,
 }
 
 impl Case {
@@ -110,7 +111,7 @@ impl Case {
             Ok(id)
         })?;
         let description = Description { id, ..description };
-        Self::describe(folder, &description, ledger, objects)
+        Self::describe(folder, &description, ledger, objects, settings)
     }
 
     /// Opens the case of a folder. What the settings name goes before what the case remembers.
@@ -151,6 +152,7 @@ impl Case {
             id: found,
             ledger,
             objects,
+            settings: described(&description, settings),
         })
     }
 
@@ -177,7 +179,7 @@ impl Case {
         ledger.migrate(format)?;
         let id = ledger.read(async |connection| meta(connection, "id").await)?;
         description.id = id.ok_or_else(|| CaseError::NoCase(folder.to_owned()))?;
-        Self::describe(folder, &description, ledger, objects)
+        Self::describe(folder, &description, ledger, objects, settings)
     }
 
     /// Whether the folder holds a case.
@@ -191,6 +193,7 @@ impl Case {
         description: &Description,
         ledger: Ledger,
         objects: Objects,
+        settings: &Settings,
     ) -> Result<Self, CaseError> {
         make_folder(&folder.join("staging"))?;
         let path = folder.join("case.json");
@@ -206,6 +209,7 @@ impl Case {
             id: description.id.clone(),
             ledger,
             objects,
+            settings: described(description, settings),
         })
     }
 
@@ -216,6 +220,11 @@ impl Case {
 
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Where its ledger and its objects are, and how this process gets there.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Where a run keeps what it has in hand. Emptied when a run begins.
@@ -285,6 +294,18 @@ fn connect(
         Ledger::sqlite_url(&std::path::absolute(&path).map_err(CaseError::file(&path))?)
     };
     Ok((Ledger::connect(runtime, &url)?, objects))
+}
+
+/// What the settings name, or else what the case remembers.
+fn described(description: &Description, settings: &Settings) -> Settings {
+    let settings = settings.clone();
+    Settings {
+        database_url: settings
+            .database_url
+            .or_else(|| description.database.clone()),
+        store_url: settings.store_url.or_else(|| description.store.clone()),
+        store_options: settings.store_options,
+    }
 }
 
 fn make_folder(folder: &Path) -> Result<(), CaseError> {

@@ -2,7 +2,7 @@
 
 use super::Case;
 use crate::CaseError;
-use crate::ledger::{Kind, RUN_LOCK};
+use crate::ledger::{Kind, RUN_LOCK, execute};
 use sqlx::{AnyConnection, Connection};
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
@@ -61,6 +61,13 @@ impl Case {
             };
             removed.map_err(CaseError::file(&path))?;
         }
+        // Whoever still works for a run before this one commits nothing from here on, so that no commit names what is now removed.
+        self.ledger
+            .write(async |connection| {
+                let sql = "UPDATE jobs SET state = 'waiting', token = token + 1, owner = NULL, lease_until = NULL \
+                           WHERE state = 'running'";
+                execute(connection, sql, vec![]).await
+            })?;
         for name in self.orphans()? {
             self.objects.delete(&name)?;
         }

@@ -5,6 +5,7 @@ use crate::CaseError;
 use crate::ledger::count;
 use crate::objects::Contents;
 use crate::rows::ObjectRow;
+use serde::{Deserialize, Serialize};
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +37,46 @@ impl Verified {
             && self.audit_broken.is_none()
             && self.unresolved.is_empty()
     }
+}
+
+/// Entries of a broken chain that are told one by one.
+const BROKEN_MAX: usize = 100;
+
+/// The last entry of an audit chain, which stands for all before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Its number; 0 where there is none.
+    pub seq: i64,
+    /// In microseconds since 1970.
+    pub time: i64,
+    pub hash: String,
+}
+
+/// What reading an audit chain showed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chain {
+    pub entries: u64,
+    pub head: Head,
+    /// Entries that are not as they were written, the first hundred of them.
+    pub broken: Vec<Broken>,
+    pub broken_count: u64,
+}
+
+/// An entry that is not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    pub seq: i64,
+    pub wrong: Wrong,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// Entries before it are gone, or stand elsewhere.
+    Missing { from: i64 },
+    /// It does not follow the one before: one of the two was replaced, or they changed places.
+    Unbound,
+    /// What it says is not what was hashed.
+    Changed,
 }
 
 /// Rows that must find their counterpart. Databases see to it for the others.
@@ -109,19 +150,53 @@ impl Case {
     }
 
     fn verify_audit(&self, found: &mut Verified) -> Result<(), CaseError> {
-        let mut previous = String::new();
+        let chain = self.verify_chain()?;
+        found.audit = chain.entries;
+        found.audit_broken = chain.broken.first().map(|broken| broken.seq);
+        Ok(())
+    }
+
+    /// Reads the audit chain from its first entry to its last.
+    pub fn verify_chain(&self) -> Result<Chain, CaseError> {
+        let mut chain = Chain::default();
         let mut expected = 1;
         self.each_audit(&mut |row| {
-            found.audit += 1;
-            let whole =
-                row.seq == expected && row.previous == previous && row.hash == audit::hash_of(&row);
-            if !whole && found.audit_broken.is_none() {
-                found.audit_broken = Some(row.seq);
+            chain.entries += 1;
+            let wrong = if row.seq != expected {
+                Some(Wrong::Missing { from: expected })
+            } else if row.previous != chain.head.hash {
+                Some(Wrong::Unbound)
+            } else if row.hash != audit::hash_of(&row) {
+                Some(Wrong::Changed)
+            } else {
+                None
+            };
+            if let Some(wrong) = wrong {
+                chain.broken_count += 1;
+                if chain.broken.len() < BROKEN_MAX {
+                    chain.broken.push(Broken {
+                        seq: row.seq,
+                        wrong,
+                    });
+                }
             }
             expected = row.seq + 1;
-            previous = row.hash;
+            chain.head = Head {
+                seq: row.seq,
+                time: row.time,
+                hash: row.hash,
+            };
         })?;
-        Ok(())
+        Ok(chain)
+    }
+
+    /// Whether the chain still holds the entry that a head named earlier; what was added since is no matter.
+    pub fn holds(&self, head: &Head) -> Result<bool, CaseError> {
+        let mut holds = false;
+        self.each_audit(&mut |row| {
+            holds |= row.seq == head.seq && row.hash == head.hash;
+        })?;
+        Ok(holds || head.seq == 0)
     }
 }
 

@@ -3,10 +3,19 @@
 //! Rows are plain structs, read and written by two general functions each: [`Case::rows`] and [`Case::rows_where`] read,
 //! [`Case::change`] writes, in one transaction that also adds to the audit chain. What rows mean is not known here.
 
+mod clearance;
+mod notices;
 mod observations;
+mod planning;
 mod registry;
 
-pub use observations::{ImportRow, ObservationRow};
+pub use clearance::{AttestationRow, ClearanceRow};
+pub use notices::{
+    DisclosureRow, NoticeMailRow, NoticeRow, NoticeSettingRow, NoticeStepRow, NoticeSubjectRow,
+    SuppressionRow,
+};
+pub use observations::{HeardRow, ImportRow, ObservationRow};
+pub use planning::{KnownExploitedRow, PlanRow, PlanTaskRow};
 pub use registry::{AliasRow, AssetRow, ContactRow, MergeRow, OrganisationRow, ResponderRow};
 
 use crate::case::audit;
@@ -16,7 +25,13 @@ use crate::{Case, CaseError};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 /// What format 2 of the ledger added, a part a file.
-pub(crate) const TABLES: &[&[&str]] = &[registry::TABLES, observations::TABLES];
+pub(crate) const TABLES: &[&[&str]] = &[
+    registry::TABLES,
+    observations::TABLES,
+    clearance::TABLES,
+    notices::TABLES,
+    planning::TABLES,
+];
 
 /// A row of a response, found again by its key.
 pub trait Record: TableRow {
@@ -61,6 +76,12 @@ impl Change<'_> {
     pub async fn add<T: Record>(&mut self, rows: &[T]) -> Result<u64, CaseError> {
         let conflict = format!("ON CONFLICT ({}) DO NOTHING", T::KEY.join(", "));
         insert(self.connection, rows, &conflict).await
+    }
+
+    /// All rows of a table, in the order of their key.
+    pub async fn rows<T: Record>(&mut self) -> Result<Vec<T>, CaseError> {
+        let rest = format!("ORDER BY {}", T::KEY.join(", "));
+        many(self.connection, &rest, vec![]).await
     }
 
     /// The rows with this value in a column, in the order of their key. The column must be one of the row's.
@@ -110,6 +131,20 @@ impl Case {
     ) -> Result<Vec<T>, CaseError> {
         let (rest, binds) = filter::<T>(column, value);
         self.ledger.all(&rest, binds)
+    }
+
+    /// Gives what every observation says, of one campaign or of all, to `visit`, in no order.
+    pub fn each_heard(
+        &self,
+        campaign: Option<&str>,
+        visit: &mut dyn FnMut(HeardRow),
+    ) -> Result<(), CaseError> {
+        match campaign {
+            None => self.ledger.each("", vec![], visit),
+            Some(campaign) => self
+                .ledger
+                .each("WHERE campaign = $1", texts(&[campaign]), visit),
+        }
     }
 
     /// The row with this key, whose parts are texts.

@@ -7,7 +7,8 @@ pub(crate) const TABLES: &[&str] = &[
     "CREATE TABLE imports (id TEXT PRIMARY KEY, kind TEXT NOT NULL, label TEXT NOT NULL, sha256 TEXT NOT NULL, \
      imported BIGINT NOT NULL, rows_in BIGINT NOT NULL, accepted BIGINT NOT NULL, refused TEXT NOT NULL)",
     "CREATE TABLE observations (id TEXT PRIMARY KEY, import TEXT NOT NULL REFERENCES imports (id), line BIGINT NOT NULL, \
-     campaign TEXT NOT NULL, asset_kind TEXT NOT NULL, asset TEXT NOT NULL, address TEXT, host TEXT, organisation TEXT, \
+     campaign TEXT NOT NULL, asset_kind TEXT NOT NULL, asset TEXT NOT NULL, address TEXT, host TEXT, reverse TEXT, \
+     organisation TEXT, \
      claim TEXT NOT NULL, method TEXT NOT NULL, method_version TEXT NOT NULL, source TEXT NOT NULL, seen BIGINT, \
      detail TEXT NOT NULL)",
     "CREATE INDEX observations_asset ON observations (asset_kind, asset)",
@@ -40,12 +41,14 @@ row! {
         /// Of the imported file, from 1.
         line: i64,
         campaign: String,
-        /// As an asset's, and `url`.
+        /// As an asset's: what names the server, its address if the row has one.
         asset_kind: String,
         asset: String,
         /// What else the row names, as far as it does: the server's address, its host name.
         address: Option<String>,
         host: Option<String>,
+        /// A name that somebody gave the address, which may be the provider's.
+        reverse: Option<String>,
         /// The organisation as the list names it, if it does: a name, not an id.
         organisation: Option<String>,
         /// `vulnerable`, `patched`, `probed`, `exploited`, `web_shell`, `clear` or `undetermined`.
@@ -57,6 +60,23 @@ row! {
         seen: Option<i64>,
         /// JSON: the rest of the row, texts by their column.
         detail: String,
+    }
+}
+
+row! {
+    /// What an observation says, without the rest of its row: for counting many.
+    HeardRow in "observations" {
+        import: String,
+        campaign: String,
+        address: Option<String>,
+        host: Option<String>,
+        reverse: Option<String>,
+        organisation: Option<String>,
+        claim: String,
+        method: String,
+        method_version: String,
+        source: String,
+        seen: Option<i64>,
     }
 }
 
