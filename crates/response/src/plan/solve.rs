@@ -59,7 +59,7 @@ pub struct Assignment {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alternative {
     pub job: usize,
-    /// Points of risk that the same hours would remove there.
+    /// Points of risk that the same hours would remove there, at most those of the job.
     pub points: f64,
 }
 
@@ -377,7 +377,8 @@ fn schedule(
             until += jobs[at].minutes;
             let instead = best[groups.class_of[responder]].map(|job| Alternative {
                 job,
-                points: jobs[job].density() * jobs[at].minutes as f64 / 60.0,
+                // A job removes no more than it has, however many hours are left over.
+                points: jobs[job].density() * jobs[at].minutes.min(jobs[job].minutes) as f64 / 60.0,
             });
             assignments.push(Assignment {
                 job: at,
