@@ -86,7 +86,9 @@ pub(crate) fn scores(
     registry: &Registry,
     tables: &Tables,
 ) -> Result<Vec<Score>, Failure> {
-    let observations: Vec<ObservationRow> = case.rows().map_err(failure)?;
+    let mut observations: Vec<ObservationRow> = Vec::new();
+    case.each_spoken(&mut |row| observations.push(row))
+        .map_err(failure)?;
     let mut verdicts: Vec<VerdictRow> = Vec::new();
     case.each_verdict(&mut |row| {
         if row.current {

@@ -14,7 +14,7 @@ pub use notices::{
     DisclosureRow, NoticeMailRow, NoticeRow, NoticeSettingRow, NoticeStepRow, NoticeSubjectRow,
     SuppressionRow,
 };
-pub use observations::{HeardRow, ImportRow, ObservationRow};
+pub use observations::{HeardRow, ImportRow, ObservationRow, SpokenRow};
 pub use planning::{KnownExploitedRow, PlanRow, PlanTaskRow};
 pub use registry::{AliasRow, AssetRow, ContactRow, MergeRow, OrganisationRow, ResponderRow};
 
@@ -131,6 +131,12 @@ impl Case {
     ) -> Result<Vec<T>, CaseError> {
         let (rest, binds) = filter::<T>(column, value);
         self.ledger.all(&rest, binds)
+    }
+
+    /// Gives the server and the claim of every observation to `visit`, in no order, without the rest of its row.
+    pub fn each_spoken(&self, visit: &mut dyn FnMut(ObservationRow)) -> Result<(), CaseError> {
+        self.ledger
+            .each::<SpokenRow>("", vec![], &mut |row| visit(row.into()))
     }
 
     /// Gives what every observation says, of one campaign or of all, to `visit`, in no order.

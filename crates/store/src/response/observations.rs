@@ -80,6 +80,40 @@ row! {
     }
 }
 
+row! {
+    /// Of which server an observation speaks and what it claims: for telling how organisations stand.
+    SpokenRow in "observations" {
+        id: String,
+        campaign: String,
+        asset_kind: String,
+        asset: String,
+        address: Option<String>,
+        host: Option<String>,
+        reverse: Option<String>,
+        organisation: Option<String>,
+        claim: String,
+        seen: Option<i64>,
+    }
+}
+
+impl From<SpokenRow> for ObservationRow {
+    fn from(row: SpokenRow) -> Self {
+        Self {
+            id: row.id,
+            campaign: row.campaign,
+            asset_kind: row.asset_kind,
+            asset: row.asset,
+            address: row.address,
+            host: row.host,
+            reverse: row.reverse,
+            organisation: row.organisation,
+            claim: row.claim,
+            seen: row.seen,
+            ..Self::default()
+        }
+    }
+}
+
 records! {
     ImportRow by [id],
     ObservationRow by [id],
